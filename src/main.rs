@@ -1,0 +1,2 @@
+//! The n720d binary.
+fn main() {}

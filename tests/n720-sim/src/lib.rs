@@ -1,0 +1,1 @@
+//! A simulated N720 DECT manager.
