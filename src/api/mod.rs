@@ -1,0 +1,1 @@
+//! JSON and metrics over HTTP.

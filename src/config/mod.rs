@@ -1,0 +1,1 @@
+//! Configuration: text to validated values, with findings.

@@ -1,0 +1,3 @@
+//! Devices that n720d can drive.
+
+pub mod n720;

@@ -1,0 +1,1 @@
+//! Pages: text to values and notes. Pure.

@@ -1,0 +1,1 @@
+//! The provisioning file: content to XML. Pure.

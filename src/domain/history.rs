@@ -1,0 +1,18 @@
+//! The history of a site: who, what, when, with which outcome. Plain data for the store and for `n720d history`.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+/// One line of history. Holds no secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistoryEntry {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Who: `n720d`, `device`, or `user NAME`.
+    pub who: String,
+    /// What happened, in a few words that stay the same for the same kind of event: `release`, `trigger`, `fetch`,
+    /// `verify`, `registration`, `window`, `alert`, `notification`, `mode`, `reload`.
+    pub what: String,
+    /// With which outcome, for a person.
+    pub outcome: String,
+}

@@ -1,0 +1,121 @@
+//! What is remembered of a site between cycles: plain data, loaded from the store before a cycle and kept after it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::alert::Alert;
+use super::ids::{Ipui, Mac, SlotNumber};
+use super::observed::{ContactFailure, FilledSlots, Observation};
+use super::release::{Generation, PastRelease, Release};
+
+/// Everything n720d remembers of one site.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SiteMemory {
+    /// The first good observation and of which manager. A first contact is never followed by a write in the same cycle.
+    pub first_contact: Option<(DateTime<Utc>, Mac)>,
+    /// The last observation in which the status page was read.
+    pub observation: Option<Observation>,
+    /// What the manager said of its filled slots at its last fetch.
+    pub filled: Option<FilledSlots>,
+    /// The release that the manager may fetch.
+    pub release: Option<Release>,
+    /// The ones before it, newest first.
+    pub past_releases: Vec<PastRelease>,
+    /// Content that was found in place without a release of ours, so that a later change of the file is noticed.
+    pub baseline: Option<Generation>,
+    /// The parts of that content, as in [`Release::parts`].
+    pub baseline_parts: BTreeMap<String, Generation>,
+    /// Every window opened, oldest first; the last one counts.
+    pub windows: Vec<Window>,
+    /// Verdicts per listed slot with a reservation.
+    pub slots: BTreeMap<SlotNumber, SlotRecord>,
+    /// Alerts that are not yet resolved, and those resolved whose resolution was not yet announced.
+    pub alerts: Vec<Alert>,
+    /// Contact attempts that failed in a row, if the last one failed.
+    pub trouble: Option<Trouble>,
+    /// Keyed hash of a web password that the device refused.
+    pub refused_password: Option<Generation>,
+    /// When the nightly audit last ran.
+    pub audited_at: Option<DateTime<Utc>>,
+}
+
+/// Failed contacts in a row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trouble {
+    /// When the first of them happened.
+    pub since: DateTime<Utc>,
+    /// How many.
+    pub failures: u32,
+    /// The last one.
+    pub last: ContactFailure,
+}
+
+/// One entry of the window ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Window {
+    /// Its number within the site, from 1.
+    pub number: u32,
+    /// Start, the device's local time.
+    pub opens_at: NaiveDateTime,
+    /// End, the device's local time; `None`: never closes.
+    pub closes_at: Option<NaiveDateTime>,
+    /// How many reopenings led to it: 0 for the first.
+    pub reopened: u8,
+    /// Why it was opened.
+    pub reason: String,
+    /// The policy it was made from (start and duration as in the site file), so that an edited file opens a new one.
+    pub policy: String,
+    /// Listed slots whose handset was missing when it was released.
+    pub missing_at_start: BTreeSet<SlotNumber>,
+    /// Listed slots whose handset was still missing at the first observation after its end.
+    pub missing_at_end: Option<BTreeSet<SlotNumber>>,
+}
+
+/// What is known of one reserved slot, and on what grounds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlotRecord {
+    /// The handset the verdict is about. With another IPUI in the site file the record starts anew.
+    pub ipui: Ipui,
+    /// The verdict.
+    pub registration: Registration,
+    /// Since when it holds.
+    pub since: DateTime<Utc>,
+    /// What was seen, and where.
+    pub evidence: String,
+    /// When that was last seen.
+    pub seen_at: DateTime<Utc>,
+    /// When this handset was last listed as pending.
+    pub pending_at: Option<DateTime<Utc>>,
+    /// The IPUI that this slot's editor page last showed, while a handset was registered ever since.
+    pub registered_ipui: Option<Ipui>,
+}
+
+/// The verdict on one reserved handset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Registration {
+    /// Nothing is known.
+    Unknown,
+    /// Wanted or released; the device does not show it.
+    Reserved,
+    /// The device lists it as reserved and not registered; its window has not closed.
+    Pending,
+    /// Registered, on positive evidence.
+    Registered,
+    /// Still pending after its window closed.
+    Expired,
+    /// Was registered, and positively is not any more.
+    Lost,
+}
+
+impl Registration {
+    /// Whether somebody waits for this handset.
+    pub fn is_missing(self) -> bool {
+        match self {
+            Self::Pending | Self::Expired | Self::Lost | Self::Reserved => true,
+            Self::Unknown | Self::Registered => false,
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! The core: what is wanted, what was seen, what follows. Values in, values out.
+//!
+//! No clock, no I/O, no `async`, no HTML, no TOML, and nothing of ours from outside this folder: the tests hold that.
+#![deny(clippy::disallowed_methods)]
+
+pub mod alert;
+pub mod conditions;
+pub mod content;
+pub mod desired;
+pub mod drift;
+pub mod fingerprint;
+pub mod history;
+pub mod ids;
+pub mod memory;
+pub mod observed;
+pub mod plan;
+pub mod planner;
+pub mod policy;
+pub mod registration;
+pub mod release;
+pub mod schedule;
+pub mod secret;
+pub mod settings;
+pub mod status;
+pub mod turn;
+pub mod verify;
+pub mod version;
+pub mod window;

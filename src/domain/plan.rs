@@ -1,0 +1,144 @@
+//! The plan: what would be done, to whom, and why, as plain data.
+//!
+//! Types only; the planner fills them. The executor carries a plan out and decides nothing.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::alert::AlertKind;
+use super::content::ReleaseContent;
+use super::desired::Trigger;
+use super::ids::{Ipui, SlotNumber};
+use super::memory::Window;
+use super::release::{Generation, Version};
+
+/// What to do about one site.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// Hash over the steps and the observed state they rest on.
+    pub hash: Generation,
+    /// Every drift item as one step, ready or not, in a stable order.
+    pub steps: Vec<Step>,
+    /// What the executor is to do, in this order: enrol, release, trigger. Empty when no step is ready.
+    pub orders: Orders,
+}
+
+/// What the executor is to do.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Orders {
+    /// Set the manager's configuration file URL to ours.
+    pub enrol: bool,
+    /// Release this.
+    pub release: Option<NewRelease>,
+    /// Tell the manager to fetch the (new or last) release this way.
+    pub trigger: Option<Trigger>,
+}
+
+impl Orders {
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A release to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewRelease {
+    /// What the file says.
+    pub content: ReleaseContent,
+    /// Identity of the content without its window.
+    pub generation: Generation,
+    /// Identity of the content with its window.
+    pub content_id: Generation,
+    /// Identity of each part, see [`super::release::Release::parts`].
+    pub parts: BTreeMap<String, Generation>,
+    /// Its VERSION.
+    pub version: Version,
+    /// The reservations it carries.
+    pub reserved: BTreeMap<SlotNumber, Ipui>,
+    /// The window it opens, a new entry of the ledger.
+    pub window: Option<Window>,
+    /// Why it is made, for the history.
+    pub reason: String,
+}
+
+/// One step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// What.
+    pub action: Action,
+    /// To which slot; `None`: to the manager as a whole.
+    pub slot: Option<SlotNumber>,
+    /// What people notice.
+    pub impact: Impact,
+    /// Whether it is done now.
+    #[serde(flatten)]
+    pub disposition: Disposition,
+    /// The extensions it touches.
+    pub who: Vec<String>,
+    /// Why, for a person.
+    pub why: String,
+}
+
+/// What a step does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// Point the manager's configuration file URL here.
+    Enrol,
+    /// Set a SIP provider.
+    ConfigureProvider,
+    /// Set the registration PIN.
+    SetPin,
+    /// Set a slot's account.
+    ConfigureAccount,
+    /// Reserve an empty slot for a handset.
+    Reserve,
+    /// Reserve a slot in which another handset is registered, or a handset that is registered in another slot.
+    Replace,
+    /// Clear the slot: deregister its handset and disable its account.
+    Deregister,
+    /// Open the registration window.
+    OpenWindow,
+    /// Open it again for those still missing.
+    ReopenWindow,
+    /// Make the manager fetch what is already released.
+    Fetch,
+}
+
+/// What people notice of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Impact {
+    /// Nothing.
+    None,
+    /// A short interruption; the phones come back by themselves.
+    Interrupts,
+    /// A working handset loses its registration, and a person must bring it back by hand.
+    Deregisters,
+}
+
+/// Whether a step is done now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+pub enum Disposition {
+    /// Now.
+    Ready,
+    /// Later, by itself.
+    Deferred {
+        /// What it waits for.
+        reason: String,
+        /// Until when, where that is known.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        until: Option<DateTime<Utc>>,
+    },
+    /// Not without a person.
+    Blocked {
+        /// What stands in the way, and what to do.
+        reason: String,
+        /// The alert that says so.
+        alert: AlertKind,
+    },
+}

@@ -1,0 +1,153 @@
+//! Releases: what a DECT manager may fetch, under which VERSION, and how far the push has come. No rendering here.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::ids::{Ipui, NotA, SlotNumber};
+
+/// Identifies content without giving it away: the first 12 hex digits of a keyed hash (see [`crate::domain::content`]).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Generation(pub String);
+
+impl fmt::Display for Generation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The VERSION of a provisioning file: `ddmmyyhhmm`, always a valid date. The device applies a file whose VERSION
+/// differs from the one it kept, also an older one, and ignores one that is equal. (Provisioning Guide)
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Version(String);
+
+impl Version {
+    /// The ten digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Version {
+    type Err = NotA;
+    fn from_str(text: &str) -> Result<Self, NotA> {
+        let valid = text.len() == 10
+            && text.bytes().all(|b| b.is_ascii_digit())
+            && chrono::NaiveDateTime::parse_from_str(text, "%d%m%y%H%M").is_ok();
+        if valid {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(NotA { found: text.to_owned(), expected: "a VERSION: ddmmyyhhmm, a valid date" })
+        }
+    }
+}
+
+impl TryFrom<String> for Version {
+    type Error = NotA;
+    fn try_from(text: String) -> Result<Self, NotA> {
+        text.parse()
+    }
+}
+
+impl From<Version> for String {
+    fn from(version: Version) -> Self {
+        version.0
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A file that has been released for a site.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Release {
+    /// Its number in the store, rising.
+    pub id: i64,
+    /// What it carries, without the window: equal to the desired generation when nothing was withheld.
+    pub generation: Generation,
+    /// What it carries, window included. Two releases with the same content differ in VERSION alone.
+    pub content: Generation,
+    /// Its VERSION.
+    pub version: Version,
+    /// Which part of the content changed is told apart by these, one a part: `slot 7`, `providers`, `pin`.
+    pub parts: BTreeMap<String, Generation>,
+    /// The reservations it carries.
+    pub reserved: BTreeMap<SlotNumber, Ipui>,
+    /// The window it opens, by its number in the window ledger.
+    pub window: Option<u32>,
+    /// When it was released.
+    pub released_at: DateTime<Utc>,
+    /// How far it has come.
+    pub progress: Progress,
+}
+
+/// How far a release has come. Each mark is set once and never taken back, but `attempts` and the failure.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Progress {
+    /// How often the manager was told to fetch it.
+    pub attempts: u32,
+    /// When it was last told so.
+    pub triggered_at: Option<DateTime<Utc>>,
+    /// What the last trigger came to.
+    pub trigger: Option<TriggerOutcome>,
+    /// When the manager first fetched this VERSION from here.
+    pub fetched_at: Option<DateTime<Utc>>,
+    /// When an observation after the settle time showed everything that it asked for.
+    pub verified_at: Option<DateTime<Utc>>,
+    /// When an observation after the settle time showed that it did not take effect.
+    pub ineffective_at: Option<DateTime<Utc>>,
+}
+
+/// What telling a manager to fetch came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "detail", rename_all = "kebab-case")]
+pub enum TriggerOutcome {
+    /// State 88: downloaded and processed; not that each symbol was accepted.
+    Done,
+    /// `check-sync` was answered with 2xx; whether a fetch follows is seen at the provisioning server.
+    Accepted,
+    /// State 104, no line configured: the button does nothing on a manager without an active account.
+    NoLine,
+    /// State 103: busy, or a firmware update is running. Worth another try.
+    Busy(String),
+    /// States 99, 100, 101, 102, a refused NOTIFY: with the state and what to look at.
+    Failed(String),
+    /// No end within the time allowed, or the connection broke: the outcome is not known.
+    Unknown(String),
+}
+
+/// Everything the planner must know of one that came before the last: its VERSION must not be used for other content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PastRelease {
+    /// Its number in the store.
+    pub id: i64,
+    /// What it carried, window included.
+    pub content: Generation,
+    /// Its VERSION.
+    pub version: Version,
+    /// Whether it turned out to be ineffective.
+    pub ineffective: bool,
+}
+
+/// Which slots a release withholds, because touching them would deregister a working handset or a secret is missing.
+pub type Withheld = BTreeSet<SlotNumber>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_ten_digits_and_a_date() {
+        assert!("2811121640".parse::<Version>().is_ok());
+        for text in ["281112164", "3113121640", "2811122460", "28111216 0", "28-1121640"] {
+            assert!(text.parse::<Version>().is_err(), "{text}");
+        }
+    }
+}

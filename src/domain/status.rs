@@ -1,0 +1,144 @@
+//! The status of a site as people and scripts see it: the JSON of `n720d status` and of the API.
+//!
+//! Field names are part of the interface. Built from memory and plan by [`super::assess`]; holds no secret.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, FixedOffset};
+use serde::{Deserialize, Serialize};
+
+use super::alert::Alert;
+use super::desired::Mode;
+use super::ids::{Ipui, SiteName, SlotNumber};
+use super::memory::Registration;
+use super::plan::Step;
+use super::release::Generation;
+
+/// All sites.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FleetStatus {
+    /// In order of their names.
+    pub sites: Vec<SiteStatus>,
+}
+
+/// One site.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SiteStatus {
+    /// Its name.
+    pub site: SiteName,
+    /// For people.
+    pub description: String,
+    /// From the site file.
+    pub labels: BTreeMap<String, String>,
+    /// In one word.
+    pub health: Health,
+    /// Why, in one sentence.
+    pub reason: String,
+    /// Whether n720d may write.
+    pub mode: Mode,
+    /// When the manager was last read; the site's time zone.
+    pub observed_at: Option<DateTime<FixedOffset>>,
+    /// The manager's firmware.
+    pub firmware: Option<String>,
+    /// The device's clock minus ours in seconds, as far as whole minutes tell; 0 when they agree.
+    pub clock_skew_seconds: Option<i64>,
+    /// How far the file has come.
+    pub generation: GenerationStatus,
+    /// The registration window.
+    pub window: WindowStatus,
+    /// The listed slots.
+    pub slots: Vec<SlotStatus>,
+    /// Alerts that are not resolved.
+    pub alerts: Vec<Alert>,
+    /// What there is to do.
+    pub plan: PlanStatus,
+}
+
+/// The health of a site.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Health {
+    /// Everything is as the site file says, every listed handset registered.
+    Converged,
+    /// Under way: a push settles, or handsets may still come in.
+    Waiting,
+    /// Something differs and is not being mended by itself.
+    Drifted,
+    /// A person is needed.
+    Blocked,
+    /// The manager cannot be read.
+    Unreachable,
+    /// Not read yet, or not understood.
+    Unknown,
+}
+
+/// Identities of content at each stage.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct GenerationStatus {
+    /// What the site file asks for.
+    pub desired: Option<Generation>,
+    /// What the manager may fetch.
+    pub released: Option<Generation>,
+    /// What it last fetched.
+    pub fetched: Option<Generation>,
+    /// What was last seen in effect.
+    pub verified: Option<Generation>,
+}
+
+/// State of the registration window by the device's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WindowState {
+    /// There is none.
+    #[default]
+    None,
+    /// It will open.
+    Scheduled,
+    /// It is open.
+    Open,
+    /// It has closed.
+    Closed,
+    /// It is open and never closes.
+    Always,
+}
+
+/// The registration window.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct WindowStatus {
+    /// Its state.
+    pub state: WindowState,
+    /// When it opens or opened; the site's time zone.
+    pub opens_at: Option<DateTime<FixedOffset>>,
+    /// When it closes or closed.
+    pub closes_at: Option<DateTime<FixedOffset>>,
+    /// How often it was opened again.
+    pub reopened: u8,
+}
+
+/// One listed slot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlotStatus {
+    /// Slot number.
+    pub number: SlotNumber,
+    /// The handset reserved for it.
+    pub ipui: Option<Ipui>,
+    /// SIP user id.
+    pub user: Option<String>,
+    /// Display name.
+    pub display_name: Option<String>,
+    /// The verdict.
+    pub registration: Registration,
+    /// Since when.
+    pub since: Option<DateTime<FixedOffset>>,
+    /// On what grounds.
+    pub evidence: String,
+}
+
+/// The plan, in what people read.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct PlanStatus {
+    /// Hash over steps and observed state; `None` when there is no step.
+    pub hash: Option<Generation>,
+    /// The steps.
+    pub steps: Vec<Step>,
+}

@@ -1,0 +1,1 @@
+//! The HTTP server that managers fetch their files from.

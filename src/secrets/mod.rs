@@ -1,0 +1,1 @@
+//! Resolves secret references.
