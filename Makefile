@@ -1,0 +1,42 @@
+# Everything a developer runs; `make` lists it. CI runs the same targets.
+CARGO ?= cargo
+PREFIX ?= /usr
+DESTDIR ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help test lint fmt units demo build install service-test
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+
+test: ## every test, against real SQLite, HTTP and the simulated N720
+	$(CARGO) test --workspace --quiet
+
+lint: ## formatting, clippy with warnings as errors, docs
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --document-private-items --quiet
+
+fmt: ## format the code
+	$(CARGO) fmt --all
+
+units: ## check the systemd files where systemd-analyze is installed
+	tests/units.sh
+
+demo: ## the main job on simulated N720s, in about two minutes
+	$(CARGO) build --quiet --workspace
+	$(CARGO) run --quiet --example demo
+
+service-test: ## n720d under a real systemd (root, systemd-container)
+	$(CARGO) build --quiet
+	tests/service.sh
+
+build: ## the release binary
+	$(CARGO) build --release
+
+install: ## put the release binary, units and an example configuration in place
+	install -D -m 0755 target/release/n720d $(DESTDIR)$(PREFIX)/bin/n720d
+	install -D -m 0644 systemd/n720d.service $(DESTDIR)$(PREFIX)/lib/systemd/system/n720d.service
+	install -D -m 0644 systemd/n720d.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/n720d.conf
+	install -d -m 0750 $(DESTDIR)/etc/n720d/sites
+	test -e $(DESTDIR)/etc/n720d/n720d.toml || install -m 0640 config/n720d.toml $(DESTDIR)/etc/n720d/n720d.toml
