@@ -7,6 +7,7 @@ pub mod alert;
 pub mod conditions;
 pub mod content;
 pub mod desired;
+pub mod device_clock;
 pub mod drift;
 pub mod fingerprint;
 pub mod history;
