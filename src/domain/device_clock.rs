@@ -61,7 +61,7 @@ impl DeviceClock {
     }
 
     fn ours(self, by_device: DateTime<Utc>) -> DateTime<FixedOffset> {
-        shifted(by_device, -self.skew_seconds).with_timezone(&self.tz).fixed_offset()
+        shifted(by_device, self.skew_seconds.saturating_neg()).with_timezone(&self.tz).fixed_offset()
     }
 }
 
@@ -114,4 +114,113 @@ fn offset_seconds(tz: Tz, local: NaiveDateTime) -> i32 {
 /// `instant` moved by so many seconds; where the calendar ends, it stays.
 fn shifted(instant: DateTime<Utc>, seconds: i64) -> DateTime<Utc> {
     TimeDelta::try_seconds(seconds).and_then(|by| instant.checked_add_signed(by)).unwrap_or(instant)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono_tz::America::Sao_Paulo;
+    use chrono_tz::Australia::Lord_Howe;
+    use chrono_tz::Europe::Berlin;
+
+    fn local(text: &str) -> NaiveDateTime {
+        NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S")
+            .or_else(|_| NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M"))
+            .unwrap()
+    }
+
+    fn utc(text: &str) -> DateTime<Utc> {
+        local(text).and_utc()
+    }
+
+    fn first(tz: Tz, text: &str) -> String {
+        DeviceClock::in_step(tz).instant(local(text)).to_rfc3339()
+    }
+
+    fn last(tz: Tz, text: &str) -> String {
+        DeviceClock::in_step(tz).last_instant(local(text)).to_rfc3339()
+    }
+
+    #[test]
+    fn a_clock_agrees_as_far_as_whole_minutes_and_page_time_tell() {
+        let shown = local("2026-11-23T08:01");
+        let agrees = ["2026-11-23T07:00:31", "2026-11-23T07:01:00", "2026-11-23T07:01:59"];
+        for at in agrees {
+            assert_eq!(skew_seconds(shown, utc(at), Berlin), 0, "{at}");
+        }
+        // A minute and more after, or more than the page can take before: it is off.
+        assert_eq!(skew_seconds(shown, utc("2026-11-23T07:02:01"), Berlin), -46);
+        assert_eq!(skew_seconds(shown, utc("2026-11-23T07:00:29"), Berlin), 46);
+    }
+
+    #[test]
+    fn a_skew_is_the_middle_of_what_is_possible() {
+        let at = utc("2026-11-23T07:00:00");
+        assert_eq!(skew_seconds(local("2026-11-23T08:05"), at, Berlin), 315);
+        assert_eq!(skew_seconds(local("2026-11-23T07:55"), at, Berlin), -285);
+        assert_eq!(skew_seconds(local("2000-01-01T00:00"), at, Berlin) / 86_400, -9823, "never been set");
+    }
+
+    #[test]
+    fn a_wrong_zone_gives_the_same_skew_at_every_second() {
+        for second in 0..60 {
+            let at = utc("2026-11-23T07:10:00") + TimeDelta::seconds(second);
+            assert_eq!(skew_seconds(local("2026-11-23T07:10"), at, Berlin), -3600, "UTC instead of Berlin");
+            assert_eq!(skew_seconds(local("2026-11-23T12:55"), at, Berlin), 17_100, "Kathmandu instead of Berlin");
+        }
+    }
+
+    #[test]
+    fn around_a_clock_change_a_good_clock_is_not_off() {
+        let both = [("2026-10-25T00:30:10", "2026-10-25T02:30"), ("2026-10-25T01:30:10", "2026-10-25T02:30")];
+        for (at, shown) in both {
+            assert_eq!(skew_seconds(local(shown), utc(at), Berlin), 0, "{at}");
+        }
+        assert_eq!(skew_seconds(local("2026-03-29T03:00"), utc("2026-03-29T01:00:20"), Berlin), 0);
+        // It did not go forward: it shows an hour that does not exist.
+        assert_eq!(skew_seconds(local("2026-03-29T02:10"), utc("2026-03-29T01:10:20"), Berlin), -3600);
+        // It did not go back.
+        assert_eq!(skew_seconds(local("2026-10-25T03:10"), utc("2026-10-25T01:10:20"), Berlin), 3600);
+    }
+
+    #[test]
+    fn a_skipped_time_comes_at_the_end_of_the_gap() {
+        assert_eq!(first(Berlin, "2026-03-29T02:00"), "2026-03-29T03:00:00+02:00");
+        assert_eq!(first(Berlin, "2026-03-29T02:59"), "2026-03-29T03:00:00+02:00");
+        assert_eq!(last(Berlin, "2026-03-29T02:30"), "2026-03-29T03:00:00+02:00");
+        assert_eq!(first(Lord_Howe, "2026-10-04T02:10"), "2026-10-04T02:30:00+11:00", "half an hour only");
+        assert_eq!(first(Sao_Paulo, "2018-11-04T00:30"), "2018-11-04T01:00:00-02:00", "at midnight");
+        assert_eq!(
+            first(chrono_tz::Pacific::Apia, "2011-12-30T12:00"),
+            "2011-12-31T00:00:00+14:00",
+            "a whole day"
+        );
+    }
+
+    #[test]
+    fn a_time_shown_twice_has_a_first_and_a_last_instant() {
+        assert_eq!(first(Berlin, "2026-10-25T02:30"), "2026-10-25T02:30:00+02:00");
+        assert_eq!(last(Berlin, "2026-10-25T02:30"), "2026-10-25T02:30:00+01:00");
+        assert_eq!(first(Lord_Howe, "2026-04-05T01:45"), "2026-04-05T01:45:00+11:00");
+        assert_eq!(last(Lord_Howe, "2026-04-05T01:45"), "2026-04-05T01:45:00+10:30");
+        assert_eq!(first(Sao_Paulo, "2018-02-17T23:15"), "2018-02-17T23:15:00-02:00");
+        assert_eq!(last(Sao_Paulo, "2018-02-17T23:15"), "2018-02-17T23:15:00-03:00");
+    }
+
+    #[test]
+    fn a_clock_that_is_off_shows_a_time_earlier_or_later() {
+        let ahead = DeviceClock { tz: Berlin, skew_seconds: 600 };
+        assert_eq!(ahead.device_now(utc("2026-11-23T07:00:00")), local("2026-11-23T08:10"));
+        assert_eq!(ahead.instant(local("2026-11-23T08:10")).to_rfc3339(), "2026-11-23T08:00:00+01:00");
+        let behind = DeviceClock { tz: Berlin, skew_seconds: -86_400 };
+        assert_eq!(behind.device_now(utc("2026-11-23T07:00:00")), local("2026-11-22T08:00"));
+    }
+
+    #[test]
+    fn the_ends_of_the_calendar_are_no_panic() {
+        for skew_seconds in [i64::MIN + 1, i64::MAX] {
+            let clock = DeviceClock { tz: Berlin, skew_seconds };
+            assert_eq!(clock.device_now(utc("2026-11-23T07:00:00")), local("2026-11-23T08:00"));
+        }
+    }
 }

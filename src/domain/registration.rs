@@ -2,7 +2,7 @@
 //!
 //! A verdict is made from what was seen, never from what was not: a page that could not be read changes nothing, and
 //! being absent from the pending list proves nothing by itself. What speaks for and against is weighed in
-//! [`witness`]; here it becomes a record. Nothing is planned and nobody is alerted here.
+//! `witness`; here it becomes a record. Nothing is planned and nobody is alerted here.
 
 mod witness;
 
@@ -42,8 +42,8 @@ pub struct Scene<'a> {
 
 /// The verdict on every listed slot that is reserved for a handset.
 ///
-/// `since` moves when the verdict changes, `seen_at` when its evidence was seen again. An observation that cannot be
-/// shown to be of this site's manager counts as none.
+/// `since` moves when the verdict changes, `seen_at` when its evidence was seen again. An observation of a manager that
+/// is not this site's, or that does not say which it is, decides nothing.
 pub fn judge(scene: &Scene<'_>) -> BTreeMap<SlotNumber, SlotRecord> {
     let reserved = scene.desired.slots.iter().filter_map(|(slot, wanted)| Some((*slot, wanted.ipui()?)));
     reserved.map(|(slot, ipui)| (slot, judge_slot(scene, slot, ipui))).collect()
@@ -93,11 +93,17 @@ fn previous(memory: &SiteMemory, slot: SlotNumber, ipui: Ipui) -> Option<&SlotRe
 fn judge_slot(scene: &Scene<'_>, slot: SlotNumber, ipui: Ipui) -> SlotRecord {
     let previous = previous(scene.memory, slot, ipui);
     let mut record = previous.cloned().unwrap_or_else(|| fresh(scene, slot, ipui));
-    let Some(observation) = scene.observation.filter(|seen| is_of_this_manager(scene.desired, seen)) else {
-        return record;
-    };
+    let Some(observation) = scene.observation else { return record };
     let view = witness::View { scene, observation, slot, ipui, previous };
-    record.registered_ipui = view.registered_ipui();
+    match observation.mac.known() {
+        Some(mac) if *mac == scene.desired.manager.mac => record.registered_ipui = view.registered_ipui(),
+        Some(_) => return record,
+        // It may be this manager: enough to doubt what is remembered, not to learn from.
+        None => {
+            record.registered_ipui = record.registered_ipui.filter(|ipui| view.registered_ipui() == Some(*ipui));
+            return record;
+        }
+    }
     // Unreadable is not empty: without the pending list nothing is decided.
     let Some(pending) = observation.pending.known() else { return record };
     if pending.contains(&ipui) {
@@ -110,11 +116,6 @@ fn judge_slot(scene: &Scene<'_>, slot: SlotNumber, ipui: Ipui) -> SlotRecord {
         Some(finding) => apply(scene, record, finding),
         None => record,
     }
-}
-
-/// What is shown of a manager with another MAC, or of one that does not say which it is, is not about this site.
-fn is_of_this_manager(desired: &DesiredSite, observation: &Observation) -> bool {
-    observation.mac.known() == Some(&desired.manager.mac)
 }
 
 /// The record of a handset about which nothing has been seen yet.
