@@ -13,6 +13,7 @@ pub mod fingerprint;
 pub mod history;
 pub mod ids;
 pub mod memory;
+pub mod notification;
 pub mod observed;
 pub mod plan;
 pub mod planner;

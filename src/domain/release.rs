@@ -123,6 +123,25 @@ pub enum TriggerOutcome {
     Unknown(String),
 }
 
+/// A verdict on a release, reached by a cycle after the settle time. Each is set once; the first one stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReleaseMark {
+    /// Everything it asked for was seen.
+    Verified {
+        /// Its number in the store.
+        release: i64,
+        /// When that was seen.
+        at: DateTime<Utc>,
+    },
+    /// It did not take effect.
+    Ineffective {
+        /// Its number in the store.
+        release: i64,
+        /// When that was seen.
+        at: DateTime<Utc>,
+    },
+}
+
 /// Everything the planner must know of one that came before the last: its VERSION must not be used for other content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PastRelease {

@@ -1,0 +1,94 @@
+//! The history of sites, capped by number and age, and the words for what the store itself enters into it.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use rusqlite::{Transaction, params};
+
+use super::error::{Fault, StoreError};
+use super::fetches::FetchRow;
+use super::{Store, codec, memory};
+use crate::domain::history::HistoryEntry;
+use crate::domain::ids::SiteName;
+use crate::domain::release::TriggerOutcome;
+
+/// How many entries are kept of each site.
+pub const HISTORY_PER_SITE: u32 = 2000;
+
+/// For how many days before a site's newest entry its entries are kept.
+pub const HISTORY_DAYS: i64 = 400;
+
+impl Store {
+    /// The history of one site or of all, newest first, at most `limit` entries. Each site keeps its
+    /// [`HISTORY_PER_SITE`] newest of the last [`HISTORY_DAYS`] days.
+    ///
+    /// # Errors
+    /// When the database cannot be read, or an entry does not decode.
+    pub fn history(
+        &self,
+        site: Option<&SiteName>,
+        limit: usize,
+    ) -> Result<Vec<(SiteName, HistoryEntry)>, StoreError> {
+        let columns = "SELECT site.name, history.at, history.who, history.what, history.outcome
+                       FROM history JOIN site ON site.id = history.site";
+        let sql = match site {
+            Some(_) => format!("{columns} WHERE site.name = ?1 ORDER BY history.id DESC LIMIT ?2"),
+            None => format!("{columns} WHERE ?1 IS NULL ORDER BY history.id DESC LIMIT ?2"),
+        };
+        self.read("read the history", |db| {
+            let mut query = db.prepare_cached(&sql)?;
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let mut rows = query.query(params![site.map(SiteName::as_str), limit])?;
+            let mut entries = Vec::new();
+            while let Some(row) = rows.next()? {
+                let name = codec::parsed("site.name", memory::text(row, 0)?.unwrap_or_default())?;
+                let at = codec::from_time("history.at", memory::text(row, 1)?.unwrap_or_default())?;
+                let (who, what, outcome) = (row.get(2)?, row.get(3)?, row.get(4)?);
+                entries.push((name, HistoryEntry { at, who, what, outcome }));
+            }
+            Ok(entries)
+        })
+    }
+}
+
+/// Appends entries, oldest first, and drops what is over the caps.
+pub(super) fn append(db: &Transaction<'_>, site: i64, entries: &[HistoryEntry]) -> Result<(), Fault> {
+    let Some(newest) = entries.iter().map(|entry| entry.at).max() else { return Ok(()) };
+    let mut insert =
+        db.prepare_cached("INSERT INTO history (site, at, who, what, outcome) VALUES (?1, ?2, ?3, ?4, ?5)")?;
+    for entry in entries {
+        insert.execute(params![site, codec::time(entry.at), entry.who, entry.what, entry.outcome])?;
+    }
+    let oldest = newest.checked_sub_signed(TimeDelta::days(HISTORY_DAYS)).map(codec::time);
+    db.prepare_cached(
+        "DELETE FROM history WHERE site = ?1 AND (at < ?3 OR id <=
+             (SELECT id FROM history WHERE site = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2))",
+    )?
+    .execute(params![site, HISTORY_PER_SITE, oldest])?;
+    Ok(())
+}
+
+/// What telling a manager to fetch came to.
+pub(super) fn triggered(outcome: &TriggerOutcome, at: DateTime<Utc>) -> HistoryEntry {
+    let outcome = match outcome {
+        TriggerOutcome::Done => "the manager downloaded and processed its file".to_owned(),
+        TriggerOutcome::Accepted => "the manager accepted check-sync".to_owned(),
+        TriggerOutcome::NoLine => "the manager has no active account and fetched nothing".to_owned(),
+        TriggerOutcome::Busy(detail) => format!("the manager is busy: {detail}"),
+        TriggerOutcome::Failed(detail) => format!("failed: {detail}"),
+        TriggerOutcome::Unknown(detail) => format!("outcome unknown: {detail}"),
+    };
+    entry("n720d", "trigger", outcome, at)
+}
+
+/// The manager got the last release for the first time.
+pub(super) fn fetched(fetch: &FetchRow, at: DateTime<Utc>) -> HistoryEntry {
+    entry("device", "fetch", format!("fetched VERSION {} from {}", fetch.version, fetch.peer), at)
+}
+
+/// A notification reached its sink, or never will.
+pub(super) fn notified(outcome: String, at: DateTime<Utc>) -> HistoryEntry {
+    entry("n720d", "notification", outcome, at)
+}
+
+fn entry(who: &str, what: &str, outcome: String, at: DateTime<Utc>) -> HistoryEntry {
+    HistoryEntry { at, who: who.to_owned(), what: what.to_owned(), outcome }
+}

@@ -1,0 +1,142 @@
+//! Keeps what a cycle came to, in one transaction that writes only what changed.
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Transaction, params};
+
+use super::error::{Fault, StoreError};
+use super::{Store, codec, history, memory, outbox, sites};
+use crate::domain::alert::Alert;
+use crate::domain::history::HistoryEntry;
+use crate::domain::ids::SiteName;
+use crate::domain::memory::{SiteMemory, Window};
+use crate::domain::notification::NewNotification;
+use crate::domain::release::ReleaseMark;
+use crate::domain::status::SiteStatus;
+
+/// What a cycle came to.
+#[derive(Debug, Clone, Copy)]
+pub struct CycleRecord<'a> {
+    /// The memory after the cycle. Of it, `release`, `past_releases` and `filled` are not looked at: they follow
+    /// releases, marks and fetches, which may come in while the cycle runs.
+    pub memory: &'a SiteMemory,
+    /// The status after the cycle.
+    pub status: &'a SiteStatus,
+    /// Verdicts on releases.
+    pub marks: &'a [ReleaseMark],
+    /// What happened, oldest first.
+    pub history: &'a [HistoryEntry],
+    /// What is to be told. A newer notification supersedes an undelivered one of the same site and sink.
+    pub notifications: &'a [NewNotification],
+}
+
+impl Store {
+    /// Keeps what a cycle came to. Windows and releases that are not in the record stay; slots and alerts that are
+    /// not in it go.
+    ///
+    /// # Errors
+    /// When the database cannot be written; then nothing is kept.
+    pub fn keep(&self, site: &SiteName, record: &CycleRecord<'_>) -> Result<(), StoreError> {
+        self.write("keep the outcome of a cycle", |db| {
+            let id = self.site_id(db, site)?;
+            keep_site_row(db, id, record.memory)?;
+            for window in &record.memory.windows {
+                put_window(db, id, window)?;
+            }
+            keep_slots(db, id, record.memory)?;
+            keep_alerts(db, id, &record.memory.alerts)?;
+            sites::keep_status(db, id, record.status)?;
+            for mark in record.marks {
+                keep_mark(db, id, mark)?;
+            }
+            history::append(db, id, record.history)?;
+            for notification in record.notifications {
+                outbox::enqueue(db, id, notification)?;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Writes an entry of the window ledger where it differs from the one kept.
+pub(super) fn put_window(db: &Transaction<'_>, site: i64, window: &Window) -> Result<(), Fault> {
+    let entry = codec::json("window.entry", window)?;
+    db.prepare_cached(
+        "INSERT INTO window (site, number, entry) VALUES (?1, ?2, ?3)
+         ON CONFLICT (site, number) DO UPDATE SET entry = ?3 WHERE entry IS NOT ?3",
+    )?
+    .execute(params![site, window.number, entry])?;
+    Ok(())
+}
+
+fn keep_site_row(db: &Transaction<'_>, site: i64, memory: &SiteMemory) -> Result<(), Fault> {
+    let time = |at: Option<DateTime<Utc>>| at.map(codec::time);
+    let observation = memory.observation.as_ref().map(memory::timeless).transpose()?;
+    db.prepare_cached(
+        "UPDATE site SET first_contact_at = ?2, first_mac = ?3, observation = ?4, observed_at = ?5, baseline = ?6,
+             baseline_parts = ?7, trouble = ?8, refused_password = ?9, audited_at = ?10
+         WHERE id = ?1 AND (first_contact_at IS NOT ?2 OR first_mac IS NOT ?3 OR observation IS NOT ?4
+             OR observed_at IS NOT ?5 OR baseline IS NOT ?6 OR baseline_parts IS NOT ?7 OR trouble IS NOT ?8
+             OR refused_password IS NOT ?9 OR audited_at IS NOT ?10)",
+    )?
+    .execute(params![
+        site,
+        time(memory.first_contact.map(|(at, _)| at)),
+        memory.first_contact.map(|(_, mac)| mac.to_string()),
+        observation,
+        time(memory.observation.as_ref().map(|observation| observation.at)),
+        memory.baseline.as_ref().map(|generation| generation.0.as_str()),
+        codec::json("site.baseline_parts", &memory.baseline_parts)?,
+        codec::optional_json("site.trouble", memory.trouble.as_ref())?,
+        memory.refused_password.as_ref().map(|generation| generation.0.as_str()),
+        time(memory.audited_at),
+    ])?;
+    Ok(())
+}
+
+fn keep_slots(db: &Transaction<'_>, site: i64, memory: &SiteMemory) -> Result<(), Fault> {
+    let numbers: Vec<u8> = memory.slots.keys().map(|slot| slot.number()).collect();
+    db.prepare_cached(
+        "DELETE FROM slot WHERE site = ?1 AND number NOT IN (SELECT value FROM json_each(?2))",
+    )?
+    .execute(params![site, codec::json("slot.number", &numbers)?])?;
+    let mut put = db.prepare_cached(
+        "INSERT INTO slot (site, number, record) VALUES (?1, ?2, ?3)
+         ON CONFLICT (site, number) DO UPDATE SET record = ?3 WHERE record IS NOT ?3",
+    )?;
+    for (slot, record) in &memory.slots {
+        put.execute(params![site, slot.number(), codec::json("slot.record", record)?])?;
+    }
+    Ok(())
+}
+
+fn keep_alerts(db: &Transaction<'_>, site: i64, alerts: &[Alert]) -> Result<(), Fault> {
+    let ids: Vec<&str> = alerts.iter().map(|alert| alert.id.as_str()).collect();
+    db.prepare_cached("DELETE FROM alert WHERE site = ?1 AND id NOT IN (SELECT value FROM json_each(?2))")?
+        .execute(params![site, codec::json("alert.id", &ids)?])?;
+    let mut put = db.prepare_cached(
+        "INSERT INTO alert (site, id, position, alert) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (site, id) DO UPDATE SET position = ?3, alert = ?4
+         WHERE position IS NOT ?3 OR alert IS NOT ?4",
+    )?;
+    for (position, alert) in (0_i64..).zip(alerts) {
+        put.execute(params![site, alert.id, position, codec::json("alert.alert", alert)?])?;
+    }
+    Ok(())
+}
+
+fn keep_mark(db: &Transaction<'_>, site: i64, mark: &ReleaseMark) -> Result<(), Fault> {
+    let (sql, release, at) = match *mark {
+        ReleaseMark::Verified { release, at } => (
+            "UPDATE release SET verified_at = coalesce(verified_at, ?3) WHERE id = ?1 AND site = ?2",
+            release,
+            at,
+        ),
+        ReleaseMark::Ineffective { release, at } => (
+            "UPDATE release SET ineffective_at = coalesce(ineffective_at, ?3) WHERE id = ?1 AND site = ?2",
+            release,
+            at,
+        ),
+    };
+    let changed = db.prepare_cached(sql)?.execute(params![release, site, codec::time(at)])?;
+    if changed == 0 { Err(Fault::NoRelease(release)) } else { Ok(()) }
+}

@@ -1,0 +1,153 @@
+//! What sinks were told, and what they are still to be told: the ledger and the outbox.
+//!
+//! The ledger changes when a notification is queued, not when it is delivered, and in the same transaction: a restart
+//! in between neither loses nor repeats a decision.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use rusqlite::{OptionalExtension, Transaction, params};
+
+use super::error::{Fault, StoreError};
+use super::{Store, codec, history, memory};
+use crate::domain::ids::SiteName;
+use crate::domain::notification::{LedgerEntry, NewNotification, Queued, Reason};
+
+impl Store {
+    /// What each sink was last told about a site, or is queued to be told.
+    ///
+    /// # Errors
+    /// When the database cannot be read, or an entry does not decode.
+    pub fn ledger(&self, site: &SiteName) -> Result<BTreeMap<String, LedgerEntry>, StoreError> {
+        self.read("read what sinks were told", |db| {
+            let mut query = db.prepare_cached(
+                "SELECT sink, entry FROM ledger WHERE site = (SELECT id FROM site WHERE name = ?1)",
+            )?;
+            let mut rows = query.query([site.as_str()])?;
+            let mut ledger = BTreeMap::new();
+            while let Some(row) = rows.next()? {
+                let entry = codec::from_json("ledger.entry", memory::text(row, 1)?.unwrap_or_default())?;
+                ledger.insert(row.get(0)?, entry);
+            }
+            Ok(ledger)
+        })
+    }
+
+    /// Notifications whose time has come, oldest first, at most `limit` a sink: so a sink that is down, with
+    /// thousands waiting, hides no other's.
+    ///
+    /// # Errors
+    /// When the database cannot be read, or a notification does not decode.
+    pub fn due(&self, now: DateTime<Utc>, limit: usize) -> Result<Vec<Queued>, StoreError> {
+        self.read("read the outbox", |db| {
+            let mut query = db.prepare_cached(
+                "SELECT due.id, due.sink, site.name, due.reason, due.body, due.attempts, due.created_at
+                 FROM (SELECT *, row_number() OVER (PARTITION BY sink ORDER BY sequence) AS place
+                       FROM outbox WHERE next_attempt <= ?1) AS due
+                 JOIN site ON site.id = due.site
+                 WHERE due.place <= ?2 ORDER BY due.sequence",
+            )?;
+            let mut rows =
+                query.query(params![codec::time(now), i64::try_from(limit).unwrap_or(i64::MAX)])?;
+            let mut due = Vec::new();
+            while let Some(row) = rows.next()? {
+                let text = |column| Ok::<_, Fault>(memory::text(row, column)?.unwrap_or_default());
+                due.push(Queued {
+                    id: row.get(0)?,
+                    sink: row.get(1)?,
+                    site: codec::parsed("site.name", text(2)?)?,
+                    reason: codec::from_json("outbox.reason", text(3)?)?,
+                    body: row.get(4)?,
+                    attempts: row.get(5)?,
+                    created_at: codec::from_time("outbox.created_at", text(6)?)?,
+                });
+            }
+            Ok(due)
+        })
+    }
+
+    /// A notification reached its sink: it leaves the outbox and enters the history. One that was superseded
+    /// meanwhile is passed over.
+    ///
+    /// # Errors
+    /// When the database cannot be written; it is then delivered again.
+    pub fn delivered(&self, id: &str, at: DateTime<Utc>) -> Result<(), StoreError> {
+        self.write("note a delivery", |db| {
+            close(db, id, at, |sink, reason| format!("told {sink} ({reason})"))
+        })
+    }
+
+    /// A delivery failed and is to be tried again at `next_attempt`.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn postponed(&self, id: &str, error: &str, next_attempt: DateTime<Utc>) -> Result<(), StoreError> {
+        self.write("postpone a delivery", |db| {
+            db.execute(
+                "UPDATE outbox SET attempts = attempts + 1, last_error = ?2, next_attempt = ?3 WHERE id = ?1",
+                params![id, error, codec::time(next_attempt)],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// A sink refused a notification for good: it leaves the outbox, and the history says so.
+    ///
+    /// # Errors
+    /// When the database cannot be written; it is then tried again.
+    pub fn given_up(&self, id: &str, error: &str, at: DateTime<Utc>) -> Result<(), StoreError> {
+        self.write("give a delivery up", |db| {
+            close(db, id, at, |sink, reason| format!("could not tell {sink} ({reason}): {error}"))
+        })
+    }
+}
+
+/// Queues a notification in place of an undelivered one of the same site and sink, and enters it into the ledger.
+pub(super) fn enqueue(db: &Transaction<'_>, site: i64, new: &NewNotification) -> Result<(), Fault> {
+    let created_at = codec::time(new.ledger.at);
+    db.prepare_cached("DELETE FROM outbox WHERE site = ?1 AND sink = ?2")?
+        .execute(params![site, new.sink])?;
+    db.prepare_cached(
+        "INSERT INTO outbox (id, site, sink, reason, body, created_at, next_attempt)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)",
+    )?
+    .execute(params![
+        new.id,
+        site,
+        new.sink,
+        codec::json("outbox.reason", &new.reason)?,
+        new.body,
+        created_at
+    ])?;
+    db.prepare_cached(
+        "INSERT INTO ledger (site, sink, entry) VALUES (?1, ?2, ?3)
+         ON CONFLICT (site, sink) DO UPDATE SET entry = ?3",
+    )?
+    .execute(params![site, new.sink, codec::json("ledger.entry", &new.ledger)?])?;
+    Ok(())
+}
+
+/// Takes a notification out of the outbox and enters what became of it into the history.
+fn close(
+    db: &Transaction<'_>,
+    id: &str,
+    at: DateTime<Utc>,
+    outcome: impl FnOnce(&str, &str) -> String,
+) -> Result<(), Fault> {
+    let gone: Option<(i64, String, String)> = db
+        .prepare_cached("DELETE FROM outbox WHERE id = ?1 RETURNING site, sink, reason")?
+        .query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()?;
+    let Some((site, sink, reason)) = gone else { return Ok(()) };
+    let reason = word(codec::from_json("outbox.reason", &reason)?);
+    history::append(db, site, &[history::notified(outcome(&sink, reason), at)])
+}
+
+fn word(reason: Reason) -> &'static str {
+    match reason {
+        Reason::First => "first",
+        Reason::Changed => "changed",
+        Reason::Repeat => "repeat",
+        Reason::Resolved => "resolved",
+    }
+}

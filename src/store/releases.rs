@@ -1,0 +1,215 @@
+//! Releases: made durable before a manager is told of them, marked as they come along, served from here alone.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use rusqlite::{OptionalExtension, Row, Transaction, params};
+
+use super::error::{Fault, StoreError};
+use super::{Store, codec, history, keep, memory};
+use crate::domain::history::HistoryEntry;
+use crate::domain::ids::SiteName;
+use crate::domain::memory::Window;
+use crate::domain::plan::NewRelease;
+use crate::domain::release::{Generation, PastRelease, Progress, Release, TriggerOutcome, Version};
+
+/// The file behind a token. `Debug` leaves its content out: it holds SIP passwords.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Served {
+    /// The site that the token belongs to.
+    pub site: SiteName,
+    /// Its last release.
+    pub release: i64,
+    /// The VERSION of that release.
+    pub version: Version,
+    /// The file, byte for byte as it was released.
+    pub body: Vec<u8>,
+}
+
+impl fmt::Debug for Served {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Served")
+            .field("site", &self.site)
+            .field("release", &self.release)
+            .field("version", &self.version)
+            .field("bytes", &self.body.len())
+            .finish()
+    }
+}
+
+impl Store {
+    /// Makes a release: from here on it is what the manager may fetch. Its window, if it has one, enters the ledger
+    /// under the number that follows the last one there, whatever number the plan gave it; the release returned
+    /// says which. The bodies of earlier releases are wiped.
+    ///
+    /// # Errors
+    /// When the database cannot be written; then nothing is released, and no trigger may follow.
+    pub fn release(
+        &self,
+        site: &SiteName,
+        new: &NewRelease,
+        body: &[u8],
+        released_at: DateTime<Utc>,
+        history: &[HistoryEntry],
+    ) -> Result<Release, StoreError> {
+        self.write("make a release", |db| {
+            let id = self.site_id(db, site)?;
+            let window = new.window.as_ref().map(|window| next_window(db, id, window)).transpose()?;
+            db.execute("UPDATE release SET body = NULL WHERE site = ?1 AND body IS NOT NULL", [id])?;
+            db.execute(
+                "INSERT INTO release (site, generation, content, version, parts, reserved, window, body, released_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                params![
+                    id,
+                    new.generation.0,
+                    new.content_id.0,
+                    new.version.as_str(),
+                    codec::json("release.parts", &new.parts)?,
+                    codec::json("release.reserved", &new.reserved)?,
+                    window,
+                    body,
+                    codec::time(released_at),
+                ],
+            )?;
+            let release = db.last_insert_rowid();
+            history::append(db, id, history)?;
+            Ok(Release {
+                id: release,
+                generation: new.generation.clone(),
+                content: new.content_id.clone(),
+                version: new.version.clone(),
+                parts: new.parts.clone(),
+                reserved: new.reserved.clone(),
+                window,
+                released_at,
+                progress: Progress::default(),
+            })
+        })
+    }
+
+    /// Notes that the manager is about to be told to fetch: counts the attempt and clears the last outcome, so that
+    /// a kill in between leaves an attempt without one.
+    ///
+    /// # Errors
+    /// When the database cannot be written: then the manager must not be told.
+    pub fn note_trigger_intent(&self, release: i64, at: DateTime<Utc>) -> Result<(), StoreError> {
+        self.write("note that a manager is to be told to fetch", |db| {
+            let changed = db.execute(
+                "UPDATE release SET attempts = attempts + 1, triggered_at = ?2, trigger = NULL WHERE id = ?1",
+                params![release, codec::time(at)],
+            )?;
+            found(changed, release)
+        })
+    }
+
+    /// Notes what telling the manager came to, `at` its end, and enters it into the history.
+    ///
+    /// # Errors
+    /// When the database cannot be written, or there is no such release.
+    pub fn note_trigger(
+        &self,
+        release: i64,
+        outcome: &TriggerOutcome,
+        at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        self.write("note what telling a manager to fetch came to", |db| {
+            let changed = db.execute(
+                "UPDATE release SET trigger = ?2 WHERE id = ?1",
+                params![release, codec::json("release.trigger", outcome)?],
+            )?;
+            found(changed, release)?;
+            let site = db.query_row("SELECT site FROM release WHERE id = ?1", [release], |row| row.get(0))?;
+            history::append(db, site, &[history::triggered(outcome, at)])
+        })
+    }
+
+    /// The last released file of the site that a token belongs to; `None` when no site has it, or nothing was
+    /// released yet. The token is looked up as a key of an index, not compared byte by byte.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn served(&self, token: &str) -> Result<Option<Served>, StoreError> {
+        self.read("look up a released file", |db| {
+            let mut query = db.prepare_cached(
+                "SELECT site.name, release.id, release.version, release.body
+                 FROM site JOIN release ON release.site = site.id
+                 WHERE site.token = ?1 ORDER BY release.id DESC LIMIT 1",
+            )?;
+            let mut rows = query.query([token])?;
+            let Some(row) = rows.next()? else { return Ok(None) };
+            let Some(body) = row.get(3)? else { return Ok(None) };
+            Ok(Some(Served {
+                site: codec::parsed("site.name", memory::text(row, 0)?.unwrap_or_default())?,
+                release: row.get(1)?,
+                version: version(row, 2)?,
+                body,
+            }))
+        })
+    }
+}
+
+/// Every release of a site, newest first.
+pub(super) fn all(db: &Transaction<'_>, site: i64) -> Result<Vec<Release>, Fault> {
+    let mut query = db.prepare_cached(
+        "SELECT id, generation, content, version, parts, reserved, window, released_at, attempts, triggered_at,
+                trigger, fetched_at, verified_at, ineffective_at
+         FROM release WHERE site = ?1 ORDER BY id DESC",
+    )?;
+    let mut rows = query.query([site])?;
+    let mut releases = Vec::new();
+    while let Some(row) = rows.next()? {
+        releases.push(from_row(row)?);
+    }
+    Ok(releases)
+}
+
+/// What is to be known of a release that is not the last one.
+pub(super) fn past(release: Release) -> PastRelease {
+    PastRelease {
+        id: release.id,
+        content: release.content,
+        version: release.version,
+        ineffective: release.progress.ineffective_at.is_some(),
+    }
+}
+
+fn from_row(row: &Row<'_>) -> Result<Release, Fault> {
+    let text = |column| Ok::<_, Fault>(memory::text(row, column)?.unwrap_or_default());
+    let time = |what, column| codec::from_optional_time(what, memory::text(row, column)?);
+    Ok(Release {
+        id: row.get(0)?,
+        generation: Generation(row.get(1)?),
+        content: Generation(row.get(2)?),
+        version: version(row, 3)?,
+        parts: codec::from_json("release.parts", text(4)?)?,
+        reserved: codec::from_json("release.reserved", text(5)?)?,
+        window: row.get(6)?,
+        released_at: codec::from_time("release.released_at", text(7)?)?,
+        progress: Progress {
+            attempts: row.get(8)?,
+            triggered_at: time("release.triggered_at", 9)?,
+            trigger: codec::from_optional_json("release.trigger", memory::text(row, 10)?)?,
+            fetched_at: time("release.fetched_at", 11)?,
+            verified_at: time("release.verified_at", 12)?,
+            ineffective_at: time("release.ineffective_at", 13)?,
+        },
+    })
+}
+
+fn version(row: &Row<'_>, column: usize) -> Result<Version, Fault> {
+    codec::parsed("release.version", memory::text(row, column)?.unwrap_or_default())
+}
+
+fn next_window(db: &Transaction<'_>, site: i64, window: &Window) -> Result<u32, Fault> {
+    let last: Option<u32> = db
+        .query_row("SELECT max(number) FROM window WHERE site = ?1", [site], |row| row.get(0))
+        .optional()?
+        .flatten();
+    let number = last.unwrap_or(0) + 1;
+    keep::put_window(db, site, &Window { number, ..window.clone() })?;
+    Ok(number)
+}
+
+fn found(changed: usize, release: i64) -> Result<(), Fault> {
+    if changed == 0 { Err(Fault::NoRelease(release)) } else { Ok(()) }
+}

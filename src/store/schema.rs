@@ -1,0 +1,221 @@
+//! Opening a database file: settings of the connection, whose it is, whether it is whole, and its migrations.
+//!
+//! A migration is a file that is never edited once released; a new one is appended to [`MIGRATIONS`].
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+use super::error::Fault;
+
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_first.sql")];
+
+/// The schema version that this n720d writes.
+pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
+
+/// `PRAGMA application_id`: "n720" in ASCII. Tells our database from another program's.
+const APPLICATION_ID: i64 = 0x6e37_3230;
+
+/// How long to wait for another process (a backup, somebody's `sqlite3`) before giving up.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Whether the database was there before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Found {
+    /// Empty, and ours from here on.
+    Fresh,
+    /// Ours, at any schema version up to [`VERSION`].
+    Ours,
+}
+
+/// Opens for writing, checks and migrates.
+pub(super) fn open(path: &Path) -> Result<(Connection, Found), Fault> {
+    let mut connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    let found = whose(&connection)?;
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    // In WAL mode a lesser level can lose the last commits with the power: a release must be durable before its trigger.
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    // Superseded files hold SIP passwords: their pages are zeroed, not only freed.
+    connection.pragma_update(None, "secure_delete", true)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    check(&connection)?;
+    migrate(&mut connection)?;
+    Ok((connection, found))
+}
+
+/// Opens for reading, beside a writer or without one.
+///
+/// A reader of a database in WAL mode needs the files beside it. Where they are gone, because the writer left in
+/// good order, and cannot be made, because the directory may not be written, the database file alone is whole.
+///
+/// `None`: the file is empty, its first writer has not come so far.
+pub(super) fn open_read_only(path: &Path) -> Result<Option<Connection>, Fault> {
+    match read_only(path, "") {
+        Err(Fault::Sql(error)) if cannot_make_files(&error) && no_log(path) => {
+            read_only(path, "&immutable=1")
+        }
+        other => other,
+    }
+}
+
+fn read_only(path: &Path, option: &str) -> Result<Option<Connection>, Fault> {
+    let uri = format!("file:{}?mode=ro{option}", escaped(path));
+    let connection = Connection::open_with_flags(
+        uri,
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI,
+    )?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    match whose(&connection)? {
+        Found::Fresh => Ok(None),
+        Found::Ours => Ok(Some(connection)),
+    }
+}
+
+/// `%`, `?` and `#` have a meaning in SQLite's file names; bytes that are not UTF-8 are kept.
+fn escaped(path: &Path) -> String {
+    use std::os::unix::ffi::OsStrExt;
+    let mut text = String::new();
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'%' | b'?' | b'#' | 0x80.. => text.push_str(&format!("%{byte:02x}")),
+            byte => text.push(char::from(*byte)),
+        }
+    }
+    text
+}
+
+fn cannot_make_files(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::ReadOnly))
+}
+
+fn no_log(path: &Path) -> bool {
+    std::fs::metadata(super::files::beside(path, "-wal")).map_or(true, |log| log.len() == 0)
+}
+
+/// Reads the header and refuses what is not ours, before anything is written.
+fn whose(connection: &Connection) -> Result<Found, Fault> {
+    let application: i64 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get(0))?;
+    if application == 0 && version == 0 && tables == 0 {
+        return Ok(Found::Fresh);
+    }
+    if application != APPLICATION_ID {
+        return Err(Fault::NotOurs);
+    }
+    if version > VERSION {
+        return Err(Fault::NewerSchema(version));
+    }
+    Ok(Found::Ours)
+}
+
+fn check(connection: &Connection) -> Result<(), Fault> {
+    let finding: String =
+        connection.query_row("SELECT quick_check FROM pragma_quick_check(1)", (), |row| row.get(0))?;
+    if finding == "ok" { Ok(()) } else { Err(Fault::Damaged(finding)) }
+}
+
+fn migrate(connection: &mut Connection) -> Result<(), Fault> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let version: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let done = usize::try_from(version).unwrap_or(0);
+    if done < MIGRATIONS.len() {
+        for migration in MIGRATIONS.iter().skip(done) {
+            transaction.execute_batch(migration)?;
+        }
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", VERSION)?;
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path() -> (tempfile::TempDir, std::path::PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("n720d.db");
+        (dir, path)
+    }
+
+    fn version(connection: &Connection) -> i64 {
+        connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn an_empty_file_gets_every_migration_and_the_next_open_none() {
+        let (_dir, path) = path();
+        let (connection, found) = open(&path).unwrap();
+        assert_eq!((found, version(&connection)), (Found::Fresh, VERSION));
+        drop(connection);
+        let (connection, found) = open(&path).unwrap();
+        assert_eq!((found, version(&connection)), (Found::Ours, VERSION));
+    }
+
+    #[test]
+    fn every_table_is_strict_and_the_connection_is_set_for_durability() {
+        let (_dir, path) = path();
+        let (connection, _) = open(&path).unwrap();
+        let lax: i64 = connection
+            .query_row(
+                "SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND name NOT LIKE 'sqlite_%' AND NOT strict",
+                (),
+                |row| row.get(0),
+            )
+            .unwrap();
+        assert_eq!(lax, 0);
+        let text = |name: &str| -> String {
+            connection
+                .pragma_query_value(None, name, |row| row.get::<_, rusqlite::types::Value>(0))
+                .map_or_else(
+                    |error| error.to_string(),
+                    |value| match value {
+                        rusqlite::types::Value::Integer(number) => number.to_string(),
+                        rusqlite::types::Value::Text(text) => text,
+                        other => format!("{other:?}"),
+                    },
+                )
+        };
+        assert_eq!(
+            (text("journal_mode").as_str(), text("synchronous").as_str(), text("foreign_keys").as_str()),
+            ("wal", "2", "1")
+        );
+    }
+
+    #[test]
+    fn a_later_schema_is_refused_and_left_alone() {
+        let (_dir, path) = path();
+        let (connection, _) = open(&path).unwrap();
+        connection.pragma_update(None, "user_version", VERSION + 1).unwrap();
+        drop(connection);
+        let fault = open(&path).unwrap_err();
+        assert!(matches!(fault, Fault::NewerSchema(found) if found == VERSION + 1), "{fault:?}");
+        assert!(open_read_only(&path).is_err());
+        let raw = Connection::open(&path).unwrap();
+        assert_eq!(version(&raw), VERSION + 1);
+    }
+
+    #[test]
+    fn a_database_of_another_program_is_refused() {
+        let (_dir, path) = path();
+        Connection::open(&path).unwrap().execute_batch("CREATE TABLE song (title TEXT)").unwrap();
+        assert!(matches!(open(&path).unwrap_err(), Fault::NotOurs));
+    }
+
+    #[test]
+    fn file_names_mean_themselves() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("100% #1?mode=rw ä.db");
+        drop(open(&path).unwrap());
+        assert!(open_read_only(&path).unwrap().is_some());
+    }
+}

@@ -1,0 +1,191 @@
+//! The row of a site: its token and key, when it was last read, what clears a refused password, and statuses.
+
+use std::fmt;
+
+use chrono::{DateTime, FixedOffset, Utc};
+use hmac::{Hmac, KeyInit, Mac as _};
+use rusqlite::{OptionalExtension, Transaction, params};
+use sha2::Sha256;
+
+use super::Store;
+use super::codec;
+use super::error::{Fault, StoreError};
+use super::files::Seed;
+use crate::domain::ids::SiteName;
+use crate::domain::secret::MASK;
+use crate::domain::status::SiteStatus;
+
+/// What is random about a site. Both are secrets; `Debug` masks them.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SiteSecret {
+    /// 32 hex digits: the path of the site's provisioning URL. Who knows it can fetch SIP passwords.
+    pub token: String,
+    /// The key of the hashes that name content without giving it away.
+    pub key: [u8; 32],
+}
+
+impl fmt::Debug for SiteSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SiteSecret").field("token", &MASK).field("key", &MASK).finish()
+    }
+}
+
+impl Store {
+    /// Token and key of a site: made at its first use, the same for ever, also when the database was rebuilt.
+    ///
+    /// # Errors
+    /// In a store opened for reading, a site that is not there gives [`super::StoreErrorKind::ReadOnly`].
+    pub fn site_secret(&self, site: &SiteName) -> Result<SiteSecret, StoreError> {
+        let operation = "look up the token of a site";
+        if let Some(secret) = self.read(operation, |db| stored_secret(db, site))? {
+            return Ok(secret);
+        }
+        self.write(operation, |db| {
+            self.site_id(db, site)?;
+            stored_secret(db, site)?.ok_or(Fault::Sql(rusqlite::Error::QueryReturnedNoRows))
+        })
+    }
+
+    /// Notes that these sites were read and found unchanged: moves the time of their observation and status alone.
+    /// One transaction for all. Sites without a row are passed over.
+    ///
+    /// # Errors
+    /// When the database cannot be written; then none is noted.
+    pub fn touch(&self, observed: &[(SiteName, DateTime<Utc>)]) -> Result<(), StoreError> {
+        self.write("note that sites were read", |db| {
+            let mut site = db.prepare_cached(
+                "UPDATE site SET observed_at = ?2 WHERE name = ?1 AND observation IS NOT NULL",
+            )?;
+            let mut status = db.prepare_cached(
+                "UPDATE status SET observed_at = ?2
+                 WHERE site = (SELECT id FROM site WHERE name = ?1) AND observed_at IS NOT NULL",
+            )?;
+            for (name, at) in observed {
+                let at = codec::time(*at);
+                site.execute(params![name.as_str(), at])?;
+                status.execute(params![name.as_str(), at])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Forgets that the device refused the web password, so that it is tried again.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn forget_refusal(&self, site: &SiteName) -> Result<(), StoreError> {
+        self.write("forget a refused password", |db| {
+            db.execute("UPDATE site SET refused_password = NULL WHERE name = ?1", [site.as_str()])?;
+            Ok(())
+        })
+    }
+
+    /// The status last kept of one site or of all, in the order of their names. Sites of which none was kept are
+    /// missing.
+    ///
+    /// # Errors
+    /// When the database cannot be read, or a status does not decode.
+    pub fn statuses(&self, site: Option<&SiteName>) -> Result<Vec<SiteStatus>, StoreError> {
+        self.read("read the statuses", |db| {
+            let mut query = db.prepare_cached(
+                "SELECT status.status, status.observed_at, status.observed_offset
+                 FROM status JOIN site ON site.id = status.site
+                 WHERE ?1 IS NULL OR site.name = ?1 ORDER BY site.name",
+            )?;
+            let mut rows = query.query([site.map(SiteName::as_str)])?;
+            let mut statuses = Vec::new();
+            while let Some(row) = rows.next()? {
+                let mut status: SiteStatus = codec::from_json(
+                    "status.status",
+                    row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?,
+                )?;
+                let at: Option<String> = row.get(1)?;
+                let at = codec::from_optional_time("status.observed_at", at.as_deref())?;
+                let offset: Option<i32> = row.get(2)?;
+                status.observed_at = at.map(|at| at.with_timezone(&offset_of(offset)));
+                statuses.push(status);
+            }
+            Ok(statuses)
+        })
+    }
+
+    /// Drops the status of a site whose file is gone. Its releases, token and history stay: the manager may still
+    /// fetch, and the file may come back.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn forget_status(&self, site: &SiteName) -> Result<(), StoreError> {
+        self.write("forget the status of a site", |db| {
+            db.execute(
+                "DELETE FROM status WHERE site = (SELECT id FROM site WHERE name = ?1)",
+                [site.as_str()],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// The row of a site, made if it is missing.
+    pub(super) fn site_id(&self, db: &Transaction<'_>, site: &SiteName) -> Result<i64, Fault> {
+        if let Some(id) = known_site(db, site)? {
+            return Ok(id);
+        }
+        // Without a seed the store is open for reading, and the insert is refused by the database.
+        let seed = self.inner.seed.unwrap_or_default();
+        let secret = derive(&seed, site);
+        db.execute(
+            "INSERT INTO site (name, token, key) VALUES (?1, ?2, ?3)",
+            params![site.as_str(), secret.token, secret.key],
+        )?;
+        Ok(db.last_insert_rowid())
+    }
+}
+
+/// The row of a site, if there is one.
+pub(super) fn known_site(db: &Transaction<'_>, site: &SiteName) -> Result<Option<i64>, Fault> {
+    let mut query = db.prepare_cached("SELECT id FROM site WHERE name = ?1")?;
+    Ok(query.query_row([site.as_str()], |row| row.get(0)).optional()?)
+}
+
+/// Writes a status where it differs from the one kept; `observed_at` is kept apart, see [`Store::touch`].
+pub(super) fn keep_status(db: &Transaction<'_>, site: i64, status: &SiteStatus) -> Result<(), Fault> {
+    let observed_at = status.observed_at.map(|at| codec::time(at.to_utc()));
+    let offset = status.observed_at.map(|at| at.offset().local_minus_utc());
+    let timeless = SiteStatus { observed_at: None, ..status.clone() };
+    let text = codec::json("status.status", &timeless)?;
+    db.prepare_cached(
+        "INSERT INTO status (site, status, observed_at, observed_offset) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (site) DO UPDATE SET status = ?2, observed_at = ?3, observed_offset = ?4
+         WHERE status IS NOT ?2 OR observed_at IS NOT ?3 OR observed_offset IS NOT ?4",
+    )?
+    .execute(params![site, text, observed_at, offset])?;
+    Ok(())
+}
+
+fn stored_secret(db: &Transaction<'_>, site: &SiteName) -> Result<Option<SiteSecret>, Fault> {
+    let mut query = db.prepare_cached("SELECT token, key FROM site WHERE name = ?1")?;
+    let secret = query
+        .query_row([site.as_str()], |row| Ok(SiteSecret { token: row.get(0)?, key: row.get(1)? }))
+        .optional()?;
+    Ok(secret)
+}
+
+fn derive(seed: &Seed, site: &SiteName) -> SiteSecret {
+    let token = keyed(seed, b"token", site);
+    let token = token.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    SiteSecret { token, key: keyed(seed, b"key", site) }
+}
+
+fn keyed(seed: &Seed, purpose: &[u8], site: &SiteName) -> [u8; 32] {
+    // HMAC fills a key that is shorter than the hash's block with zeros.
+    let mut block = [0; 64];
+    block.iter_mut().zip(seed).for_each(|(block, seed)| *block = *seed);
+    let mut hmac = Hmac::<Sha256>::new(&block.into());
+    hmac.update(purpose);
+    hmac.update(b"\0");
+    hmac.update(site.as_str().as_bytes());
+    hmac.finalize().into_bytes().into()
+}
+
+fn offset_of(seconds: Option<i32>) -> FixedOffset {
+    seconds.and_then(FixedOffset::east_opt).unwrap_or_else(|| chrono::Offset::fix(&Utc))
+}
