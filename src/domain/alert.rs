@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::ids::{Ipui, SlotNumber};
+use super::ids::{Ipui, SiteName, SlotNumber};
 
 /// What an alert is about. The words are part of the interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -87,6 +87,10 @@ pub struct Alert {
     pub severity: Severity,
     /// One sentence for a person: what happened and what to do.
     pub summary: String,
+    /// How far it has come, e.g. `under 2h` or `closed 1`. Another phase is worth another message; it is not part of
+    /// the id.
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub phase: String,
     /// Since when the condition holds.
     pub since: DateTime<Utc>,
     /// Where it stands.
@@ -125,15 +129,165 @@ pub struct Condition {
     pub severity: Severity,
     /// One sentence for a person.
     pub summary: String,
+    /// How far it has come; see [`Alert::phase`].
+    pub phase: String,
     /// The handsets it is about.
     pub handsets: Vec<HandsetNote>,
 }
 
-/// What a cycle says about one kind of alert for which it names no condition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Silence {
-    /// The condition was looked for and positively does not hold: an alert of this kind resolves.
-    Clear,
-    /// It could not be looked for: an alert of this kind stays as it is.
-    Unknown,
+impl AlertKind {
+    /// Every kind.
+    pub const ALL: [Self; 19] = [
+        Self::WindowClosing,
+        Self::WindowExpiredUnfilled,
+        Self::HandsetLost,
+        Self::Drift,
+        Self::PlanNeedsApproval,
+        Self::PushIneffective,
+        Self::PushFailed,
+        Self::Unreachable,
+        Self::LoginRefused,
+        Self::SessionBusy,
+        Self::PageNotUnderstood,
+        Self::FirmwareTooOld,
+        Self::WrongDevice,
+        Self::ClockSkew,
+        Self::ForeignReservation,
+        Self::WindowExposed,
+        Self::SiteFileInvalid,
+        Self::SecretMissing,
+        Self::ObservationStale,
+    ];
+
+    /// The word of the interface.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::WindowClosing => "window-closing",
+            Self::WindowExpiredUnfilled => "window-expired-unfilled",
+            Self::HandsetLost => "handset-lost",
+            Self::Drift => "drift",
+            Self::PlanNeedsApproval => "plan-needs-approval",
+            Self::PushIneffective => "push-ineffective",
+            Self::PushFailed => "push-failed",
+            Self::Unreachable => "unreachable",
+            Self::LoginRefused => "login-refused",
+            Self::SessionBusy => "session-busy",
+            Self::PageNotUnderstood => "page-not-understood",
+            Self::FirmwareTooOld => "firmware-too-old",
+            Self::WrongDevice => "wrong-device",
+            Self::ClockSkew => "clock-skew",
+            Self::ForeignReservation => "foreign-reservation",
+            Self::WindowExposed => "window-exposed",
+            Self::SiteFileInvalid => "site-file-invalid",
+            Self::SecretMissing => "secret-missing",
+            Self::ObservationStale => "observation-stale",
+        }
+    }
+}
+
+impl std::fmt::Display for AlertKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Severity {
+    /// The word of the interface.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+impl std::fmt::Display for Severity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Condition {
+    /// A condition of which a site can have one, about no handset in particular.
+    pub fn new(kind: AlertKind, severity: Severity, summary: impl Into<String>) -> Self {
+        Self {
+            kind,
+            subject: String::new(),
+            severity,
+            summary: summary.into(),
+            phase: String::new(),
+            handsets: Vec::new(),
+        }
+    }
+
+    /// The same in this phase.
+    #[must_use]
+    pub fn in_phase(self, phase: impl Into<String>) -> Self {
+        Self { phase: phase.into(), ..self }
+    }
+
+    /// The same, about these handsets.
+    #[must_use]
+    pub fn about(self, handsets: Vec<HandsetNote>) -> Self {
+        Self { handsets, ..self }
+    }
+
+    /// The id of the alert that this condition is at `site`: `site/kind`, or `site/kind/subject`.
+    pub fn id(&self, site: &SiteName) -> String {
+        if self.subject.is_empty() {
+            format!("{site}/{}", self.kind)
+        } else {
+            format!("{site}/{}/{}", self.kind, self.subject)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_are_those_of_the_interface() {
+        for kind in AlertKind::ALL {
+            assert_eq!(serde_json::to_string(&kind).unwrap(), format!("\"{kind}\""));
+        }
+        for severity in [Severity::Info, Severity::Warning, Severity::Critical] {
+            assert_eq!(serde_json::to_string(&severity).unwrap(), format!("\"{severity}\""));
+        }
+    }
+
+    #[test]
+    fn all_kinds_are_listed_once() {
+        let words: std::collections::BTreeSet<_> = AlertKind::ALL.iter().map(|kind| kind.as_str()).collect();
+        assert_eq!(words.len(), AlertKind::ALL.len());
+    }
+
+    #[test]
+    fn an_id_names_site_kind_and_subject() {
+        let site = "acme-berlin".parse().unwrap();
+        let condition = Condition::new(AlertKind::Drift, Severity::Warning, "differs");
+        assert_eq!(condition.id(&site), "acme-berlin/drift");
+        let condition = Condition { subject: "slot 7".into(), ..condition };
+        assert_eq!(condition.id(&site), "acme-berlin/drift/slot 7");
+    }
+
+    #[test]
+    fn an_alert_without_phase_or_handsets_shows_neither() {
+        let alert = Alert {
+            id: "a/drift".into(),
+            kind: AlertKind::Drift,
+            severity: Severity::Warning,
+            summary: "differs".into(),
+            phase: String::new(),
+            since: DateTime::UNIX_EPOCH,
+            state: AlertState::Firing,
+            resolved_at: None,
+            handsets: Vec::new(),
+        };
+        let json = serde_json::to_value(&alert).unwrap();
+        let keys: Vec<_> = json.as_object().unwrap().keys().cloned().collect();
+        assert_eq!(keys, ["id", "kind", "severity", "since", "state", "summary"]);
+        assert_eq!(serde_json::from_value::<Alert>(json).unwrap(), alert);
+    }
 }

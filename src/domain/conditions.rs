@@ -1,1 +1,120 @@
-//! TODO(conditions)
+//! Which alert conditions hold at a site after a cycle, and for which nobody can tell. Pure: whatever is known comes
+//! in as a [`View`]; telling people is `alerting`'s part.
+//!
+//! Three answers per kind: it *holds*, it *cannot be told* (then an alert of that kind stays as it is), or, in neither
+//! of the two, it is *positively clear*. What rests on the ledger of windows and on the clock (a window that closes or
+//! has closed, a lost handset) can always be told, with what was last seen.
+
+mod contact;
+mod device;
+mod life;
+#[cfg(test)]
+mod testing;
+mod windows;
+mod work;
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, FixedOffset, NaiveDateTime, TimeDelta, Utc};
+
+use super::alert::{Alert, AlertKind, AlertState, Condition};
+use super::desired::DesiredSite;
+use super::memory::{SiteMemory, Window};
+use super::observed::Observation;
+use super::plan::Plan;
+use super::settings::Pace;
+use super::status::WindowState;
+
+pub use contact::unreadable_cycles;
+pub use life::live_on;
+
+/// Everything that a site's conditions follow from.
+#[derive(Debug, Clone, Copy)]
+pub struct View<'a> {
+    /// What is wanted.
+    pub desired: &'a DesiredSite,
+    /// What is remembered, after this cycle's judgement. Its alerts are those before this cycle.
+    pub memory: &'a SiteMemory,
+    /// What was read in this cycle; `None`: nothing.
+    pub observation: Option<&'a Observation>,
+    /// What there is to do.
+    pub plan: &'a Plan,
+    /// The window in force.
+    pub window: Option<&'a Window>,
+    /// Its state by the device's clock.
+    pub window_state: WindowState,
+    /// Until it closes.
+    pub closes_in: Option<TimeDelta>,
+    /// When it closes or closed, in the site's time zone.
+    pub closes_at: Option<DateTime<FixedOffset>>,
+    /// What the device's clock shows.
+    pub device_now: NaiveDateTime,
+    /// The device's clock minus ours, in seconds; `None`: its clock was not read.
+    pub skew_seconds: Option<i64>,
+    /// How fast things go.
+    pub pace: &'a Pace,
+    /// Our clock.
+    pub now: DateTime<Utc>,
+    /// References of this site's secrets that cannot be resolved (never their values).
+    pub missing_secrets: &'a [String],
+}
+
+impl View<'_> {
+    /// The alert of this kind that has not ended, from the cycles before.
+    fn standing(&self, kind: AlertKind) -> Option<&Alert> {
+        self.memory.alerts.iter().find(|alert| alert.kind == kind && alert.state != AlertState::Resolved)
+    }
+}
+
+/// What can be said of a site's conditions.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Conditions {
+    /// Those that hold.
+    pub holding: Vec<Condition>,
+    /// Kinds that could not be looked for: alerts of these kinds stay as they are. A kind that is here and in
+    /// `holding` holds.
+    pub unknown: BTreeSet<AlertKind>,
+}
+
+impl Conditions {
+    fn hold(&mut self, condition: Condition) {
+        self.holding.push(condition);
+    }
+
+    fn cannot_tell(&mut self, kinds: impl IntoIterator<Item = AlertKind>) {
+        self.unknown.extend(kinds);
+    }
+
+    fn holds(&self, kind: AlertKind) -> bool {
+        self.holding.iter().any(|condition| condition.kind == kind)
+    }
+}
+
+/// What holds at a site, worst first, and what cannot be told.
+pub fn conditions(view: &View<'_>) -> Conditions {
+    let mut found = Conditions::default();
+    contact::look(view, &mut found);
+    device::look(view, &mut found);
+    windows::look(view, &mut found);
+    work::look(view, &mut found);
+    found.holding.sort_by(|a, b| (b.severity, a.kind, &a.subject).cmp(&(a.severity, b.kind, &b.subject)));
+    found
+}
+
+/// A span of time as people say it, in its two largest units: `2 h 5 min`.
+fn spoken(span: TimeDelta) -> String {
+    let minutes = span.num_minutes().max(0);
+    let (days, hours, minutes) = (minutes / 1440, minutes / 60 % 24, minutes % 60);
+    match (days, hours, minutes) {
+        (0, 0, minutes) => format!("{minutes} min"),
+        (0, hours, 0) => format!("{hours} h"),
+        (0, hours, minutes) => format!("{hours} h {minutes} min"),
+        (days, 0, _) => format!("{days} d"),
+        (days, hours, _) => format!("{days} d {hours} h"),
+    }
+}
+
+/// An instant as people read it: to the minute, with its offset.
+fn clock(at: DateTime<FixedOffset>) -> String {
+    at.format("%Y-%m-%d %H:%M %:z").to_string()
+}

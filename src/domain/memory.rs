@@ -35,6 +35,8 @@ pub struct SiteMemory {
     pub alerts: Vec<Alert>,
     /// Contact attempts that failed in a row, if the last one failed.
     pub trouble: Option<Trouble>,
+    /// Cycles in a row in which part of what was read was not understood; see `conditions::unreadable_cycles`.
+    pub unreadable_cycles: u32,
     /// Keyed hash of a web password that the device refused.
     pub refused_password: Option<Generation>,
     /// When the nightly audit last ran.

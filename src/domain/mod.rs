@@ -12,6 +12,7 @@ pub mod drift;
 pub mod fingerprint;
 pub mod history;
 pub mod ids;
+pub mod instruction;
 pub mod memory;
 pub mod notification;
 pub mod observed;

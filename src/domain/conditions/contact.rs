@@ -1,0 +1,229 @@
+//! Conditions about reaching and reading the manager, and what a failure to do so leaves untold.
+
+use chrono::TimeDelta;
+
+use super::{Conditions, View, spoken};
+use crate::domain::alert::{AlertKind, Condition, Severity};
+use crate::domain::memory::Trouble;
+use crate::domain::observed::{ContactFailure, Observation};
+
+/// Failures in a row before a manager counts as unreachable: a single one is a reboot or a lost packet.
+const UNREACHABLE_AFTER: u32 = 2;
+/// Failures in a row before a lock or a busy session is worth a word.
+const PATIENCE: u32 = 3;
+/// A busy session is worth a word after this long, whatever the number of attempts. Its idle time-out is ten minutes.
+const BUSY_AFTER: TimeDelta = TimeDelta::minutes(10);
+/// A session that is busy for this long has probably been forgotten.
+const BUSY_FOR_LONG: TimeDelta = TimeDelta::minutes(30);
+/// Cycles in a row with something unreadable before it is worth a word.
+const UNREADABLE_AFTER: u32 = 2;
+/// Intervals without a good reading before a site counts as stale.
+const STALE_AFTER: i32 = 6;
+
+/// Kinds that are seen on the manager, so that nothing is known of them while it cannot be read.
+const SEEN_ON_THE_MANAGER: [AlertKind; 9] = [
+    AlertKind::WrongDevice,
+    AlertKind::FirmwareTooOld,
+    AlertKind::ClockSkew,
+    AlertKind::ForeignReservation,
+    AlertKind::WindowExposed,
+    AlertKind::Drift,
+    AlertKind::PlanNeedsApproval,
+    AlertKind::PushIneffective,
+    AlertKind::PageNotUnderstood,
+];
+
+/// Looks for trouble with contact.
+pub(super) fn look(view: &View<'_>, found: &mut Conditions) {
+    secrets(view, found);
+    match (view.observation, &view.memory.trouble) {
+        (Some(observation), _) => unreadable_parts(view, observation, found),
+        (None, Some(trouble)) => failed(view, trouble, found),
+        (None, None) => found.cannot_tell([
+            AlertKind::Unreachable,
+            AlertKind::LoginRefused,
+            AlertKind::SessionBusy,
+            AlertKind::PushFailed,
+        ]),
+    }
+    if view.observation.is_none() {
+        found.cannot_tell(SEEN_ON_THE_MANAGER);
+    }
+    stale(view, found);
+}
+
+/// What [`super::SiteMemory::unreadable_cycles`] becomes after a cycle: unchanged by a cycle without a reading.
+pub fn unreadable_cycles(before: u32, observation: Option<&Observation>) -> u32 {
+    match observation {
+        None => before,
+        Some(observation) if unreadable(observation).is_empty() => 0,
+        Some(_) => before.saturating_add(1),
+    }
+}
+
+fn secrets(view: &View<'_>, found: &mut Conditions) {
+    let names = view.missing_secrets.join(", ");
+    let why = match view.memory.trouble.as_ref().map(|trouble| &trouble.last) {
+        Some(ContactFailure::SecretMissing(why)) if view.observation.is_none() => Some(why.as_str()),
+        Some(_) | None => None,
+    };
+    let what = match (names.is_empty(), why) {
+        (true, None) => return,
+        (false, None) => names.clone(),
+        (true, Some(why)) => format!("web password: {why}"),
+        (false, Some(why)) => format!("{names} (web password: {why})"),
+    };
+    let summary = format!(
+        "secrets of this site cannot be resolved: {what}; what needs them waits; provide them and reload n720d"
+    );
+    let phase = if names.is_empty() { "web password".to_owned() } else { names };
+    found.hold(Condition::new(AlertKind::SecretMissing, Severity::Critical, summary).in_phase(phase));
+}
+
+fn failed(view: &View<'_>, trouble: &Trouble, found: &mut Conditions) {
+    found.cannot_tell([AlertKind::PushFailed]);
+    let host = &view.desired.manager.host;
+    let lasting = view.now.signed_duration_since(trouble.since);
+    match &trouble.last {
+        ContactFailure::Unreachable(why) => {
+            found.cannot_tell([AlertKind::Unreachable, AlertKind::LoginRefused, AlertKind::SessionBusy]);
+            if trouble.failures >= UNREACHABLE_AFTER {
+                let summary = format!(
+                    "the DECT manager at {host} cannot be reached: {why}; check its power and the network"
+                );
+                found.hold(Condition::new(AlertKind::Unreachable, Severity::Critical, summary));
+            }
+        }
+        ContactFailure::LoginRefused(why) => found.hold(refused(view, why)),
+        ContactFailure::LoginLocked(why) => {
+            found.cannot_tell([AlertKind::LoginRefused, AlertKind::SessionBusy]);
+            if trouble.failures >= PATIENCE {
+                let summary = format!(
+                    "the DECT manager at {host} has locked logins: {why}; somebody types wrong passwords there; \
+                     n720d tries again by itself"
+                );
+                let condition = Condition::new(AlertKind::LoginRefused, Severity::Warning, summary);
+                found.hold(condition.in_phase("locked"));
+            }
+        }
+        ContactFailure::SessionBusy(why) => {
+            found.cannot_tell([AlertKind::LoginRefused, AlertKind::SessionBusy]);
+            if trouble.failures >= PATIENCE || lasting >= BUSY_AFTER {
+                found.hold(busy(host, why, lasting));
+            }
+        }
+        ContactFailure::NotUnderstood(why) => {
+            found.cannot_tell([AlertKind::LoginRefused, AlertKind::SessionBusy]);
+            if trouble.failures >= UNREADABLE_AFTER {
+                found.hold(not_understood(host, why));
+            }
+        }
+        ContactFailure::SecretMissing(_) => {
+            found.cannot_tell([AlertKind::Unreachable, AlertKind::LoginRefused, AlertKind::SessionBusy]);
+        }
+    }
+}
+
+fn refused(view: &View<'_>, why: &str) -> Condition {
+    let summary = format!(
+        "the DECT manager at {} refused the web password: {why}; it is not tried again until the secret changes \
+         or somebody runs `n720d poll {} --retry-login`",
+        view.desired.manager.host, view.desired.name
+    );
+    Condition::new(AlertKind::LoginRefused, Severity::Critical, summary).in_phase("refused")
+}
+
+fn busy(host: &str, why: &str, lasting: TimeDelta) -> Condition {
+    let severity = if lasting >= BUSY_FOR_LONG { Severity::Warning } else { Severity::Info };
+    let summary = format!(
+        "somebody else is logged in at the DECT manager at {host} since {} or longer: {why}; n720d never takes \
+         over; ask them to log out",
+        spoken(lasting)
+    );
+    Condition::new(AlertKind::SessionBusy, severity, summary)
+}
+
+fn not_understood(host: &str, why: &str) -> Condition {
+    let summary = format!(
+        "pages of the DECT manager at {host} are not understood: {why}; nothing is concluded from them; \
+         `n720d observe` with --record keeps them for a look"
+    );
+    Condition::new(AlertKind::PageNotUnderstood, Severity::Warning, summary)
+}
+
+/// Names each part that could not be read, and leaves untold what follows from it.
+fn unreadable_parts(view: &View<'_>, observation: &Observation, found: &mut Conditions) {
+    let parts = unreadable(observation);
+    if parts.is_empty() {
+        return;
+    }
+    for part in &parts {
+        found.cannot_tell(part.hides.iter().copied());
+    }
+    found.cannot_tell([AlertKind::Drift, AlertKind::PlanNeedsApproval, AlertKind::PushIneffective]);
+    let lasting = view.memory.unreadable_cycles >= UNREADABLE_AFTER;
+    if lasting || view.standing(AlertKind::PageNotUnderstood).is_some() {
+        let why: Vec<String> = parts.iter().map(|part| format!("{} ({})", part.name, part.why)).collect();
+        let names: Vec<&str> = parts.iter().map(|part| part.name).collect();
+        let condition = not_understood(&view.desired.manager.host, &why.join(", "));
+        found.hold(condition.in_phase(names.join(", ")));
+    } else {
+        found.cannot_tell([AlertKind::PageNotUnderstood]);
+    }
+}
+
+struct Unreadable<'a> {
+    name: &'static str,
+    why: &'a str,
+    hides: &'static [AlertKind],
+}
+
+fn unreadable(observation: &Observation) -> Vec<Unreadable<'_>> {
+    let editor = observation.editors.values().find_map(|reading| reading.why_not());
+    let config_url = observation.config_url.as_ref().and_then(|reading| reading.why_not());
+    let parts: [(_, _, &'static [AlertKind]); 7] = [
+        ("MAC", observation.mac.why_not(), &[AlertKind::WrongDevice]),
+        ("firmware", observation.firmware.why_not(), &[AlertKind::FirmwareTooOld]),
+        ("clock", observation.device_clock.why_not(), &[AlertKind::ClockSkew]),
+        (
+            "pending handsets",
+            observation.pending.why_not(),
+            &[AlertKind::ForeignReservation, AlertKind::WindowExposed],
+        ),
+        ("mobile devices", observation.slots.why_not(), &[]),
+        ("mobile device editor", editor, &[]),
+        ("configuration file URL", config_url, &[]),
+    ];
+    parts
+        .into_iter()
+        .filter_map(|(name, why, hides)| why.map(|why| Unreadable { name, why, hides }))
+        .collect()
+}
+
+/// Says that a site was not read for long, unless something that holds says why already.
+fn stale(view: &View<'_>, found: &mut Conditions) {
+    const CAUSES: [AlertKind; 5] = [
+        AlertKind::Unreachable,
+        AlertKind::LoginRefused,
+        AlertKind::SessionBusy,
+        AlertKind::PageNotUnderstood,
+        AlertKind::SecretMissing,
+    ];
+    if view.observation.is_some() {
+        return;
+    }
+    found.cannot_tell([AlertKind::ObservationStale]);
+    let read_at = view.memory.observation.as_ref().map(|observation| observation.at);
+    let Some(since) = read_at.or(view.memory.trouble.as_ref().map(|trouble| trouble.since)) else { return };
+    let age = view.now.signed_duration_since(since);
+    let limit =
+        TimeDelta::from_std(view.pace.interval).ok().and_then(|interval| interval.checked_mul(STALE_AFTER));
+    if limit.is_some_and(|limit| age > limit) && !CAUSES.iter().any(|kind| found.holds(*kind)) {
+        let summary = format!(
+            "the DECT manager at {} has not been read for {}; what n720d says of this site is as old as that",
+            view.desired.manager.host,
+            spoken(age)
+        );
+        found.hold(Condition::new(AlertKind::ObservationStale, Severity::Warning, summary));
+    }
+}

@@ -1,0 +1,102 @@
+//! Conditions about what the manager is and shows: the right device, its firmware, its clock, reservations that are
+//! not ours.
+
+use std::collections::BTreeSet;
+
+use super::{Conditions, View};
+use crate::domain::alert::{AlertKind, Condition, Severity};
+use crate::domain::ids::{Firmware, Ipui};
+use crate::domain::observed::Observation;
+
+/// A clock further off than this makes windows open and close at a time nobody expects.
+const SKEW_LIMIT_SECONDS: i64 = 120;
+
+/// Looks at what was read in this cycle.
+pub(super) fn look(view: &View<'_>, found: &mut Conditions) {
+    let Some(observation) = view.observation else { return };
+    if wrong_device(view, observation, found) {
+        return;
+    }
+    if let Some(firmware) = observation.firmware.known().filter(|firmware| !firmware.registers_by_ipui()) {
+        let summary = format!(
+            "the DECT manager runs firmware {firmware}, which does not know registration by IPUI; it needs 70.{} \
+             or higher; nothing is written to it",
+            Firmware::FIRST_WITH_IPUI
+        );
+        let condition = Condition::new(AlertKind::FirmwareTooOld, Severity::Warning, summary);
+        found.hold(condition.in_phase(firmware.as_str()));
+    }
+    clock_skew(view, found);
+    foreign_reservation(view, observation, found);
+}
+
+/// Everything that another device shows says nothing of this site.
+fn wrong_device(view: &View<'_>, observation: &Observation, found: &mut Conditions) -> bool {
+    let wanted = view.desired.manager.mac;
+    let Some(shown) = observation.mac.known().filter(|shown| **shown != wanted) else { return false };
+    let summary = format!(
+        "another device answers at {}: its MAC is {shown}, the site file says {wanted}; nothing is written to it; \
+         check the address, or the MAC in the site file",
+        view.desired.manager.host
+    );
+    let condition = Condition::new(AlertKind::WrongDevice, Severity::Critical, summary);
+    found.hold(condition.in_phase(shown.to_string()));
+    found.cannot_tell([
+        AlertKind::FirmwareTooOld,
+        AlertKind::ClockSkew,
+        AlertKind::ForeignReservation,
+        AlertKind::WindowExposed,
+        AlertKind::Drift,
+        AlertKind::PlanNeedsApproval,
+        AlertKind::PushIneffective,
+        AlertKind::PushFailed,
+    ]);
+    true
+}
+
+fn clock_skew(view: &View<'_>, found: &mut Conditions) {
+    match view.skew_seconds {
+        None => found.cannot_tell([AlertKind::ClockSkew]),
+        Some(skew) if skew.abs() > SKEW_LIMIT_SECONDS => {
+            let way = if skew > 0 { "fast" } else { "slow" };
+            let summary = format!(
+                "the DECT manager's clock is {} min {way}; registration windows open and close by that clock; check \
+                 its time server and time zone",
+                skew.unsigned_abs().div_ceil(60)
+            );
+            found.hold(Condition::new(AlertKind::ClockSkew, Severity::Warning, summary).in_phase(way));
+        }
+        Some(_) => {}
+    }
+}
+
+/// While a release is under way the device may still show what it is about to replace.
+fn foreign_reservation(view: &View<'_>, observation: &Observation, found: &mut Conditions) {
+    let Some(pending) = observation.pending.known() else { return };
+    let ours: BTreeSet<Ipui> = view.desired.slots.values().filter_map(|slot| slot.ipui()).collect();
+    let released = |ipui: &Ipui| {
+        view.memory.release.as_ref().is_some_and(|release| release.reserved.values().any(|ours| ours == ipui))
+    };
+    let foreign: Vec<String> = pending
+        .iter()
+        .filter(|ipui| !ours.contains(ipui) && !released(ipui))
+        .map(ToString::to_string)
+        .collect();
+    if foreign.is_empty() {
+        return;
+    }
+    let under_way = view.memory.release.as_ref().is_some_and(|release| {
+        release.progress.verified_at.is_none() && release.progress.ineffective_at.is_none()
+    });
+    if under_way {
+        found.cannot_tell([AlertKind::ForeignReservation]);
+        return;
+    }
+    let list = foreign.join(", ");
+    let summary = format!(
+        "the DECT manager has reservations that the site file does not list: {list}; list them, or remove them on \
+         its web page"
+    );
+    let condition = Condition::new(AlertKind::ForeignReservation, Severity::Warning, summary);
+    found.hold(condition.in_phase(list));
+}

@@ -1,0 +1,238 @@
+//! Conditions about registration windows and the handsets they are for. They rest on the ledger of windows, the clock
+//! and the last verdicts, so that they can be told even while the manager cannot be read.
+
+use std::collections::BTreeSet;
+
+use chrono::{NaiveDateTime, TimeDelta};
+
+use super::{Conditions, View, clock, spoken};
+use crate::domain::alert::{AlertKind, Condition, HandsetNote, Severity};
+use crate::domain::desired::Pin;
+use crate::domain::ids::SlotNumber;
+use crate::domain::instruction::note;
+use crate::domain::memory::{Registration, Window};
+use crate::domain::status::WindowState;
+
+/// An idle open window is exposed when it stays open for longer than this: one that has filled and closes within its
+/// day is the normal end of the job and nobody's trouble.
+const EXPOSED_BEYOND: TimeDelta = TimeDelta::hours(24);
+
+/// Looks at windows and handsets.
+pub(super) fn look(view: &View<'_>, found: &mut Conditions) {
+    closing(view, found);
+    expired_unfilled(view, found);
+    handset_lost(view, found);
+    exposed(view, found);
+}
+
+fn closing(view: &View<'_>, found: &mut Conditions) {
+    let (WindowState::Open, Some(left)) = (view.window_state, view.closes_in) else { return };
+    let missing: Vec<SlotNumber> = listed(view).filter(|slot| verdict(view, *slot).is_missing()).collect();
+    let passed = |threshold: TimeDelta| left < threshold;
+    let mut thresholds: Vec<TimeDelta> =
+        view.pace.before_close.iter().filter_map(|threshold| TimeDelta::from_std(*threshold).ok()).collect();
+    thresholds.sort_unstable();
+    let Some(tightest) = thresholds.iter().copied().find(|threshold| passed(*threshold)) else { return };
+    if missing.is_empty() {
+        return;
+    }
+    let severity =
+        if thresholds.first() == Some(&tightest) { Severity::Critical } else { Severity::Warning };
+    let summary = format!(
+        "the registration window closes {} and {} not registered: {}",
+        closing_time(view),
+        are_missing(missing.len()),
+        names(view, &missing)
+    );
+    let condition = Condition::new(AlertKind::WindowClosing, severity, summary);
+    found.hold(condition.in_phase(format!("under {}", spoken(tightest))).about(notes(view, &missing)));
+}
+
+fn expired_unfilled(view: &View<'_>, found: &mut Conditions) {
+    let missing = missed(view);
+    let Some(window) = view.window.or(view.memory.windows.last()).filter(|_| !missing.is_empty()) else {
+        return;
+    };
+    let who = format!("{} not registered: {}", are_missing(missing.len()), names(view, &missing));
+    let (phase, summary) = match view.window_state {
+        WindowState::Open => (
+            format!("reopened {}", window.number),
+            format!(
+                "a registration window closed and {who}; a window is open again until {}",
+                closing_time(view)
+            ),
+        ),
+        WindowState::Always => (
+            format!("reopened {}", window.number),
+            format!("a registration window closed and {who}; a window is open again without an end"),
+        ),
+        WindowState::Scheduled => (
+            format!("reopened {}", window.number),
+            format!(
+                "a registration window closed and {who}; the next opens at {} (device time)",
+                window.opens_at
+            ),
+        ),
+        WindowState::Closed | WindowState::None => (
+            format!("closed {}", window.number),
+            format!("the registration window closed {} and {who}; open it again", closing_time(view)),
+        ),
+    };
+    let condition = Condition::new(AlertKind::WindowExpiredUnfilled, Severity::Critical, summary);
+    found.hold(condition.in_phase(phase).about(notes(view, &missing)));
+}
+
+/// The listed slots whose handset missed a window that has closed and has not come in since.
+///
+/// A slot stays among them until its handset is positively registered or it is not listed any more: also while the
+/// device cannot be read, and while a window is open again. A handset that came in late and was lost afterwards is
+/// another matter.
+fn missed(view: &View<'_>) -> Vec<SlotNumber> {
+    let standing: BTreeSet<SlotNumber> = view
+        .standing(AlertKind::WindowExpiredUnfilled)
+        .map(|alert| alert.handsets.iter().map(|handset| handset.number).collect())
+        .unwrap_or_default();
+    let closed: Vec<&Window> = view
+        .memory
+        .windows
+        .iter()
+        .chain(view.window.filter(|window| view.memory.windows.iter().all(|one| one.number != window.number)))
+        .filter(|window| window.closes_at.is_some_and(|end| end <= view.device_now))
+        .collect();
+    listed(view)
+        .filter(|slot| {
+            let verdict = verdict(view, *slot);
+            let not_in = verdict != Registration::Registered;
+            let missed = closed.iter().any(|window| missed_by(view, window, *slot, verdict));
+            not_in && (standing.contains(slot) || missed || verdict == Registration::Expired)
+        })
+        .filter(|slot| !closed.is_empty() || verdict(view, *slot) == Registration::Expired || standing.contains(slot))
+        .filter(|slot| !closed.iter().all(|window| lost_after(view, window, *slot)) || closed.is_empty())
+        .collect()
+}
+
+fn missed_by(view: &View<'_>, window: &Window, slot: SlotNumber, verdict: Registration) -> bool {
+    match &window.missing_at_end {
+        Some(missing) => missing.contains(&slot) && !lost_after(view, window, slot),
+        None => verdict.is_missing() && !lost_after(view, window, slot),
+    }
+}
+
+/// Whether the handset of this slot was lost only after this window had closed.
+fn lost_after(view: &View<'_>, window: &Window, slot: SlotNumber) -> bool {
+    let (Some(record), Some(end)) = (view.memory.slots.get(&slot), window.closes_at) else { return false };
+    record.registration == Registration::Lost && record.since > instant(view, end)
+}
+
+/// Our clock's time when the device's clock showed this, as far as the present difference between the two tells.
+fn instant(view: &View<'_>, device_time: NaiveDateTime) -> chrono::DateTime<chrono::Utc> {
+    view.now - view.device_now.signed_duration_since(device_time)
+}
+
+fn handset_lost(view: &View<'_>, found: &mut Conditions) {
+    let standing = view.standing(AlertKind::HandsetLost);
+    let was_lost = |slot: SlotNumber| {
+        standing.is_some_and(|alert| {
+            let ipui = view.desired.slots.get(&slot).and_then(|slot| slot.ipui());
+            alert.handsets.iter().any(|handset| handset.number == slot && handset.ipui == ipui)
+        })
+    };
+    let lost: Vec<SlotNumber> = listed(view)
+        .filter(|slot| match verdict(view, *slot) {
+            Registration::Lost => true,
+            Registration::Unknown => was_lost(*slot),
+            Registration::Reserved
+            | Registration::Pending
+            | Registration::Registered
+            | Registration::Expired => false,
+        })
+        .collect();
+    if lost.is_empty() {
+        return;
+    }
+    let summary =
+        format!("{} registered and not any more: {}", were(lost.len()), names(view, &lost));
+    let condition = Condition::new(AlertKind::HandsetLost, Severity::Critical, summary);
+    found.hold(condition.about(notes(view, &lost)));
+}
+
+/// Needs a pending list that was read: without it, whether somebody is expected is not known.
+fn exposed(view: &View<'_>, found: &mut Conditions) {
+    let pending = view.observation.and_then(|observation| observation.pending.known());
+    let Some(pending) = pending else {
+        found.cannot_tell([AlertKind::WindowExposed]);
+        return;
+    };
+    let nobody = pending.is_empty() && !listed(view).any(|slot| verdict(view, slot).is_missing());
+    let pin = view.desired.registration.as_ref().and_then(|policy| policy.pin);
+    let how = match view.window_state {
+        WindowState::Always => "has no end",
+        WindowState::Open
+            if pin == Some(Pin::ZEROS) && view.closes_in.is_some_and(|left| left > EXPOSED_BEYOND) =>
+        {
+            "stays open for more than a day with the PIN 0000"
+        }
+        WindowState::Open | WindowState::Scheduled | WindowState::Closed | WindowState::None => return,
+    };
+    if nobody {
+        let summary = format!(
+            "the registration window {how} and no handset is expected; close it on the manager's web page or shorten \
+             it in the site file"
+        );
+        found.hold(Condition::new(AlertKind::WindowExposed, Severity::Warning, summary));
+    }
+}
+
+/// Listed slots with a reservation.
+fn listed<'a>(view: &'a View<'_>) -> impl Iterator<Item = SlotNumber> + 'a {
+    view.desired.slots.iter().filter(|(_, slot)| slot.ipui().is_some()).map(|(number, _)| *number)
+}
+
+/// The verdict on the handset that is listed for this slot; a record of another handset says nothing of it.
+fn verdict(view: &View<'_>, slot: SlotNumber) -> Registration {
+    let ipui = view.desired.slots.get(&slot).and_then(|slot| slot.ipui());
+    view.memory
+        .slots
+        .get(&slot)
+        .filter(|record| Some(record.ipui) == ipui)
+        .map_or(Registration::Unknown, |record| record.registration)
+}
+
+fn notes(view: &View<'_>, slots: &[SlotNumber]) -> Vec<HandsetNote> {
+    slots.iter().map(|slot| note(view.desired, view.memory, view.window_state, *slot)).collect()
+}
+
+/// At most this many handsets are named in a sentence; all of them are in the alert's list.
+const NAMED: usize = 5;
+
+/// The handsets by slot and the name that people know: `1 Reception (1013), 2`.
+fn names(view: &View<'_>, slots: &[SlotNumber]) -> String {
+    let name = |slot: &SlotNumber| {
+        let desired = view.desired.slots.get(slot);
+        let display = desired.and_then(|one| one.display_name());
+        let user = desired.and_then(|one| one.user());
+        match (display, user) {
+            (Some(display), Some(user)) => format!("{slot} {display} ({user})"),
+            (Some(one), None) | (None, Some(one)) => format!("{slot} {one}"),
+            (None, None) => slot.to_string(),
+        }
+    };
+    let mut named: Vec<String> = slots.iter().take(NAMED).map(name).collect();
+    if let Some(more) = slots.len().checked_sub(NAMED).filter(|more| *more > 0) {
+        named.push(format!("and {more} more"));
+    }
+    named.join(", ")
+}
+
+fn are_missing(count: usize) -> String {
+    if count == 1 { "1 handset is".to_owned() } else { format!("{count} handsets are") }
+}
+
+fn were(count: usize) -> String {
+    if count == 1 { "1 handset was".to_owned() } else { format!("{count} handsets were") }
+}
+
+/// The end of the window in force, as far as it is known.
+fn closing_time(view: &View<'_>) -> String {
+    view.closes_at.map_or_else(|| "soon".to_owned(), |at| format!("at {}", clock(at)))
+}

@@ -1,0 +1,252 @@
+//! Conditions about what is to be done and does not get done: failed and ineffective pushes, drift, approvals.
+
+use chrono::TimeDelta;
+
+use super::{Conditions, View};
+use crate::domain::alert::{AlertKind, Condition, HandsetNote, Severity};
+use crate::domain::desired::{Mode, Trigger};
+use crate::domain::instruction::note;
+use crate::domain::plan::{Action, Disposition, Step};
+use crate::domain::release::{Release, TriggerOutcome};
+
+/// A manager that was told to fetch does so within seconds; this long without a fetch means that it will not.
+const FETCH_WITHIN: TimeDelta = TimeDelta::minutes(5);
+/// A manager that nobody tells fetches about every 24 h, at an hour that is not known.
+const DAILY_FETCH_WITHIN: TimeDelta = TimeDelta::hours(26);
+/// Attempts after which the time since the release counts rather than the time since the last attempt: repeated
+/// triggers must not put the alert off for ever.
+const MANY_ATTEMPTS: u32 = 4;
+
+/// Looks at the release and the plan.
+pub(super) fn look(view: &View<'_>, found: &mut Conditions) {
+    push_failed(view, found);
+    blocked(view, found, AlertKind::PushIneffective, Severity::Critical, |steps, why| {
+        format!(
+            "what was released changed nothing, twice: {}; it is not released again; {why}",
+            what(steps)
+        )
+    });
+    blocked(view, found, AlertKind::PlanNeedsApproval, Severity::Warning, |steps, why| {
+        format!(
+            "{} would deregister a working handset and waits for a person ({}); {why}; see `n720d plan {}`",
+            what(steps),
+            who(steps),
+            view.desired.name
+        )
+    });
+    drift(view, found);
+}
+
+fn push_failed(view: &View<'_>, found: &mut Conditions) {
+    if found.unknown.contains(&AlertKind::PushFailed) {
+        return;
+    }
+    let Some(release) = &view.memory.release else { return };
+    let progress = &release.progress;
+    if progress.fetched_at.is_some() || progress.verified_at.is_some() {
+        return;
+    }
+    let Some((phase, why)) = failure(view, release) else { return };
+    let summary = format!(
+        "the DECT manager did not fetch what was released at {}: {why}; check the address it fetches from and that \
+         it reaches n720d",
+        release.released_at.format("%Y-%m-%d %H:%M UTC")
+    );
+    let condition = Condition::new(AlertKind::PushFailed, Severity::Warning, summary);
+    found.hold(condition.in_phase(phase));
+}
+
+/// Phase and reason of a failed push.
+fn failure(view: &View<'_>, release: &Release) -> Option<(&'static str, String)> {
+    let progress = &release.progress;
+    match &progress.trigger {
+        Some(TriggerOutcome::Failed(why)) => return Some(("failed", format!("telling it to failed: {why}"))),
+        Some(TriggerOutcome::Unknown(why)) => {
+            return Some(("unknown", format!("whether it was told to is not known: {why}")));
+        }
+        Some(
+            TriggerOutcome::Done
+            | TriggerOutcome::Accepted
+            | TriggerOutcome::NoLine
+            | TriggerOutcome::Busy(_),
+        )
+        | None => {}
+    }
+    let since_release = view.now.signed_duration_since(release.released_at);
+    let overdue = match (view.desired.manager.trigger, progress.triggered_at) {
+        (Trigger::None, None) => since_release >= DAILY_FETCH_WITHIN,
+        (Trigger::None | Trigger::Web | Trigger::CheckSync, Some(triggered)) => {
+            view.now.signed_duration_since(triggered) >= FETCH_WITHIN
+                || (progress.attempts >= MANY_ATTEMPTS && since_release >= FETCH_WITHIN)
+        }
+        (Trigger::Web | Trigger::CheckSync, None) => false,
+    };
+    let last = match &progress.trigger {
+        Some(TriggerOutcome::Busy(why)) => format!(" (it was busy: {why})"),
+        Some(TriggerOutcome::NoLine) => " (it has no active account, its button does nothing)".to_owned(),
+        Some(
+            TriggerOutcome::Done
+            | TriggerOutcome::Accepted
+            | TriggerOutcome::Failed(_)
+            | TriggerOutcome::Unknown(_),
+        )
+        | None => String::new(),
+    };
+    overdue.then(|| ("overdue", format!("no fetch within the time expected{last}")))
+}
+
+/// Holds the condition of `kind` when the plan has steps that are blocked with it.
+fn blocked(
+    view: &View<'_>,
+    found: &mut Conditions,
+    kind: AlertKind,
+    severity: Severity,
+    summary: impl Fn(&[&Step], &str) -> String,
+) {
+    let steps: Vec<&Step> = view.plan.steps.iter().filter(|step| blocked_with(step) == Some(kind)).collect();
+    let Some(first) = steps.first() else { return };
+    let condition = Condition::new(kind, severity, summary(&steps, why_not(first)));
+    found.hold(condition.in_phase(phase(&steps)).about(handsets(view, &steps)));
+}
+
+/// Steps that nobody carries out, and changes by hand that are being put back. While steps wait or are under way, an
+/// alert stays until the plan is empty.
+fn drift(view: &View<'_>, found: &mut Conditions) {
+    let left: Vec<&Step> = view.plan.steps.iter().filter(|step| is_left_alone(view, step)).collect();
+    if let Some(first) = left.first() {
+        let summary = format!(
+            "the DECT manager differs from the site file and is not being mended: {}; {}",
+            what(&left),
+            why_not(first)
+        );
+        let condition = Condition::new(AlertKind::Drift, Severity::Warning, summary);
+        found.hold(condition.in_phase(phase(&left)).about(handsets(view, &left)));
+    } else if is_repair(view) {
+        let steps: Vec<&Step> =
+            view.plan.steps.iter().filter(|step| step.disposition == Disposition::Ready).collect();
+        let summary = format!(
+            "the DECT manager was changed by hand and is being put back: {}; change the site file instead",
+            what(&steps)
+        );
+        let condition = Condition::new(AlertKind::Drift, Severity::Warning, summary);
+        found.hold(condition.in_phase(phase(&steps)).about(handsets(view, &steps)));
+    } else if !view.plan.steps.is_empty() {
+        found.cannot_tell([AlertKind::Drift]);
+    }
+}
+
+/// Whether nobody carries this step out and no other condition says so.
+fn is_left_alone(view: &View<'_>, step: &Step) -> bool {
+    match &step.disposition {
+        Disposition::Ready => false,
+        Disposition::Deferred { .. } => view.desired.mode == Mode::Observe,
+        Disposition::Blocked { alert, .. } => match alert {
+            AlertKind::PushIneffective
+            | AlertKind::PlanNeedsApproval
+            | AlertKind::WrongDevice
+            | AlertKind::FirmwareTooOld
+            | AlertKind::SecretMissing
+            | AlertKind::PageNotUnderstood => false,
+            AlertKind::WindowClosing
+            | AlertKind::WindowExpiredUnfilled
+            | AlertKind::HandsetLost
+            | AlertKind::Drift
+            | AlertKind::PushFailed
+            | AlertKind::Unreachable
+            | AlertKind::LoginRefused
+            | AlertKind::SessionBusy
+            | AlertKind::ClockSkew
+            | AlertKind::ForeignReservation
+            | AlertKind::WindowExposed
+            | AlertKind::SiteFileInvalid
+            | AlertKind::ObservationStale => true,
+        },
+    }
+}
+
+/// Whether what is about to be released is what had already been seen in effect: then somebody changed the device.
+fn is_repair(view: &View<'_>) -> bool {
+    let (Some(new), Some(last)) = (&view.plan.orders.release, &view.memory.release) else { return false };
+    new.window.is_none() && new.generation == last.generation && last.progress.verified_at.is_some()
+}
+
+fn blocked_with(step: &Step) -> Option<AlertKind> {
+    match &step.disposition {
+        Disposition::Blocked { alert, .. } => Some(*alert),
+        Disposition::Ready | Disposition::Deferred { .. } => None,
+    }
+}
+
+fn why_not(step: &Step) -> &str {
+    match &step.disposition {
+        Disposition::Ready => &step.why,
+        Disposition::Deferred { reason, .. } | Disposition::Blocked { reason, .. } => reason,
+    }
+}
+
+/// The steps in a few words: `reserve slots 1, 2; set account of slot 3`.
+fn what(steps: &[&Step]) -> String {
+    grouped(steps, words)
+}
+
+/// The same for the digest: independent of wording.
+fn phase(steps: &[&Step]) -> String {
+    grouped(steps, |action| match serde_json::to_value(action) {
+        Ok(serde_json::Value::String(word)) => word,
+        Ok(_) | Err(_) => words(action),
+    })
+}
+
+fn grouped(steps: &[&Step], word: impl Fn(Action) -> String) -> String {
+    let mut groups: std::collections::BTreeMap<Action, Vec<String>> = std::collections::BTreeMap::new();
+    for step in steps {
+        groups.entry(step.action).or_default().extend(step.slot.map(|slot| slot.to_string()));
+    }
+    let texts: Vec<String> = groups
+        .into_iter()
+        .map(|(action, slots)| match slots.len() {
+            0 => word(action),
+            1 => format!("{} slot {}", word(action), slots.join(", ")),
+            _ => format!("{} slots {}", word(action), slots.join(", ")),
+        })
+        .collect();
+    texts.join("; ")
+}
+
+fn words(action: Action) -> String {
+    match action {
+        Action::Enrol => "set the configuration file URL",
+        Action::ConfigureProvider => "set a SIP provider",
+        Action::SetPin => "set the registration PIN",
+        Action::ConfigureAccount => "set the account of",
+        Action::Reserve => "reserve",
+        Action::Replace => "replace the handset of",
+        Action::Deregister => "deregister",
+        Action::OpenWindow => "open the registration window",
+        Action::ReopenWindow => "open the registration window again",
+        Action::Fetch => "make it fetch its file",
+    }
+    .to_owned()
+}
+
+fn who(steps: &[&Step]) -> String {
+    let who: std::collections::BTreeSet<&str> =
+        steps.iter().flat_map(|step| step.who.iter().map(String::as_str)).collect();
+    if who.is_empty() {
+        "no extension known".to_owned()
+    } else {
+        format!("extensions {}", who.into_iter().collect::<Vec<_>>().join(", "))
+    }
+}
+
+/// The slots that the steps touch; nothing is asked of their users while a step waits for somebody else.
+fn handsets(view: &View<'_>, steps: &[&Step]) -> Vec<HandsetNote> {
+    let slots: std::collections::BTreeSet<_> = steps.iter().filter_map(|step| step.slot).collect();
+    slots
+        .into_iter()
+        .map(|slot| HandsetNote {
+            instruction: "nothing to do on the handset for now".to_owned(),
+            ..note(view.desired, view.memory, view.window_state, slot)
+        })
+        .collect()
+}
