@@ -22,25 +22,34 @@ pub fn instruction(registration: Registration, pin: Option<Pin>, window: WindowS
     }
     match window {
         WindowState::Open | WindowState::Always => register(pin),
-        WindowState::Scheduled => format!("wait until the registration window opens; then: {}", register(pin)),
+        WindowState::Scheduled => {
+            format!("wait until the registration window opens; then: {}", register(pin))
+        }
         WindowState::Closed | WindowState::None => {
-            format!("the registration window is closed and must be opened again first; then: {}", register(pin))
+            format!(
+                "the registration window is closed and must be opened again first; then: {}",
+                register(pin)
+            )
         }
     }
 }
 
 fn register(pin: Option<Pin>) -> String {
     match pin {
-        Some(Pin::ZEROS) => "switch the handset on; fresh from the factory it registers by itself; if it was used \
+        Some(Pin::ZEROS) => {
+            "switch the handset on; fresh from the factory it registers by itself; if it was used \
                              before, start registration on the handset and type the PIN 0000"
-            .to_owned(),
+                .to_owned()
+        }
         Some(Pin::Fixed(digits)) => {
             let pin: String = digits.iter().map(u8::to_string).collect();
             format!("start registration on the handset and type the PIN {pin}")
         }
-        Some(Pin::Random) | None => "start registration on the handset and type the PIN that the manager's web \
+        Some(Pin::Random) | None => {
+            "start registration on the handset and type the PIN that the manager's web \
                                      page for mobile devices shows"
-            .to_owned(),
+                .to_owned()
+        }
     }
 }
 
@@ -141,7 +150,8 @@ mod tests {
     #[test]
     fn a_registered_handset_needs_nothing() {
         assert!(
-            instruction(Registration::Registered, Some(Pin::ZEROS), WindowState::Closed).starts_with("nothing")
+            instruction(Registration::Registered, Some(Pin::ZEROS), WindowState::Closed)
+                .starts_with("nothing")
         );
     }
 }

@@ -25,6 +25,18 @@ pub enum Reason {
     Resolved,
 }
 
+impl Reason {
+    /// The word of the interface.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::Changed => "changed",
+            Self::Repeat => "repeat",
+            Self::Resolved => "resolved",
+        }
+    }
+}
+
 /// The last decision for one sink about one site, whether it is delivered yet or not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LedgerEntry {

@@ -36,8 +36,7 @@ fn closing(view: &View<'_>, found: &mut Conditions) {
     if missing.is_empty() {
         return;
     }
-    let severity =
-        if thresholds.first() == Some(&tightest) { Severity::Critical } else { Severity::Warning };
+    let severity = if thresholds.first() == Some(&tightest) { Severity::Critical } else { Severity::Warning };
     let summary = format!(
         "the registration window closes {} and {} not registered: {}",
         closing_time(view),
@@ -106,7 +105,9 @@ fn missed(view: &View<'_>) -> Vec<SlotNumber> {
             let missed = closed.iter().any(|window| missed_by(view, window, *slot, verdict));
             not_in && (standing.contains(slot) || missed || verdict == Registration::Expired)
         })
-        .filter(|slot| !closed.is_empty() || verdict(view, *slot) == Registration::Expired || standing.contains(slot))
+        .filter(|slot| {
+            !closed.is_empty() || verdict(view, *slot) == Registration::Expired || standing.contains(slot)
+        })
         .filter(|slot| !closed.iter().all(|window| lost_after(view, window, *slot)) || closed.is_empty())
         .collect()
 }
@@ -150,8 +151,7 @@ fn handset_lost(view: &View<'_>, found: &mut Conditions) {
     if lost.is_empty() {
         return;
     }
-    let summary =
-        format!("{} registered and not any more: {}", were(lost.len()), names(view, &lost));
+    let summary = format!("{} registered and not any more: {}", were(lost.len()), names(view, &lost));
     let condition = Condition::new(AlertKind::HandsetLost, Severity::Critical, summary);
     found.hold(condition.about(notes(view, &lost)));
 }

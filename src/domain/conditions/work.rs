@@ -21,10 +21,7 @@ const MANY_ATTEMPTS: u32 = 4;
 pub(super) fn look(view: &View<'_>, found: &mut Conditions) {
     push_failed(view, found);
     blocked(view, found, AlertKind::PushIneffective, Severity::Critical, |steps, why| {
-        format!(
-            "what was released changed nothing, twice: {}; it is not released again; {why}",
-            what(steps)
-        )
+        format!("what was released changed nothing, twice: {}; it is not released again; {why}", what(steps))
     });
     blocked(view, found, AlertKind::PlanNeedsApproval, Severity::Warning, |steps, why| {
         format!(

@@ -1,0 +1,89 @@
+//! The journal sink: one log event per alert, with fields to filter by. Always delivers.
+
+use chrono::{DateTime, Utc};
+use futures_util::future::{BoxFuture, FutureExt, ready};
+
+use super::body::Body;
+use super::sink::{FailureReason, Sink, SinkError};
+use crate::domain::alert::{Alert, AlertState, Severity};
+use crate::domain::notification::Queued;
+
+/// Writes alerts to the log, target `n720d::alert`.
+#[derive(Debug, Clone)]
+pub struct Journal {
+    name: String,
+}
+
+impl Journal {
+    /// A journal sink of this name.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into() }
+    }
+}
+
+impl Sink for Journal {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn deliver<'a>(
+        &'a self,
+        notification: &'a Queued,
+        _now: DateTime<Utc>,
+    ) -> BoxFuture<'a, Result<(), SinkError>> {
+        ready(write(notification)).boxed()
+    }
+}
+
+fn write(notification: &Queued) -> Result<(), SinkError> {
+    let body = Body::parse(&notification.body).map_err(|error| {
+        SinkError::new(FailureReason::Malformed, format!("the notification cannot be read: {error}"))
+    })?;
+    for alert in &body.alerts {
+        event(&body, alert);
+    }
+    Ok(())
+}
+
+/// Levels are part of the macro's call site, so each has its own call.
+fn event(body: &Body, alert: &Alert) {
+    macro_rules! log {
+        ($level:expr) => {
+            tracing::event!(
+                target: "n720d::alert",
+                $level,
+                site = %body.site,
+                alert = %alert.kind,
+                severity = %alert.severity,
+                state = state(alert),
+                reason = body.reason.as_str(),
+                id = %alert.id,
+                handsets = alert.handsets.len(),
+                slots = %slots(alert),
+                "{}",
+                alert.summary
+            )
+        };
+    }
+    match (alert.state, alert.severity) {
+        (AlertState::Resolved, _) | (_, Severity::Info) => log!(tracing::Level::INFO),
+        (
+            AlertState::Firing | AlertState::Acknowledged | AlertState::Silenced,
+            Severity::Warning | Severity::Critical,
+        ) => log!(tracing::Level::WARN),
+    }
+}
+
+fn state(alert: &Alert) -> &'static str {
+    match alert.state {
+        AlertState::Firing => "firing",
+        AlertState::Acknowledged => "acknowledged",
+        AlertState::Silenced => "silenced",
+        AlertState::Resolved => "resolved",
+    }
+}
+
+fn slots(alert: &Alert) -> String {
+    let numbers: Vec<String> = alert.handsets.iter().map(|handset| handset.number.to_string()).collect();
+    numbers.join(",")
+}

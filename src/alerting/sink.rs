@@ -1,0 +1,170 @@
+//! What a sink is: something that takes a notification or says why not. No sink in particular, no retry.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use futures_util::future::BoxFuture;
+
+use super::journal::Journal;
+use super::webhook::Webhook;
+use crate::domain::notification::Queued;
+use crate::domain::secret::Secret;
+
+/// Somebody who is told.
+pub trait Sink: Send + Sync {
+    /// Its name in the configuration, unique.
+    fn name(&self) -> &str;
+
+    /// Tells it, once; trying again is the caller's part. Must be safe to repeat and to abandon half-way.
+    fn deliver<'a>(
+        &'a self,
+        notification: &'a Queued,
+        now: DateTime<Utc>,
+    ) -> BoxFuture<'a, Result<(), SinkError>>;
+}
+
+/// Why a sink was not told. The text holds no secret, and nothing of a URL, whose path and query may be one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text}")]
+pub struct SinkError {
+    /// In one word, for metrics.
+    pub reason: FailureReason,
+    /// For a person.
+    pub text: String,
+}
+
+impl SinkError {
+    /// An error of this kind.
+    pub fn new(reason: FailureReason, text: impl Into<String>) -> Self {
+        Self { reason, text: text.into() }
+    }
+
+    /// Whether the same notification may pass at another try.
+    pub fn is_retryable(&self) -> bool {
+        self.reason.is_retryable()
+    }
+}
+
+/// The ways in which a delivery fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FailureReason {
+    /// No connection, or one that broke.
+    Connection,
+    /// No answer in time.
+    Timeout,
+    /// The receiver asks for patience.
+    RateLimited,
+    /// The receiver has trouble of its own.
+    Server,
+    /// The receiver does not accept the credentials.
+    Auth,
+    /// The receiver refuses the notification.
+    Rejected,
+    /// The receiver points elsewhere, and nothing is sent to where nobody configured it to.
+    Redirected,
+    /// The notification itself cannot be read.
+    Malformed,
+}
+
+impl FailureReason {
+    /// Whether another try may help.
+    pub fn is_retryable(self) -> bool {
+        match self {
+            Self::Connection | Self::Timeout | Self::RateLimited | Self::Server => true,
+            Self::Auth | Self::Rejected | Self::Redirected | Self::Malformed => false,
+        }
+    }
+
+    /// The word for a metric's label.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Connection => "connection",
+            Self::Timeout => "timeout",
+            Self::RateLimited => "rate-limited",
+            Self::Server => "server",
+            Self::Auth => "auth",
+            Self::Rejected => "rejected",
+            Self::Redirected => "redirected",
+            Self::Malformed => "malformed",
+        }
+    }
+}
+
+impl fmt::Display for FailureReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What a sink is made from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SinkSettings {
+    /// The log.
+    Journal {
+        /// Its name.
+        name: String,
+    },
+    /// A signed HTTP POST.
+    Webhook {
+        /// Its name.
+        name: String,
+        /// Where to; `http` or `https`. Path, query and user part may hold a token, so all of it is kept as a secret.
+        url: Secret,
+        /// What it is signed with; `None`: not signed. With the prefix `whsec_` the rest is base64 of the key
+        /// (Standard Webhooks); any other is the key itself.
+        secret: Option<Secret>,
+        /// For one attempt, answer included.
+        timeout: Duration,
+    },
+}
+
+impl SinkSettings {
+    /// Makes the sink.
+    ///
+    /// # Errors
+    /// A URL or a secret that cannot be used, or an HTTP client that cannot be made.
+    pub fn build(self) -> Result<Arc<dyn Sink>, SinkBuildError> {
+        match self {
+            Self::Journal { name } => Ok(Arc::new(Journal::new(name))),
+            Self::Webhook { name, url, secret, timeout } => {
+                Ok(Arc::new(Webhook::new(name, &url, secret.as_ref(), timeout)?))
+            }
+        }
+    }
+}
+
+/// Why a sink cannot be made. Shows neither URL nor secret.
+#[derive(Debug, thiserror::Error)]
+pub enum SinkBuildError {
+    /// The URL cannot be parsed.
+    #[error("alert sink {sink}: its url cannot be read; write it like https://hooks.example.net/n720")]
+    Url {
+        /// Name of the sink.
+        sink: String,
+        /// What is wrong with it.
+        #[source]
+        source: UrlProblem,
+    },
+    /// The secret has the prefix of Standard Webhooks and is not base64 behind it.
+    #[error("alert sink {sink}: its secret begins with whsec_, but what follows is not base64")]
+    Secret {
+        /// Name of the sink.
+        sink: String,
+    },
+    /// There is no HTTP client to be had, e.g. for want of any trusted certificate.
+    #[error("alert sink {sink}: cannot make an HTTP client")]
+    Client {
+        /// Name of the sink.
+        sink: String,
+        /// Why.
+        #[source]
+        source: reqwest::Error,
+    },
+}
+
+/// What is wrong with a URL, without the URL.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct UrlProblem(pub(super) String);
