@@ -4,6 +4,7 @@
 #![deny(clippy::disallowed_methods)]
 
 pub mod alert;
+pub mod compose;
 pub mod conditions;
 pub mod content;
 pub mod desired;
@@ -16,15 +17,19 @@ pub mod instruction;
 pub mod memory;
 pub mod notification;
 pub mod observed;
+mod opening;
 pub mod plan;
 pub mod planner;
 pub mod policy;
+mod push;
 pub mod registration;
 pub mod release;
 pub mod schedule;
 pub mod secret;
 pub mod settings;
+mod sighting;
 pub mod status;
+mod target;
 pub mod turn;
 pub mod verify;
 pub mod version;

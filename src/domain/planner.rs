@@ -1,1 +1,315 @@
-//! TODO(planner)
+//! The planner: what would be done about one site, to whom, and why. All choices are made here and in what this calls;
+//! the executor makes none. A function of its arguments: same in, same out, byte for byte.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::desired::{DesiredSite, Trigger};
+use super::fingerprint::{self, SiteKey};
+use super::ids::SlotNumber;
+use super::memory::SiteMemory;
+use super::observed::Observation;
+pub use super::opening::NextWindow;
+use super::plan::{Action, Disposition, Impact, Orders, Plan, Step};
+use super::policy;
+use super::push::{self, Push};
+use super::secret::SecretBook;
+use super::sighting::Sighting;
+use super::status::WindowState;
+use super::target::Target;
+
+/// What a plan is made from.
+#[derive(Debug, Clone)]
+pub struct PlanInput<'a> {
+    /// What is wanted.
+    pub desired: &'a DesiredSite,
+    /// Its secrets.
+    pub secrets: &'a SecretBook,
+    /// For fingerprints.
+    pub key: &'a SiteKey,
+    /// What is remembered, this cycle's verdicts, marks and ends of windows already in it.
+    pub memory: &'a SiteMemory,
+    /// This cycle's reading; without one there is nothing to do.
+    pub observation: Option<&'a Observation>,
+    /// Of the last window in the ledger, by the device's clock.
+    pub window_state: WindowState,
+    /// The windows that could be opened.
+    pub next_window: NextWindow,
+    /// No verdict and no second push before this has passed since the fetch.
+    pub settle: Duration,
+    /// The configuration file URL that the manager ought to have; `None`: not known, nothing to enrol with.
+    pub own_url: Option<&'a str>,
+    /// Now.
+    pub now: DateTime<Utc>,
+}
+
+/// Makes the plan.
+pub fn plan(input: &PlanInput<'_>) -> Plan {
+    let Some(observation) = input.observation else {
+        return Plan { hash: hash(input, None, &[]), steps: Vec::new(), orders: Orders::default() };
+    };
+    let mut draft = Draft::new(input, observation);
+    let unread = draft.unread();
+    if !unread.is_empty() {
+        draft.defer(&policy::unread(unread.len()));
+    }
+    let hash = hash(input, Some(observation), &draft.steps);
+    let (steps, orders) = draft.finish();
+    Plan { hash, steps, orders }
+}
+
+/// The slots whose editor page must be read, in the same session as all else, before this plan can go ahead: before
+/// anything is released that says something about handsets, it must be known of every registered one which it is.
+/// Empty when nothing would be released. [`plan`] defers until none is left.
+pub fn needs_deep(input: &PlanInput<'_>) -> BTreeSet<SlotNumber> {
+    input.observation.map_or_else(BTreeSet::new, |observation| Draft::new(input, observation).unread())
+}
+
+/// The identity of everything the site file asks for, and of its parts as [`super::verify::verify`] wants them.
+/// Compare it with [`super::release::Release::generation`]; and keep it as the baseline of a site that has no release
+/// and whose plan is empty.
+pub fn desired_generation(
+    desired: &DesiredSite,
+    secrets: &SecretBook,
+    key: &SiteKey,
+) -> (super::release::Generation, BTreeMap<String, super::release::Generation>) {
+    let nobody = BTreeSet::new();
+    let content = super::compose::compose(desired, secrets, &nobody, &nobody, None);
+    let parts = fingerprint::parts(&content, key);
+    (fingerprint::generation(&parts, key), parts)
+}
+
+/// A plan in the making.
+struct Draft<'a> {
+    input: &'a PlanInput<'a>,
+    /// `None`: the mobile devices page was not read.
+    target: Option<Target>,
+    push: Push,
+    way: Option<Trigger>,
+    gate: Option<Disposition>,
+    steps: Vec<Step>,
+}
+
+impl<'a> Draft<'a> {
+    fn new(input: &'a PlanInput<'a>, observation: &'a Observation) -> Self {
+        let release = input.memory.release.as_ref();
+        let mut draft = Self {
+            input,
+            target: Target::aim(input, observation),
+            push: push::state(release, input.settle, Some(observation.at), input.now),
+            way: push::way(input.desired.manager.trigger, release, observation),
+            gate: policy::gate(input.desired, input.memory, observation),
+            steps: Vec::new(),
+        };
+        draft.enrol(observation);
+        draft.mend();
+        draft.fetch();
+        draft
+    }
+
+    /// Points the manager here, where the page showed that it points elsewhere.
+    fn enrol(&mut self, observation: &Observation) {
+        let shown = observation.config_url.as_ref().and_then(|reading| reading.known());
+        let (Some(shown), Some(own)) = (shown, self.input.own_url) else {
+            return;
+        };
+        if !self.input.desired.manager.enrol || shown.trim() == own {
+            return;
+        }
+        // The URLs stay out of the reason: ours holds the token that opens the file.
+        let why = "the manager's configuration file URL is not that of this server".to_owned();
+        // Where it fetches from may be the very reason why a release was not fetched.
+        let hold = match self.push {
+            Push::Settling { .. } => self.hold(false),
+            Push::None | Push::Unfetched { .. } | Push::ToBeRead | Push::Settled => None,
+        };
+        self.add(Action::Enrol, None, Impact::None, Vec::new(), why, hold);
+    }
+
+    /// One step for every difference, and for a window that is to be opened.
+    fn mend(&mut self) {
+        let Some(target) = &self.target else {
+            return;
+        };
+        let hold = if target.is_hopeless(self.input) {
+            Some(policy::ineffective())
+        } else {
+            self.hold(target.is_released(self.input))
+        };
+        let mut steps = Vec::new();
+        for item in &target.items {
+            let secret = item.slot.and_then(|slot| target.missing_secrets.get(&slot)).map(String::as_str);
+            let disposition = policy::obstacle(item.impact, secret).or_else(|| hold.clone());
+            steps.push((
+                item.action,
+                item.slot,
+                item.impact,
+                item.who.clone(),
+                item.why.clone(),
+                disposition,
+            ));
+        }
+        if let Some(opening) = &target.opening {
+            let who = opening.window.missing_at_start.iter();
+            let who = who
+                .filter_map(|slot| self.input.desired.slots.get(slot)?.user())
+                .map(str::to_owned)
+                .collect();
+            steps.push((opening.action, None, Impact::None, who, opening.why.clone(), hold));
+        }
+        for (action, slot, impact, who, why, hold) in steps {
+            self.add(action, slot, impact, who, why, hold);
+        }
+    }
+
+    /// Makes the manager fetch what is released and was not fetched; replaces it first where it no longer fits.
+    fn fetch(&mut self) {
+        let (Some(target), Some(release)) = (&self.target, &self.input.memory.release) else {
+            return;
+        };
+        let fits = target.is_released(self.input);
+        let releases = self.steps.iter().any(|step| policy::is_released(step.action) && !is_blocked(step));
+        match self.push {
+            Push::Unfetched { .. } if fits => {
+                let why =
+                    format!("VERSION {} is released and the manager has not fetched it", release.version);
+                let hold =
+                    policy::hold_fetch(self.push, self.way, self.input.now, self.input.desired.time_zone);
+                self.add(Action::Fetch, None, Impact::None, Vec::new(), why, hold);
+            }
+            Push::Unfetched { .. } if !releases => {
+                let why = format!(
+                    "VERSION {} was never fetched and no longer fits: it is replaced",
+                    release.version
+                );
+                let hold = self.hold(false);
+                self.add(Action::Fetch, None, Impact::None, Vec::new(), why, hold);
+            }
+            Push::Unfetched { .. } | Push::None | Push::Settling { .. } | Push::ToBeRead | Push::Settled => {}
+        }
+    }
+
+    fn hold(&self, in_release: bool) -> Option<Disposition> {
+        policy::hold(self.push, in_release, self.input.now, self.input.desired.time_zone)
+    }
+
+    fn add(
+        &mut self,
+        action: Action,
+        slot: Option<SlotNumber>,
+        impact: Impact,
+        who: Vec<String>,
+        why: String,
+        hold: Option<Disposition>,
+    ) {
+        let disposition = self.gate.clone().or(hold).unwrap_or(Disposition::Ready);
+        self.steps.push(Step { action, slot, impact, disposition, who, why });
+    }
+
+    /// The editor pages that are missing for what is ready.
+    fn unread(&self) -> BTreeSet<SlotNumber> {
+        let ready = self.steps.iter().any(|step| is_ready(step) && step.action != Action::Enrol);
+        match &self.target {
+            Some(target) if ready && target.touches_handsets() => target.unasked.clone(),
+            Some(_) | None => BTreeSet::new(),
+        }
+    }
+
+    fn defer(&mut self, disposition: &Disposition) {
+        for step in self.steps.iter_mut().filter(|step| is_ready(step) && step.action != Action::Enrol) {
+            step.disposition = disposition.clone();
+        }
+    }
+
+    /// The steps, and what the ready ones come to.
+    fn finish(self) -> (Vec<Step>, Orders) {
+        let enrol = self.steps.iter().any(|step| is_ready(step) && step.action == Action::Enrol);
+        let ready: Vec<&Step> =
+            self.steps.iter().filter(|step| is_ready(step) && step.action != Action::Enrol).collect();
+        let mut orders = Orders { enrol, ..Orders::default() };
+        if let (false, Some(target)) = (ready.is_empty(), self.target) {
+            let repeats_unfetched = match self.push {
+                Push::Unfetched { .. } => target.is_released(self.input),
+                Push::None | Push::Settling { .. } | Push::ToBeRead | Push::Settled => false,
+            };
+            orders.release = (!repeats_unfetched).then(|| target.into_release(self.input, reason(&ready)));
+            orders.trigger = self.way;
+        }
+        (self.steps, orders)
+    }
+}
+
+fn is_ready(step: &Step) -> bool {
+    step.disposition == Disposition::Ready
+}
+
+fn is_blocked(step: &Step) -> bool {
+    match step.disposition {
+        Disposition::Blocked { .. } => true,
+        Disposition::Ready | Disposition::Deferred { .. } => false,
+    }
+}
+
+/// Why a release is made, for the history: its ready steps, one word an action.
+fn reason(ready: &[&Step]) -> String {
+    let mut by_action: BTreeMap<Action, Vec<String>> = BTreeMap::new();
+    for step in ready {
+        by_action.entry(step.action).or_default().extend(step.slot.map(|slot| slot.to_string()));
+    }
+    let phrases: Vec<String> = by_action
+        .into_iter()
+        .map(|(action, slots)| {
+            let action = words(action);
+            if slots.is_empty() { action.to_owned() } else { format!("{action} {}", slots.join(", ")) }
+        })
+        .collect();
+    phrases.join("; ")
+}
+
+fn words(action: Action) -> &'static str {
+    match action {
+        Action::Enrol => "enrol",
+        Action::ConfigureProvider => "set providers",
+        Action::SetPin => "set the PIN",
+        Action::ConfigureAccount => "set the accounts of slots",
+        Action::Reserve => "reserve slots",
+        Action::Replace => "replace the handsets of slots",
+        Action::Deregister => "clear slots",
+        Action::OpenWindow => "open the registration window",
+        Action::ReopenWindow => "open the registration window again",
+        Action::Fetch => "replace what was not fetched",
+    }
+}
+
+/// Over the steps and over what was observed of the listed slots. Waiting does not change it: an approval stays good
+/// while a push settles.
+fn hash(
+    input: &PlanInput<'_>,
+    observation: Option<&Observation>,
+    steps: &[Step],
+) -> super::release::Generation {
+    let mut lines: Vec<String> = vec![input.desired.name.to_string(), input.desired.manager.mac.to_string()];
+    for Step { action, slot, impact, disposition, who, why } in steps {
+        let barrier = match disposition {
+            Disposition::Blocked { alert, .. } => Some(alert),
+            Disposition::Ready | Disposition::Deferred { .. } => None,
+        };
+        lines.push(format!("{action:?} {slot:?} {impact:?} {barrier:?} {who:?} {why:?}"));
+    }
+    if let Some(observation) = observation {
+        lines.push(format!("{:?} {:?}", observation.mac, observation.firmware));
+        if let Some(sighting) = Sighting::new(observation, input.memory) {
+            lines.extend(input.desired.slots.keys().map(|&slot| observed_line(&sighting, slot)));
+        }
+    }
+    fingerprint::of_lines(lines.iter().map(String::as_str), input.key)
+}
+
+/// What was seen of a slot, less what changes by itself, such as whether its account is registered at the moment.
+fn observed_line(sighting: &Sighting<'_>, slot: SlotNumber) -> String {
+    let account =
+        sighting.account(slot).map(|account| (&account.user_id, &account.display_name, account.handset));
+    format!("{slot} {account:?} {:?}", sighting.holder(slot))
+}

@@ -1,1 +1,142 @@
-//! TODO(policy)
+//! Whether a step may be done now: mode, first contact, the right device, approval, settle time, and what was tried
+//! before. One place, so that every refusal has a reason a person can read.
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+
+use super::alert::AlertKind;
+use super::desired::{DesiredSite, Mode, Trigger};
+use super::memory::SiteMemory;
+use super::observed::Observation;
+use super::plan::{Action, Disposition, Impact};
+use super::push::Push;
+
+/// What stands in the way of every write to this manager, whatever it is. The reasons are in this order: what people
+/// decided, what makes the device the wrong one to write to, what was not understood, and that it was only just met.
+pub(super) fn gate(
+    desired: &DesiredSite,
+    memory: &SiteMemory,
+    observation: &Observation,
+) -> Option<Disposition> {
+    match desired.mode {
+        Mode::Observe => return Some(deferred("mode = observe", None)),
+        Mode::Manage => {}
+    }
+    match observation.mac.known() {
+        None => return Some(not_understood("the manager's MAC", observation.mac.why_not())),
+        Some(mac) if *mac != desired.manager.mac => {
+            let wanted = desired.manager.mac;
+            let reason = format!("another device answers: its MAC is {mac}, the site file says {wanted}");
+            return Some(blocked(reason, AlertKind::WrongDevice));
+        }
+        Some(_) => {}
+    }
+    match observation.firmware.known() {
+        None => return Some(not_understood("the manager's firmware", observation.firmware.why_not())),
+        Some(firmware) if !firmware.registers_by_ipui() => {
+            let reason = format!("firmware {firmware} cannot register by IPUI; update it to 70.108 or later");
+            return Some(blocked(reason, AlertKind::FirmwareTooOld));
+        }
+        Some(_) => {}
+    }
+    if let Some(why) = observation.pending.why_not() {
+        return Some(not_understood("the pending list of the status page", Some(why)));
+    }
+    if let Some(why) = observation.slots.why_not() {
+        return Some(not_understood("the mobile devices page", Some(why)));
+    }
+    let met = memory.first_contact.as_ref().is_some_and(|(at, _)| *at < observation.at);
+    (!met).then(|| deferred("first contact: read only", None))
+}
+
+/// What stands in the way of this one step, for as long as nobody acts.
+pub(super) fn obstacle(impact: Impact, secret_missing: Option<&str>) -> Option<Disposition> {
+    if let Some(why) = secret_missing {
+        let reason = format!("a secret cannot be resolved: {why}");
+        return Some(blocked(reason, AlertKind::SecretMissing));
+    }
+    match impact {
+        Impact::Deregisters => {
+            let reason = "this may deregister a handset, which a person would have to bring back by hand";
+            Some(blocked(reason.to_owned(), AlertKind::PlanNeedsApproval))
+        }
+        Impact::None | Impact::Interrupts => None,
+    }
+}
+
+/// What the step waits for before anything may be pushed. `in_release`: the last release already carries all this.
+pub(super) fn hold(push: Push, in_release: bool, now: DateTime<Utc>, tz: Tz) -> Option<Disposition> {
+    match push {
+        Push::None | Push::Settled => None,
+        Push::Settling { until } => {
+            let clock = until.with_timezone(&tz).format("%H:%M:%S");
+            Some(deferred(&format!("settling until {clock}"), Some(until)))
+        }
+        Push::ToBeRead => Some(deferred("the manager is to be read again after the settle time", None)),
+        Push::Unfetched { .. } if in_release => {
+            Some(deferred("released; the manager has not fetched it yet", None))
+        }
+        Push::Unfetched { retry_at: Some(at) } if now < at => {
+            Some(deferred("the manager may be fetching the last release", Some(at)))
+        }
+        Push::Unfetched { .. } => None,
+    }
+}
+
+/// Whether the manager may be told to fetch what is released.
+pub(super) fn hold_fetch(
+    push: Push,
+    way: Option<Trigger>,
+    now: DateTime<Utc>,
+    tz: Tz,
+) -> Option<Disposition> {
+    match (push, way) {
+        (Push::Unfetched { .. }, None) => {
+            Some(deferred("waits for the manager's own daily fetch (trigger = \"none\")", None))
+        }
+        (Push::Unfetched { retry_at: Some(at) }, Some(_)) if now < at => {
+            Some(deferred("waits before telling the manager again", Some(at)))
+        }
+        (Push::Unfetched { .. }, Some(_)) => None,
+        (Push::None | Push::Settled | Push::ToBeRead | Push::Settling { .. }, _) => hold(push, true, now, tz),
+    }
+}
+
+/// The same content changed nothing twice.
+pub(super) fn ineffective() -> Disposition {
+    let reason = "released twice and nothing changed; look at: MAC, VERSION, firmware, quotes, data server";
+    blocked(reason.to_owned(), AlertKind::PushIneffective)
+}
+
+/// The editor pages that tell whom a release would deregister were not read in this session.
+pub(super) fn unread(count: usize) -> Disposition {
+    deferred(&format!("the editor pages of {count} registered slots must be read first"), None)
+}
+
+/// Whether a step is carried out by releasing a file.
+pub(super) fn is_released(action: Action) -> bool {
+    match action {
+        Action::ConfigureProvider
+        | Action::SetPin
+        | Action::ConfigureAccount
+        | Action::Reserve
+        | Action::Replace
+        | Action::Deregister
+        | Action::OpenWindow
+        | Action::ReopenWindow => true,
+        Action::Enrol | Action::Fetch => false,
+    }
+}
+
+fn deferred(reason: &str, until: Option<DateTime<Utc>>) -> Disposition {
+    Disposition::Deferred { reason: reason.to_owned(), until }
+}
+
+fn blocked(reason: String, alert: AlertKind) -> Disposition {
+    Disposition::Blocked { reason, alert }
+}
+
+fn not_understood(what: &str, why: Option<&str>) -> Disposition {
+    let reason = format!("{what} could not be read: {}", why.unwrap_or("no reason given"));
+    blocked(reason, AlertKind::PageNotUnderstood)
+}

@@ -26,6 +26,11 @@ impl fmt::Display for Generation {
 pub struct Version(String);
 
 impl Version {
+    /// Day, month, year, hour and minute, each within its range, written down.
+    pub(super) fn from_fields([day, month, year, hour, minute]: [u64; 5]) -> Self {
+        Self(format!("{day:02}{month:02}{year:02}{hour:02}{minute:02}"))
+    }
+
     /// The ten digits.
     pub fn as_str(&self) -> &str {
         &self.0

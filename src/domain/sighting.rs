@@ -1,0 +1,229 @@
+//! Who holds a slot: what this cycle's pages say about handsets, with what is remembered where a page was not asked.
+//!
+//! The comparable form of the observed side. It draws no conclusion about what to do, and it exists only when the
+//! mobile devices page was read: nothing can be derived from one that was not.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::ids::{Ipui, SlotNumber};
+use super::memory::{Registration, SiteMemory};
+use super::observed::{HandsetState, Observation, ObservedSlot, Reading};
+
+/// This cycle's pages and what is remembered.
+pub(super) struct Sighting<'a> {
+    observation: &'a Observation,
+    memory: &'a SiteMemory,
+    slots: &'a BTreeMap<SlotNumber, ObservedSlot>,
+    /// `None`: the pending list was not read.
+    pending: Option<BTreeSet<Ipui>>,
+    /// Which slot each pending handset is reserved for, as far as the two pages agree.
+    reserved: BTreeMap<SlotNumber, Ipui>,
+}
+
+/// Who holds a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Holder {
+    /// Nobody, as far as can be seen.
+    Nobody,
+    /// A reservation; whose, if that is known.
+    Reserved(Option<Ipui>),
+    /// This registered handset.
+    Registered(Ipui),
+    /// A registered handset whose editor page was not asked for.
+    NotRead,
+    /// A registered handset whose editor page could not be read, or contradicts the mobile devices page.
+    Unreadable,
+    /// A registered handset that no page shows, for the slot's account is not active: the manager's list of filled
+    /// slots names it.
+    Hidden,
+}
+
+/// How a wanted handset stands in its slot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It cannot be told; nothing follows.
+    Unknown,
+    /// Registered here, or a handset is whose number was not asked for and nothing speaks for another.
+    Registered,
+    /// Registered here on remembered evidence alone, with a page that cannot show it.
+    RegisteredUnseen,
+    /// Reserved here and not yet registered.
+    Reserved,
+    /// Neither, and reserving it deregisters nobody. Why, for a person.
+    Wanting(String),
+    /// Neither, and reserving it would or might deregister a handset. Why, and in which other slot, if in another.
+    InTheWay(String, Option<SlotNumber>),
+}
+
+impl<'a> Sighting<'a> {
+    /// `None` when the mobile devices page was not read.
+    pub(super) fn new(observation: &'a Observation, memory: &'a SiteMemory) -> Option<Self> {
+        let slots = observation.slots.known()?;
+        let pending = observation.pending.known();
+        let reserved = pending.map(|pending| attribute(pending, slots)).unwrap_or_default();
+        Some(Self {
+            observation,
+            memory,
+            slots,
+            pending: pending.map(|pending| pending.iter().copied().collect()),
+            reserved,
+        })
+    }
+
+    /// The active account of a slot.
+    pub(super) fn account(&self, slot: SlotNumber) -> Option<&'a ObservedSlot> {
+        self.slots.get(&slot)
+    }
+
+    /// Whether this handset is listed as pending; `None`: the list was not read.
+    pub(super) fn is_pending(&self, ipui: Ipui) -> Option<bool> {
+        self.pending.as_ref().map(|pending| pending.contains(&ipui))
+    }
+
+    /// The slots with a registered handset whose editor page this observation did not ask for.
+    pub(super) fn unasked(&self) -> BTreeSet<SlotNumber> {
+        self.registered().filter(|slot| !self.observation.editors.contains_key(slot)).collect()
+    }
+
+    /// Whether the mobile devices page shows a registered handset in this slot.
+    pub(super) fn shows_registered(&self, slot: SlotNumber) -> bool {
+        self.account(slot).is_some_and(|account| account.handset == HandsetState::Registered)
+    }
+
+    /// Who holds this slot.
+    pub(super) fn holder(&self, slot: SlotNumber) -> Holder {
+        let Some(account) = self.account(slot) else {
+            return if self.is_filled(slot, false) { Holder::Hidden } else { Holder::Nobody };
+        };
+        match account.handset {
+            HandsetState::Registered => match self.observation.editors.get(&slot) {
+                Some(Reading::Known(Some(ipui))) => Holder::Registered(*ipui),
+                Some(Reading::Known(None) | Reading::Unreadable(_)) => Holder::Unreadable,
+                None => self.remembered(slot).map_or(Holder::NotRead, Holder::Registered),
+            },
+            HandsetState::Pending | HandsetState::None if self.is_filled(slot, true) => Holder::Unreadable,
+            HandsetState::Pending => Holder::Reserved(self.reserved.get(&slot).copied()),
+            HandsetState::None => Holder::Nobody,
+        }
+    }
+
+    /// How the handset `wanted` stands in `slot`.
+    pub(super) fn standing(&self, slot: SlotNumber, wanted: Ipui) -> Standing {
+        let Some(pending) = self.is_pending(wanted) else {
+            return Standing::Unknown;
+        };
+        if let Some(other) = self.registered().find(|&other| other != slot && self.holder(other).is(wanted)) {
+            let why = format!("handset {wanted} is wanted in slot {slot} and registered in slot {other}");
+            return Standing::InTheWay(why, Some(other));
+        }
+        let in_the_way = |what: String| {
+            let why = format!("slot {slot} holds {what}; {wanted} is wanted");
+            Standing::InTheWay(why, None)
+        };
+        match self.holder(slot) {
+            Holder::Registered(ipui) if ipui == wanted => Standing::Registered,
+            Holder::Registered(ipui) => in_the_way(format!("the registered handset {ipui}")),
+            Holder::Unreadable => {
+                in_the_way("a registered handset whose number could not be read".to_owned())
+            }
+            // A pending handset is registered nowhere (n720.md section 4), so this one is another.
+            Holder::NotRead if pending => in_the_way("another registered handset".to_owned()),
+            Holder::NotRead => Standing::Registered,
+            Holder::Hidden if !pending && self.was_registered(slot, wanted) => Standing::RegisteredUnseen,
+            Holder::Hidden => in_the_way(
+                "a registered handset that the pages do not show, its account being off".to_owned(),
+            ),
+            Holder::Reserved(Some(ipui)) if ipui == wanted => Standing::Reserved,
+            Holder::Reserved(None) if pending => Standing::Reserved,
+            // An account that is not active is on no page, but its reservation is on the list.
+            Holder::Nobody if pending && self.account(slot).is_none() && self.has_unattributed() => {
+                Standing::Reserved
+            }
+            Holder::Reserved(_) | Holder::Nobody => self.wanting(slot, wanted, pending),
+        }
+    }
+
+    fn wanting(&self, slot: SlotNumber, wanted: Ipui, pending: bool) -> Standing {
+        let unreadable = |other: &SlotNumber| self.holder(*other) == Holder::Unreadable;
+        if let Some(other) = self.registered().find(unreadable).filter(|_| !pending) {
+            let why = format!(
+                "slot {slot} is to be reserved for {wanted}, which may be the handset in slot {other}: its number \
+                 could not be read"
+            );
+            return Standing::InTheWay(why, Some(other));
+        }
+        Standing::Wanting(match self.holder(slot) {
+            Holder::Reserved(Some(ipui)) => format!("slot {slot} is reserved for {ipui}; {wanted} is wanted"),
+            Holder::Reserved(None) => {
+                format!("slot {slot} is reserved for another handset; {wanted} is wanted")
+            }
+            Holder::Nobody if pending => format!("handset {wanted} is reserved for another slot than {slot}"),
+            Holder::Nobody
+            | Holder::Registered(_)
+            | Holder::NotRead
+            | Holder::Unreadable
+            | Holder::Hidden => format!("slot {slot} is not reserved for {wanted}"),
+        })
+    }
+
+    fn registered(&self) -> impl Iterator<Item = SlotNumber> {
+        self.slots.keys().copied().filter(|&slot| self.shows_registered(slot))
+    }
+
+    /// The IPUI that the editor page showed earlier, of a handset registered ever since.
+    fn remembered(&self, slot: SlotNumber) -> Option<Ipui> {
+        self.memory.slots.get(&slot).and_then(|record| record.registered_ipui)
+    }
+
+    fn was_registered(&self, slot: SlotNumber, wanted: Ipui) -> bool {
+        self.memory
+            .slots
+            .get(&slot)
+            .is_some_and(|record| record.ipui == wanted && record.registration == Registration::Registered)
+    }
+
+    /// More handsets are pending than the mobile devices page shows reservations.
+    fn has_unattributed(&self) -> bool {
+        let shown = self.slots.values().filter(|account| account.handset == HandsetState::Pending).count();
+        self.pending.as_ref().is_some_and(|pending| pending.len() > shown)
+    }
+
+    /// Whether the manager's own list names this slot as filled. Where the page shows the slot, only a list that is
+    /// `newer` than the page counts.
+    fn is_filled(&self, slot: SlotNumber, newer: bool) -> bool {
+        self.memory
+            .filled
+            .as_ref()
+            .is_some_and(|list| list.filled.contains(&slot) && (!newer || list.at > self.observation.at))
+    }
+}
+
+impl Holder {
+    /// Whether this very handset is known to be registered here.
+    pub(super) fn is(self, ipui: Ipui) -> bool {
+        self == Self::Registered(ipui)
+    }
+
+    /// Whether a handset is registered here, whichever it is.
+    pub(super) fn is_registered(self) -> bool {
+        match self {
+            Self::Nobody | Self::Reserved(_) => false,
+            Self::Registered(_) | Self::NotRead | Self::Unreadable | Self::Hidden => true,
+        }
+    }
+}
+
+/// The pending list is in slot order and without slot numbers: it can be dealt out to the slots whose cell says
+/// "reserved" when there are as many of both.
+fn attribute(pending: &[Ipui], slots: &BTreeMap<SlotNumber, ObservedSlot>) -> BTreeMap<SlotNumber, Ipui> {
+    let cells: Vec<SlotNumber> = slots
+        .iter()
+        .filter(|(_, account)| account.handset == HandsetState::Pending)
+        .map(|(&slot, _)| slot)
+        .collect();
+    if cells.len() == pending.len() {
+        cells.into_iter().zip(pending.iter().copied()).collect()
+    } else {
+        BTreeMap::new()
+    }
+}

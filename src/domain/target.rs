@@ -1,0 +1,230 @@
+//! What would be released now: the content of the site file, less what would deregister anybody or cannot be known.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::compose;
+use super::content::{HandsetCode, ReleaseContent};
+use super::desired::DesiredSlot;
+use super::drift::{self, DriftItem};
+use super::fingerprint;
+use super::ids::{Ipui, SlotNumber};
+use super::observed::Observation;
+use super::opening::{self, Opening};
+use super::plan::{Impact, NewRelease};
+use super::planner::PlanInput;
+use super::release::{Generation, PastRelease};
+use super::sighting::{Sighting, Standing};
+use super::version;
+
+/// What would be released now, and the differences it would mend.
+pub(super) struct Target {
+    pub(super) items: Vec<DriftItem>,
+    pub(super) missing_secrets: BTreeMap<SlotNumber, String>,
+    pub(super) opening: Option<Opening>,
+    pub(super) content: ReleaseContent,
+    pub(super) content_id: Generation,
+    parts: BTreeMap<String, Generation>,
+    /// Slots whose registered handset's number was not asked for in this session.
+    pub(super) unasked: BTreeSet<SlotNumber>,
+}
+
+impl Target {
+    /// `None` when the mobile devices page was not read: nothing follows from it then.
+    pub(super) fn aim(input: &PlanInput<'_>, observation: &Observation) -> Option<Self> {
+        let sighting = Sighting::new(observation, input.memory)?;
+        let missing_secrets = compose::missing_secrets(input.desired, input.secrets);
+        let wanted = wanted_parts(input);
+        let mut items = drift::drift(input.desired, observation, input.memory, &wanted);
+        let standings = standings(input, &sighting);
+        let withheld = Withheld::sort(&items, &standings, &missing_secrets);
+        let missing = standings
+            .iter()
+            .filter(|(slot, standing)| standing.is_awaited() && !withheld.slots.contains(slot))
+            .map(|(&slot, _)| slot)
+            .collect();
+        let opening = choose_window(input, &wanted, &missing);
+        if opening.is_some() && items.is_empty() && drift::in_place(input.memory).is_none() {
+            items = drift::unseen_of_manager(input.desired, observation, input.memory, &wanted);
+        }
+        let (content, logical) = contents(input, &withheld, &missing, opening.as_ref());
+        Some(Self {
+            content_id: fingerprint::content_id(&content, input.key),
+            parts: fingerprint::parts(&logical, input.key),
+            unasked: sighting.unasked(),
+            items,
+            missing_secrets,
+            opening,
+            content,
+        })
+    }
+
+    /// Whether the last release carries exactly this.
+    pub(super) fn is_released(&self, input: &PlanInput<'_>) -> bool {
+        input.memory.release.as_ref().is_some_and(|release| release.content == self.content_id)
+    }
+
+    /// Whether this content was released twice in a row and changed nothing.
+    pub(super) fn is_hopeless(&self, input: &PlanInput<'_>) -> bool {
+        let Some(last) = input.memory.release.as_ref().filter(|_| self.is_released(input)) else {
+            return false;
+        };
+        let before = input.memory.past_releases.first();
+        last.progress.ineffective_at.is_some()
+            && last.progress.verified_at.is_none()
+            && before.is_some_and(|PastRelease { content, ineffective, .. }| {
+                *ineffective && *content == last.content
+            })
+    }
+
+    /// Whether it says anything about handsets, so that it matters who is registered.
+    pub(super) fn touches_handsets(&self) -> bool {
+        self.content.slots.values().any(|slot| slot.handset.is_some())
+    }
+
+    /// The release that carries it.
+    pub(super) fn into_release(self, input: &PlanInput<'_>, reason: String) -> NewRelease {
+        let memory = input.memory;
+        let used = memory.release.iter().map(|release| &release.version);
+        let used = used.chain(memory.past_releases.iter().map(|past| &past.version));
+        NewRelease {
+            generation: fingerprint::generation(&self.parts, input.key),
+            version: version::choose(&self.content_id, used),
+            reserved: reserved(&self.content),
+            window: self.opening.map(|opening| opening.window).filter(|_| self.content.reserves()),
+            parts: self.parts,
+            content_id: self.content_id,
+            content: self.content,
+            reason,
+        }
+    }
+}
+
+/// The parts of everything the site file asks for.
+fn wanted_parts(input: &PlanInput<'_>) -> BTreeMap<String, Generation> {
+    let nobody = BTreeSet::new();
+    let content = compose::compose(input.desired, input.secrets, &nobody, &nobody, None);
+    fingerprint::parts(&content, input.key)
+}
+
+fn standings(input: &PlanInput<'_>, sighting: &Sighting<'_>) -> BTreeMap<SlotNumber, Standing> {
+    input
+        .desired
+        .slots
+        .iter()
+        .filter_map(|(&number, slot)| Some((number, sighting.standing(number, slot.ipui()?))))
+        .collect()
+}
+
+/// What must not be in the file.
+struct Withheld {
+    /// Handset codes that might deregister somebody, or of which nothing is known.
+    handsets: BTreeSet<SlotNumber>,
+    /// Codes of handsets that are in place already, on evidence too weak to repeat them.
+    settled: BTreeSet<SlotNumber>,
+    /// Whole slots: a secret is missing, or the slot is to be absent and holds a handset.
+    slots: BTreeSet<SlotNumber>,
+    /// The slots that differ in any way.
+    differing: BTreeSet<SlotNumber>,
+}
+
+impl Withheld {
+    fn sort(
+        items: &[DriftItem],
+        standings: &BTreeMap<SlotNumber, Standing>,
+        missing_secrets: &BTreeMap<SlotNumber, String>,
+    ) -> Self {
+        let with = |wanted: fn(&Standing) -> bool| {
+            standings
+                .iter()
+                .filter(|(_, standing)| wanted(standing))
+                .map(|(&slot, _)| slot)
+                .collect::<BTreeSet<_>>()
+        };
+        let deregistered = items
+            .iter()
+            .filter(|item| item.impact == Impact::Deregisters)
+            .filter_map(|item| item.slot)
+            .filter(|slot| !standings.contains_key(slot));
+        Self {
+            handsets: with(|standing| matches!(standing, Standing::Unknown | Standing::InTheWay(..))),
+            settled: with(|standing| *standing == Standing::RegisteredUnseen),
+            slots: missing_secrets.keys().copied().chain(deregistered).collect(),
+            differing: items.iter().filter_map(|item| item.slot).collect(),
+        }
+    }
+}
+
+impl Standing {
+    /// Whether its handset is to come in and has not.
+    fn is_awaited(&self) -> bool {
+        match self {
+            Self::Reserved | Self::Wanting(_) => true,
+            Self::Unknown | Self::Registered | Self::RegisteredUnseen | Self::InTheWay(..) => false,
+        }
+    }
+}
+
+fn choose_window(
+    input: &PlanInput<'_>,
+    wanted: &BTreeMap<String, Generation>,
+    missing: &BTreeSet<SlotNumber>,
+) -> Option<Opening> {
+    let in_place = drift::in_place(input.memory);
+    let newcomers = missing.iter().any(|&slot| {
+        let part = fingerprint::handset_part(slot);
+        in_place.is_none_or(|in_place| in_place.get(&part) != wanted.get(&part))
+    });
+    opening::choose(&opening::Scene {
+        desired: input.desired,
+        windows: &input.memory.windows,
+        state: input.window_state,
+        next: &input.next_window,
+        missing,
+        newcomers,
+    })
+}
+
+/// What goes into the file, and what it stands for: codes and slots that are left out because they are in place
+/// already count as carried, so that the identity of the parts is that of the site file.
+fn contents(
+    input: &PlanInput<'_>,
+    withheld: &Withheld,
+    missing: &BTreeSet<SlotNumber>,
+    opening: Option<&Opening>,
+) -> (ReleaseContent, ReleaseContent) {
+    let desired = input.desired;
+    let running = opening::running(&input.memory.windows, input.window_state);
+    let window = opening.map(|opening| &opening.window).or(running);
+    let reopened = window.is_some_and(|window| window.reopened > 0);
+    let mut handsets: BTreeSet<SlotNumber> = withheld.handsets.union(&withheld.settled).copied().collect();
+    let mut slots = withheld.slots.clone();
+    for (&number, slot) in &desired.slots {
+        match slot {
+            // A reopening is for those still missing alone.
+            DesiredSlot::Present(_) if reopened && !missing.contains(&number) => {
+                handsets.insert(number);
+            }
+            DesiredSlot::Present(_) => {}
+            // Absent as wanted, as far as can be seen: a handset that cannot be seen must not be cleared by the way.
+            DesiredSlot::Absent if !withheld.differing.contains(&number) => {
+                slots.insert(number);
+            }
+            DesiredSlot::Absent => {}
+        }
+    }
+    let window = window.map(|window| opening::content_of(window, desired.time_zone));
+    let content = compose::compose(desired, input.secrets, &handsets, &slots, window);
+    let logical = compose::compose(desired, input.secrets, &withheld.handsets, &withheld.slots, None);
+    (content, logical)
+}
+
+fn reserved(content: &ReleaseContent) -> BTreeMap<SlotNumber, Ipui> {
+    content
+        .slots
+        .iter()
+        .filter_map(|(&slot, content)| match content.handset? {
+            HandsetCode::Reserve(ipui) => Some((slot, ipui)),
+            HandsetCode::Clear => None,
+        })
+        .collect()
+}
