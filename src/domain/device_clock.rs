@@ -166,7 +166,11 @@ mod tests {
         for second in 0..60 {
             let at = utc("2026-11-23T07:10:00") + TimeDelta::seconds(second);
             assert_eq!(skew_seconds(local("2026-11-23T07:10"), at, Berlin), -3600, "UTC instead of Berlin");
-            assert_eq!(skew_seconds(local("2026-11-23T12:55"), at, Berlin), 17_100, "Kathmandu instead of Berlin");
+            assert_eq!(
+                skew_seconds(local("2026-11-23T12:55"), at, Berlin),
+                17_100,
+                "Kathmandu instead of Berlin"
+            );
         }
     }
 

@@ -100,7 +100,8 @@ fn judge_slot(scene: &Scene<'_>, slot: SlotNumber, ipui: Ipui) -> SlotRecord {
         Some(_) => return record,
         // It may be this manager: enough to doubt what is remembered, not to learn from.
         None => {
-            record.registered_ipui = record.registered_ipui.filter(|ipui| view.registered_ipui() == Some(*ipui));
+            record.registered_ipui =
+                record.registered_ipui.filter(|ipui| view.registered_ipui() == Some(*ipui));
             return record;
         }
     }
