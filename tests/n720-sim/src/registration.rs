@@ -1,0 +1,300 @@
+//! Slots, reservations and who is registered: what n720.md, section 3, says the device does with them.
+//!
+//! No wire, no pages: the caller brings the time and the journal.
+
+use crate::clock::Moment;
+use crate::handset::{Arrival, Handset, PinKnowledge, PinRule, Refusal, Roaming};
+use crate::ids::Ipui;
+use crate::journal::{Deregistration, Event, Journal};
+use crate::window::{Reading, Window};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Slots of a device.
+pub(crate) const SLOTS: usize = 100;
+
+/// The handset in a slot, as it reported itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Registered {
+    pub(crate) ipui: Ipui,
+    pub(crate) model: String,
+    pub(crate) software: String,
+}
+
+/// One slot.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Slot {
+    pub(crate) reserved: Option<Ipui>,
+    pub(crate) registered: Option<Registered>,
+}
+
+/// An opening of the window.
+#[derive(Clone, Debug)]
+struct Opening {
+    since: Duration,
+    window: Window,
+}
+
+/// Everything about registration on one device.
+#[derive(Debug)]
+pub(crate) struct Registry {
+    pub(crate) slots: Vec<Slot>,
+    pub(crate) window: Window,
+    pub(crate) pin: PinRule,
+    pub(crate) handsets: Vec<Roaming>,
+    settle: Duration,
+    unsettled: BTreeMap<usize, (Option<Ipui>, Duration)>,
+    opening: Option<Opening>,
+    openings: u32,
+}
+
+impl Registry {
+    pub(crate) fn new(settle: Duration, random_pin: String) -> Self {
+        Self {
+            slots: vec![Slot::default(); SLOTS],
+            window: Window::default(),
+            pin: PinRule { random: true, random_pin, defined_pin: "0000".to_owned() },
+            handsets: Vec::new(),
+            settle,
+            unsettled: BTreeMap::new(),
+            opening: None,
+            openings: 0,
+        }
+    }
+
+    /// A file wants slot `index` reserved for `wanted`, or for nobody. Acts after the settle time.
+    pub(crate) fn reserve(&mut self, index: usize, wanted: Option<Ipui>, at: Moment, journal: &mut Journal) {
+        let Some(slot) = self.slots.get(index) else { return };
+        let present = self.unsettled.get(&index).map_or(slot.reserved, |(ipui, _)| *ipui);
+        // Zero bytes also concern a handset that came in by hand, without a reservation.
+        let frees = wanted.is_none() && slot.registered.is_some() && !self.unsettled.contains_key(&index);
+        if present == wanted && !frees {
+            return;
+        }
+        self.unsettled.insert(index, (wanted, at.up + self.settle));
+        let acts_in_ms = u64::try_from(self.settle.as_millis()).unwrap_or(u64::MAX);
+        let event = Event::ReservationChanged { slot: number(index), from: present, to: wanted, acts_in_ms };
+        journal.write(at, event);
+    }
+
+    /// Brings everything up to the moment.
+    pub(crate) fn tick(&mut self, reading: Reading, at: Moment, journal: &mut Journal) {
+        self.settle_due(at, journal);
+        self.follow_window(reading, at, journal);
+        self.arrive_due(at, journal);
+        self.let_in(at, journal);
+    }
+
+    /// The next time [`Registry::tick`] has something to do by itself.
+    pub(crate) fn next_due(&self, reading: Reading, at: Moment) -> Option<Duration> {
+        let settles = self.unsettled.values().map(|(_, due)| *due);
+        let window = self.window.next_change(reading, at).map(|left| at.up + left);
+        let arrivals =
+            self.handsets.iter().filter(|roaming| !roaming.arrived).filter_map(|roaming| self.due(roaming));
+        settles.chain(window).chain(arrivals).min()
+    }
+
+    /// A person switches a handset on and starts its registration.
+    pub(crate) fn press(
+        &mut self,
+        ipui: Ipui,
+        pin: Option<PinKnowledge>,
+        at: Moment,
+        journal: &mut Journal,
+    ) -> bool {
+        let Some(roaming) = self.handsets.iter_mut().find(|roaming| roaming.handset.ipui == ipui) else {
+            return false;
+        };
+        if let Some(pin) = pin {
+            roaming.handset.pin = pin;
+        }
+        roaming.arrived = true;
+        roaming.trying = true;
+        roaming.refused = None;
+        journal.write(at, Event::HandsetArrived { ipui });
+        true
+    }
+
+    /// Puts a handset into a slot without asking anybody; it is no longer fresh from the factory.
+    pub(crate) fn place(&mut self, index: usize, handset: &Handset, at: Moment, journal: &mut Journal) {
+        let Some(slot) = self.slots.get_mut(index) else { return };
+        slot.registered = Some(Registered {
+            ipui: handset.ipui,
+            model: handset.model.clone(),
+            software: handset.software.clone(),
+        });
+        journal.write(at, Event::Registered { slot: number(index), ipui: handset.ipui });
+        for roaming in self.handsets.iter_mut().filter(|roaming| roaming.handset.ipui == handset.ipui) {
+            roaming.trying = false;
+            roaming.handset.factory_new = false;
+        }
+    }
+
+    /// Takes the handset out of a slot; the answer is whether there was one.
+    pub(crate) fn deregister(
+        &mut self,
+        index: usize,
+        why: Deregistration,
+        at: Moment,
+        journal: &mut Journal,
+    ) -> bool {
+        let Some(gone) = self.slots.get_mut(index).and_then(|slot| slot.registered.take()) else {
+            return false;
+        };
+        journal.write(at, Event::Deregistered { slot: number(index), ipui: gone.ipui, why });
+        true
+    }
+
+    /// Whether registration by IPUI is on: it hides buttons and shuts out registration by hand.
+    pub(crate) fn window_open(&self, reading: Reading, at: Moment) -> bool {
+        self.window.is_open(reading, at)
+    }
+
+    /// Whether a person can register a handset by hand: not while the window is open, and not at all
+    /// when a window was sent without any reservation.
+    pub(crate) fn by_hand_allowed(&self, reading: Reading, at: Moment) -> Result<(), &'static str> {
+        if self.window_open(reading, at) {
+            return Err("registration by IPUI is on");
+        }
+        if self.window.is_set() && self.slots.iter().all(|slot| slot.reserved.is_none()) {
+            return Err("a window without any reserved IPUI blocks registration by hand");
+        }
+        Ok(())
+    }
+
+    /// IPUIs that are reserved and registered in no slot, in slot order.
+    pub(crate) fn pending(&self) -> Vec<Ipui> {
+        let mut pending: Vec<Ipui> = Vec::new();
+        for ipui in self.slots.iter().filter_map(|slot| slot.reserved) {
+            if !self.is_registered(ipui) && !pending.contains(&ipui) {
+                pending.push(ipui);
+            }
+        }
+        pending
+    }
+
+    /// Reservations that do not act yet, by slot index.
+    pub(crate) fn unsettled(&self) -> impl Iterator<Item = (usize, Option<Ipui>)> + '_ {
+        self.unsettled.iter().map(|(index, (ipui, _))| (*index, *ipui))
+    }
+
+    fn is_registered(&self, ipui: Ipui) -> bool {
+        self.slots.iter().filter_map(|slot| slot.registered.as_ref()).any(|handset| handset.ipui == ipui)
+    }
+
+    /// All due changes act as one: what conflicts with any of them loses its registration, once.
+    fn settle_due(&mut self, at: Moment, journal: &mut Journal) {
+        let due: Vec<(usize, Option<Ipui>)> = self
+            .unsettled
+            .iter()
+            .filter(|(_, (_, due))| *due <= at.up)
+            .map(|(index, (ipui, _))| (*index, *ipui))
+            .collect();
+        for (index, ipui) in &due {
+            self.unsettled.remove(index);
+            self.slots[*index].reserved = *ipui;
+            journal.write(at, Event::ReservationActed { slot: number(*index), ipui: *ipui });
+        }
+        for (index, ipui) in &due {
+            let why =
+                if ipui.is_some() { Deregistration::SlotReservedForAnother } else { Deregistration::Zeroed };
+            let held = self.slots[*index].registered.as_ref().map(|handset| handset.ipui);
+            if held.is_some() && held != *ipui {
+                self.deregister(*index, why, at, journal);
+            }
+        }
+        for (index, ipui) in &due {
+            let Some(ipui) = ipui else { continue };
+            let elsewhere: Vec<usize> = (0..SLOTS)
+                .filter(|other| other != index)
+                .filter(|other| {
+                    self.slots[*other].registered.as_ref().is_some_and(|handset| handset.ipui == *ipui)
+                })
+                .collect();
+            for other in elsewhere {
+                self.deregister(other, Deregistration::ReservedElsewhere, at, journal);
+            }
+        }
+    }
+
+    /// Notes openings and closings; another window sent while one is open counts as a new opening.
+    fn follow_window(&mut self, reading: Reading, at: Moment, journal: &mut Journal) {
+        if !self.window_open(reading, at) {
+            if self.opening.take().is_some() {
+                journal.write(at, Event::WindowClosed {});
+            }
+            return;
+        }
+        if self.opening.as_ref().is_none_or(|opening| opening.window != self.window) {
+            self.openings += 1;
+            self.opening = Some(Opening { since: at.up, window: self.window.clone() });
+            journal.write(at, Event::WindowOpened { nth: self.openings });
+        }
+    }
+
+    fn due(&self, roaming: &Roaming) -> Option<Duration> {
+        match roaming.handset.arrival {
+            Arrival::OnDemand => None,
+            Arrival::AfterStart(delay) => Some(delay),
+            Arrival::AfterWindowOpens { nth, delay } => {
+                (self.openings >= nth).then_some(self.opening.as_ref()?.since + delay)
+            }
+        }
+    }
+
+    fn arrive_due(&mut self, at: Moment, journal: &mut Journal) {
+        let due: Vec<Ipui> = self
+            .handsets
+            .iter()
+            .filter(|roaming| !roaming.arrived && self.due(roaming).is_some_and(|due| due <= at.up))
+            .map(|roaming| roaming.handset.ipui)
+            .collect();
+        for ipui in due {
+            self.press(ipui, None, at, journal);
+        }
+    }
+
+    fn let_in(&mut self, at: Moment, journal: &mut Journal) {
+        let trying: Vec<Handset> = self
+            .handsets
+            .iter()
+            .filter(|roaming| roaming.trying)
+            .map(|roaming| roaming.handset.clone())
+            .collect();
+        for handset in trying {
+            match self.admission(&handset) {
+                Ok(index) => self.place(index, &handset, at, journal),
+                Err(why) => self.turn_away(handset.ipui, why, at, journal),
+            }
+        }
+    }
+
+    fn admission(&self, handset: &Handset) -> Result<usize, Refusal> {
+        let index = self
+            .slots
+            .iter()
+            .position(|slot| slot.reserved == Some(handset.ipui))
+            .ok_or(Refusal::NotReserved)?;
+        if self.opening.is_none() {
+            return Err(Refusal::WindowClosed);
+        }
+        if self.slots[index].registered.is_some() {
+            return Err(Refusal::SlotTaken);
+        }
+        self.pin.check(handset).map(|()| index)
+    }
+
+    fn turn_away(&mut self, ipui: Ipui, why: Refusal, at: Moment, journal: &mut Journal) {
+        for roaming in self.handsets.iter_mut().filter(|roaming| roaming.handset.ipui == ipui) {
+            if roaming.refused != Some(why) {
+                roaming.refused = Some(why);
+                journal.write(at, Event::HandsetRefused { ipui, why });
+            }
+        }
+    }
+}
+
+/// The number people know a slot by.
+pub(crate) fn number(index: usize) -> u8 {
+    u8::try_from(index + 1).unwrap_or(u8::MAX)
+}
