@@ -4,6 +4,7 @@
 #![deny(clippy::disallowed_methods)]
 
 pub mod alert;
+pub mod assess;
 pub mod compose;
 pub mod conditions;
 pub mod content;
@@ -24,6 +25,7 @@ pub mod policy;
 mod push;
 pub mod registration;
 pub mod release;
+pub mod rhythm;
 pub mod schedule;
 pub mod secret;
 pub mod settings;

@@ -1,1 +1,393 @@
-//! TODO(turn)
+//! One turn of the loop: what was remembered and what was just seen become new memory, a plan, alerts and a status.
+//!
+//! The whole of a cycle's thinking, in the order in which one thing rests on another. The daemon reads the device
+//! before it and carries out the plan's orders after it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+
+use super::alert::{Alert, AlertState};
+use super::assess::{self, Picture};
+use super::conditions::{self, View};
+use super::desired::{DesiredSite, DesiredSlot, RegistrationPolicy};
+use super::device_clock::DeviceClock;
+use super::fingerprint::{self, SiteKey};
+use super::history::HistoryEntry;
+use super::ids::SlotNumber;
+use super::memory::{Registration, SiteMemory, SlotRecord, Trouble, Window};
+use super::observed::{ContactFailure, Observation, Reading};
+use super::plan::Plan;
+use super::planner::{self, NextWindow, PlanInput};
+use super::registration::{self, Scene};
+use super::release::ReleaseMark;
+use super::rhythm::{self, Beat, NextLook};
+use super::secret::SecretBook;
+use super::settings::Pace;
+use super::status::{SiteStatus, WindowState};
+use super::verify::{self, Verification};
+use super::window;
+
+/// Everything a turn depends on.
+#[derive(Debug)]
+pub struct TurnInput<'a> {
+    /// The site file.
+    pub desired: &'a DesiredSite,
+    /// Its secrets, resolved.
+    pub secrets: &'a SecretBook,
+    /// Keys the fingerprints.
+    pub key: &'a SiteKey,
+    /// Settings.
+    pub pace: &'a Pace,
+    /// Our configuration file URL for this manager.
+    pub own_url: Option<&'a str>,
+    /// What reading the manager came to.
+    pub contact: Result<&'a Observation, &'a ContactFailure>,
+    /// The time after the reading.
+    pub now: DateTime<Utc>,
+}
+
+/// What a turn came to.
+#[derive(Debug)]
+pub struct Turn {
+    /// To be kept.
+    pub memory: SiteMemory,
+    /// To be carried out.
+    pub plan: Plan,
+    /// Slots whose editor page must be read, in the same session, before this plan can go ahead.
+    pub unread: BTreeSet<SlotNumber>,
+    /// Verdicts on the last release.
+    pub marks: Vec<ReleaseMark>,
+    /// What happened.
+    pub history: Vec<HistoryEntry>,
+    /// For people.
+    pub status: SiteStatus,
+    /// When to look again.
+    pub next_look: NextLook,
+}
+
+/// Takes one turn.
+pub fn turn(input: &TurnInput<'_>, previous: SiteMemory) -> Turn {
+    let mut history = Vec::new();
+    let mut memory = take_in(input, previous);
+    let seen = identified(input);
+    let frame = frame(input, &memory, seen);
+    let verdicts = registration::judge(&Scene {
+        desired: input.desired,
+        memory: &memory,
+        observation: seen,
+        window: frame.window.as_ref(),
+        window_state: frame.state,
+        settled: rhythm::settled_at(&memory, input.pace.settle).is_none_or(|at| at <= input.now),
+        now: input.now,
+    });
+    tell_registrations(&memory.slots, &verdicts, input.now, &mut history);
+    memory.slots = verdicts;
+    if let Some(seen) = seen {
+        enter_observation(input, &mut memory, seen, frame.clock, &mut history);
+    }
+    let marks = verify_release(input, &mut memory, seen, &mut history);
+    let plan_input = plan_input(input, &memory, seen, &frame);
+    let unread = planner::needs_deep(&plan_input);
+    let plan = planner::plan(&plan_input);
+    note_baseline(input, &mut memory, seen, &plan);
+    let alerts = alerts(input, &memory, &plan, &frame);
+    tell_alerts(&memory.alerts, &alerts, input.now, &mut history);
+    memory.alerts = alerts;
+    let status = status(input, &memory, Some(&plan), &frame);
+    let next_look = rhythm::next_look(&Beat {
+        memory: &memory,
+        plan: &plan,
+        window_state: frame.state,
+        next_edge: frame
+            .window
+            .as_ref()
+            .and_then(|window| window::next_edge(window, frame.clock, input.now, &input.pace.before_close)),
+        missing: memory.slots.values().any(|record| record.registration.is_missing()),
+        pace: input.pace,
+        now: input.now,
+    });
+    Turn { memory, plan, unread, marks, history, status, next_look }
+}
+
+/// The status alone, for what changed outside a turn (a release, a trigger).
+pub fn status_after(input: &TurnInput<'_>, memory: &SiteMemory, plan: &Plan) -> SiteStatus {
+    status(input, memory, Some(plan), &frame(input, memory, identified(input)))
+}
+
+/// What a site looks like by its memory, before it was read by this process.
+pub fn status_at_rest(input: &TurnInput<'_>, memory: &SiteMemory) -> SiteStatus {
+    status(input, memory, None, &frame(input, memory, None))
+}
+
+/// The observation, if it is proven to be of this site's manager. What another device shows, or one whose page did
+/// not say who it is, must never count as evidence about this site.
+fn identified<'a>(input: &TurnInput<'a>) -> Option<&'a Observation> {
+    input.contact.ok().filter(|seen| seen.mac.known() == Some(&input.desired.manager.mac))
+}
+
+/// The clock and the window that this turn goes by.
+#[derive(Debug)]
+struct Frame {
+    clock: DeviceClock,
+    clock_was_read: bool,
+    window: Option<Window>,
+    state: WindowState,
+}
+
+fn frame(input: &TurnInput<'_>, memory: &SiteMemory, seen: Option<&Observation>) -> Frame {
+    // The last clock that was read stands in while the manager cannot be read: windows close all the same.
+    let with_clock = |o: &&Observation| o.device_clock.known().is_some();
+    let last = seen.filter(with_clock).or_else(|| memory.observation.as_ref().filter(with_clock));
+    let clock = DeviceClock::observed(input.desired.time_zone, last);
+    let window = window::in_force(&memory.windows, input.desired);
+    let state =
+        window.as_ref().map_or(WindowState::None, |window| window::state_of(window, clock, input.now));
+    Frame { clock, clock_was_read: last.is_some(), window, state }
+}
+
+/// Enters what reading the manager came to; the observation itself comes after the judgement, which compares it with
+/// the one before.
+fn take_in(input: &TurnInput<'_>, mut memory: SiteMemory) -> SiteMemory {
+    match input.contact {
+        Ok(_) => {
+            memory.trouble = None;
+            memory.refused_password = None;
+        }
+        Err(failure) => {
+            let earlier = memory.trouble.take();
+            memory.trouble = Some(Trouble {
+                since: earlier.as_ref().map_or(input.now, |trouble| trouble.since),
+                failures: earlier.map_or(1, |trouble| trouble.failures.saturating_add(1)),
+                last: failure.clone(),
+            });
+            if let (ContactFailure::LoginRefused(_), Ok(password)) =
+                (failure, input.secrets.get(&input.desired.manager.password))
+            {
+                memory.refused_password = Some(fingerprint::password_mark(&password, input.key));
+            }
+        }
+    }
+    memory.unreadable_cycles = conditions::unreadable_cycles(memory.unreadable_cycles, input.contact.ok());
+    memory
+}
+
+/// Enters the observation, and into the ledger who was missing when a window closed.
+fn enter_observation(
+    input: &TurnInput<'_>,
+    memory: &mut SiteMemory,
+    seen: &Observation,
+    clock: DeviceClock,
+    history: &mut Vec<HistoryEntry>,
+) {
+    memory.first_contact.get_or_insert((input.now, input.desired.manager.mac));
+    memory.observation = Some(seen.clone());
+    let open = |windows: &[Window]| -> BTreeSet<u32> {
+        windows.iter().filter(|window| window.missing_at_end.is_none()).map(|window| window.number).collect()
+    };
+    let before = open(&memory.windows);
+    window::close_due(&mut memory.windows, clock, &memory.slots, seen);
+    for window in memory.windows.iter().filter(|window| before.contains(&window.number)) {
+        if let Some(missing) = &window.missing_at_end {
+            let outcome = match missing.len() {
+                0 => format!("window {} closed, nobody is missing", window.number),
+                n => format!("window {} closed with {n} handsets missing", window.number),
+            };
+            history.push(entry(input.now, "window", outcome));
+        }
+    }
+}
+
+fn plan_input<'a>(
+    input: &TurnInput<'a>,
+    memory: &'a SiteMemory,
+    seen: Option<&'a Observation>,
+    frame: &Frame,
+) -> PlanInput<'a> {
+    PlanInput {
+        desired: input.desired,
+        secrets: input.secrets,
+        key: input.key,
+        memory,
+        observation: seen,
+        window_state: frame.state,
+        next_window: next_window(input, memory, frame),
+        settle: input.pace.settle,
+        own_url: input.own_url,
+        now: input.now,
+    }
+}
+
+fn entry(at: DateTime<Utc>, what: &str, outcome: String) -> HistoryEntry {
+    HistoryEntry { at, who: "n720d".into(), what: what.into(), outcome }
+}
+
+fn tell_registrations(
+    before: &BTreeMap<SlotNumber, SlotRecord>,
+    after: &BTreeMap<SlotNumber, SlotRecord>,
+    now: DateTime<Utc>,
+    history: &mut Vec<HistoryEntry>,
+) {
+    for (number, record) in after {
+        let earlier = before.get(number).filter(|earlier| earlier.ipui == record.ipui);
+        let was = earlier.map_or(Registration::Unknown, |earlier| earlier.registration);
+        if was != record.registration {
+            let (was, is) = (word(was), word(record.registration));
+            let outcome = format!("slot {number} ({}): {was} -> {is}: {}", record.ipui, record.evidence);
+            history.push(entry(now, "registration", outcome));
+        }
+    }
+}
+
+fn word(registration: Registration) -> &'static str {
+    match registration {
+        Registration::Unknown => "unknown",
+        Registration::Reserved => "reserved",
+        Registration::Pending => "pending",
+        Registration::Registered => "registered",
+        Registration::Expired => "expired",
+        Registration::Lost => "lost",
+    }
+}
+
+fn verify_release(
+    input: &TurnInput<'_>,
+    memory: &mut SiteMemory,
+    seen: Option<&Observation>,
+    history: &mut Vec<HistoryEntry>,
+) -> Vec<ReleaseMark> {
+    let (_, wanted) = planner::desired_generation(input.desired, input.secrets, input.key);
+    let verification = verify::verify(input.desired, memory, &wanted, seen, input.pace.settle, input.now);
+    let Some(release) = memory.release.as_mut() else { return Vec::new() };
+    let at = input.now;
+    let mut tell = |outcome: String| history.push(entry(at, "verify", outcome));
+    match verification {
+        Verification::TookEffect if release.progress.verified_at.is_none() => {
+            release.progress.verified_at = Some(at);
+            tell(format!("release {} is in effect", release.version));
+            vec![ReleaseMark::Verified { release: release.id, at }]
+        }
+        Verification::NoEffect(differences)
+            if release.progress.ineffective_at.is_none() && release.progress.verified_at.is_none() =>
+        {
+            release.progress.ineffective_at = Some(at);
+            tell(format!("release {} did not take effect: {}", release.version, differences.join("; ")));
+            vec![ReleaseMark::Ineffective { release: release.id, at }]
+        }
+        Verification::NoRelease
+        | Verification::Waiting { .. }
+        | Verification::Superseded
+        | Verification::TookEffect
+        | Verification::NoEffect(_)
+        | Verification::CannotTell(_) => Vec::new(),
+    }
+}
+
+/// Which window a release may open: the policy's first, or the next one for those still missing.
+fn next_window(input: &TurnInput<'_>, memory: &SiteMemory, frame: &Frame) -> NextWindow {
+    let Some(policy) = &input.desired.registration else { return NextWindow::default() };
+    let last = memory.windows.last();
+    let number = last.map_or(1, |last| last.number.saturating_add(1));
+    let missing = missing(input.desired, memory);
+    match last.filter(|last| last.policy == window::policy_text(policy)) {
+        None => NextWindow {
+            first: Some(window::first_window(policy, frame.clock, input.now, missing, number)),
+            reopen: None,
+        },
+        Some(last) if may_reopen(policy, last, frame.state) => {
+            let reopened = window::reopened_window(last, policy, frame.clock, input.now, missing, number);
+            NextWindow { first: None, reopen: Some(reopened) }
+        }
+        Some(_) => NextWindow::default(),
+    }
+}
+
+/// Listed slots whose handset is not known to be registered.
+fn missing(desired: &DesiredSite, memory: &SiteMemory) -> BTreeSet<SlotNumber> {
+    let awaited = |number: &SlotNumber| {
+        memory.slots.get(number).is_none_or(|record| record.registration != Registration::Registered)
+    };
+    let reserved = desired.slots.iter().filter(|(_, slot)| slot.ipui().is_some());
+    reserved.map(|(number, _)| *number).filter(awaited).collect()
+}
+
+/// A window is opened again after it was seen closed with handsets missing, as often as the policy says. One that
+/// was asked for at a fixed hour is opened again at once: its hour has passed.
+fn may_reopen(policy: &RegistrationPolicy, last: &Window, state: WindowState) -> bool {
+    let unfilled = last.missing_at_end.as_ref().is_some_and(|missing| !missing.is_empty());
+    state == WindowState::Closed && unfilled && last.reopened < policy.reopen
+}
+
+/// A site that is found as the file says, without a release of ours, is taken as it is: later changes of the file
+/// are measured against it.
+fn note_baseline(input: &TurnInput<'_>, memory: &mut SiteMemory, seen: Option<&Observation>, plan: &Plan) {
+    let readable = seen.is_some_and(|o| o.pending.known().is_some() && o.slots.known().is_some());
+    if memory.release.is_none() && memory.baseline.is_none() && readable && plan.steps.is_empty() {
+        let (generation, parts) = planner::desired_generation(input.desired, input.secrets, input.key);
+        memory.baseline = Some(generation);
+        memory.baseline_parts = parts;
+    }
+}
+
+fn alerts(input: &TurnInput<'_>, memory: &SiteMemory, plan: &Plan, frame: &Frame) -> Vec<Alert> {
+    let window = frame.window.as_ref();
+    let missing_secrets = missing_secrets(input);
+    let conditions = conditions::conditions(&View {
+        desired: input.desired,
+        memory,
+        observation: input.contact.ok(),
+        plan,
+        window,
+        window_state: frame.state,
+        closes_in: window.and_then(|window| window::closes_in(window, frame.clock, input.now)),
+        closes_at: window.and_then(|window| window.closes_at).map(|end| frame.clock.last_instant(end)),
+        device_now: frame.clock.device_now(input.now),
+        skew_seconds: frame.clock_was_read.then_some(frame.clock.skew_seconds),
+        pace: input.pace,
+        now: input.now,
+        missing_secrets: &missing_secrets,
+    });
+    conditions::live_on(&input.desired.name, &memory.alerts, conditions, input.now)
+}
+
+/// Every secret of the site that could not be resolved, with the reason.
+fn missing_secrets(input: &TurnInput<'_>) -> Vec<String> {
+    let web = std::iter::once(&input.desired.manager.password);
+    let sip = input.desired.slots.values().filter_map(|slot| match slot {
+        DesiredSlot::Present(slot) => slot.sip.as_ref()?.password.as_ref(),
+        DesiredSlot::Absent => None,
+    });
+    web.chain(sip).filter_map(|reference| input.secrets.get(reference).err()).collect()
+}
+
+fn tell_alerts(before: &[Alert], after: &[Alert], now: DateTime<Utc>, history: &mut Vec<HistoryEntry>) {
+    let held = |alerts: &[Alert], id: &str| {
+        alerts.iter().any(|alert| alert.id == id && alert.state != AlertState::Resolved)
+    };
+    for alert in after {
+        let word = match (held(before, &alert.id), held(after, &alert.id)) {
+            (false, true) => "fires",
+            (true, false) => "resolved",
+            (false, false) | (true, true) => continue,
+        };
+        history.push(entry(now, "alert", format!("{} {word}: {}", alert.id, alert.summary)));
+    }
+}
+
+fn status(input: &TurnInput<'_>, memory: &SiteMemory, plan: Option<&Plan>, frame: &Frame) -> SiteStatus {
+    let (wanted, _) = planner::desired_generation(input.desired, input.secrets, input.key);
+    let right_device = match input.contact {
+        Ok(Observation { mac: Reading::Known(mac), .. }) => Some(*mac == input.desired.manager.mac),
+        Ok(_) | Err(_) => None,
+    };
+    assess::status(&Picture {
+        desired: input.desired,
+        memory,
+        plan,
+        wanted: Some(wanted),
+        window: window::status(&memory.windows, input.desired, frame.clock, input.now),
+        skew_seconds: frame.clock_was_read.then_some(frame.clock.skew_seconds),
+        observed_at: memory.observation.as_ref().map(|seen| seen.at),
+        right_device,
+    })
+}

@@ -1,0 +1,244 @@
+//! From memory and plan to the status that people see: health in one word and why, generations, window, slots.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, FixedOffset, Utc};
+use chrono_tz::Tz;
+
+use super::alert::{AlertState, Severity};
+use super::desired::{DesiredSite, DesiredSlot};
+use super::ids::SlotNumber;
+use super::memory::{Registration, SiteMemory, SlotRecord};
+use super::observed::{ContactFailure, HandsetState};
+use super::plan::{Disposition, Plan};
+use super::release::Generation;
+use super::status::{
+    GenerationStatus, Health, PlanStatus, SiteStatus, SlotStatus, WindowState, WindowStatus,
+};
+
+/// What the status is made from.
+#[derive(Debug)]
+pub struct Picture<'a> {
+    /// The site file.
+    pub desired: &'a DesiredSite,
+    /// After the cycle.
+    pub memory: &'a SiteMemory,
+    /// The cycle's plan; `None` where none could be made.
+    pub plan: Option<&'a Plan>,
+    /// Identity of what the site file asks for.
+    pub wanted: Option<Generation>,
+    /// The window in force.
+    pub window: WindowStatus,
+    /// Device clock minus ours.
+    pub skew_seconds: Option<i64>,
+    /// When the manager was last read.
+    pub observed_at: Option<DateTime<Utc>>,
+    /// Whether what answers at the address is the site's manager; `None`: not known.
+    pub right_device: Option<bool>,
+}
+
+/// The status of one site.
+pub fn status(picture: &Picture<'_>) -> SiteStatus {
+    let Picture { desired, memory, .. } = *picture;
+    let (health, reason) = health(picture);
+    SiteStatus {
+        site: desired.name.clone(),
+        description: desired.description.clone(),
+        labels: desired.labels.clone(),
+        health,
+        reason,
+        mode: desired.mode,
+        observed_at: picture.observed_at.map(|at| local(at, desired.time_zone)),
+        firmware: memory
+            .observation
+            .as_ref()
+            .and_then(|seen| seen.firmware.known())
+            .map(|firmware| firmware.to_string()),
+        clock_skew_seconds: picture.skew_seconds,
+        generation: generations(picture),
+        window: picture.window.clone(),
+        slots: desired
+            .slots
+            .iter()
+            .map(|(number, slot)| slot_status(*number, slot, memory, desired.time_zone))
+            .collect(),
+        alerts: memory.alerts.iter().filter(|alert| alert.state != AlertState::Resolved).cloned().collect(),
+        plan: plan_status(picture.plan),
+    }
+}
+
+/// Whether somebody has to look at this site: the exit code of `n720d status`.
+pub fn needs_a_person(status: &SiteStatus) -> bool {
+    let alarming = |severity: Severity| match severity {
+        Severity::Warning | Severity::Critical => true,
+        Severity::Info => false,
+    };
+    status.health == Health::Blocked
+        || status.alerts.iter().any(|alert| alert.state == AlertState::Firing && alarming(alert.severity))
+}
+
+fn local(at: DateTime<Utc>, zone: Tz) -> DateTime<FixedOffset> {
+    at.with_timezone(&zone).fixed_offset()
+}
+
+fn plan_status(plan: Option<&Plan>) -> PlanStatus {
+    match plan {
+        Some(plan) if !plan.steps.is_empty() => {
+            PlanStatus { hash: Some(plan.hash.clone()), steps: plan.steps.clone() }
+        }
+        Some(_) | None => PlanStatus::default(),
+    }
+}
+
+fn generations(picture: &Picture<'_>) -> GenerationStatus {
+    let memory = picture.memory;
+    let release = memory.release.as_ref();
+    let reached =
+        |mark: Option<DateTime<Utc>>| release.filter(|_| mark.is_some()).map(|r| r.generation.clone());
+    GenerationStatus {
+        desired: picture.wanted.clone(),
+        released: release.map(|r| r.generation.clone()),
+        fetched: reached(release.and_then(|r| r.progress.fetched_at)),
+        verified: match release {
+            Some(_) => reached(release.and_then(|r| r.progress.verified_at)),
+            None => memory.baseline.clone(),
+        },
+    }
+}
+
+fn slot_status(number: SlotNumber, slot: &DesiredSlot, memory: &SiteMemory, zone: Tz) -> SlotStatus {
+    let (registration, since, evidence) = match (slot.ipui(), memory.slots.get(&number)) {
+        (Some(ipui), Some(record)) if record.ipui == ipui => {
+            (record.registration, Some(local(record.since, zone)), record.evidence.clone())
+        }
+        (Some(_), _) => (Registration::Unknown, None, "not read yet".to_owned()),
+        (None, _) => unreserved(number, slot, memory),
+    };
+    SlotStatus {
+        number,
+        ipui: slot.ipui(),
+        user: slot.user().map(str::to_owned),
+        display_name: slot.display_name().map(str::to_owned),
+        registration,
+        since,
+        evidence,
+    }
+}
+
+/// A listed slot without a reservation: whatever handset is there is somebody else's business, so it is only shown.
+fn unreserved(
+    number: SlotNumber,
+    slot: &DesiredSlot,
+    memory: &SiteMemory,
+) -> (Registration, Option<DateTime<FixedOffset>>, String) {
+    let wanted = match slot {
+        DesiredSlot::Absent => "listed as absent",
+        DesiredSlot::Present(_) => "no handset is listed for this slot",
+    };
+    let seen = memory
+        .observation
+        .as_ref()
+        .and_then(|seen| seen.slots.known())
+        .and_then(|slots| slots.get(&number))
+        .map(|slot| slot.handset);
+    match seen {
+        Some(HandsetState::Registered) => (
+            Registration::Registered,
+            None,
+            format!("{wanted}; the mobile devices page shows a handset in it"),
+        ),
+        Some(HandsetState::Pending) => (
+            Registration::Reserved,
+            None,
+            format!("{wanted}; the mobile devices page shows a reservation in it"),
+        ),
+        Some(HandsetState::None) | None => (Registration::Unknown, None, wanted.to_owned()),
+    }
+}
+
+/// The health, by the first rule that fits, gravest first.
+fn health(picture: &Picture<'_>) -> (Health, String) {
+    let Picture { memory, .. } = *picture;
+    if picture.right_device == Some(false) {
+        return (Health::Blocked, "another device answers at the manager's address".to_owned());
+    }
+    if let Some(trouble) = &memory.trouble {
+        return contact_health(&trouble.last);
+    }
+    let Some(plan) = picture.plan.filter(|_| memory.observation.is_some()) else {
+        return (Health::Unknown, "not read yet".to_owned());
+    };
+    if let Some(reason) = unreadable(memory) {
+        return (Health::Unknown, reason);
+    }
+    if let Some(reason) = first_reason(plan, |disposition| match disposition {
+        Disposition::Blocked { reason, .. } => Some(reason.clone()),
+        Disposition::Ready | Disposition::Deferred { .. } => None,
+    }) {
+        return (Health::Blocked, reason);
+    }
+    if let Some((health, reason)) = push_health(picture, plan) {
+        return (health, reason);
+    }
+    handset_health(&memory.slots, picture.window.state)
+}
+
+fn contact_health(failure: &ContactFailure) -> (Health, String) {
+    match failure {
+        ContactFailure::Unreachable(why) => (Health::Unreachable, why.clone()),
+        ContactFailure::LoginLocked(why) | ContactFailure::SessionBusy(why) => {
+            (Health::Unreachable, why.clone())
+        }
+        ContactFailure::LoginRefused(why) | ContactFailure::SecretMissing(why) => {
+            (Health::Blocked, why.clone())
+        }
+        ContactFailure::NotUnderstood(why) => (Health::Unknown, why.clone()),
+    }
+}
+
+fn unreadable(memory: &SiteMemory) -> Option<String> {
+    let seen = memory.observation.as_ref()?;
+    let pending = seen.pending.why_not().map(|why| format!("status page: {why}"));
+    pending.or_else(|| seen.slots.why_not().map(|why| format!("mobile devices page: {why}")))
+}
+
+fn first_reason(plan: &Plan, pick: impl Fn(&Disposition) -> Option<String>) -> Option<String> {
+    plan.steps.iter().find_map(|step| pick(&step.disposition))
+}
+
+fn push_health(picture: &Picture<'_>, plan: &Plan) -> Option<(Health, String)> {
+    let under_way = picture.memory.release.as_ref().is_some_and(|release| {
+        release.progress.verified_at.is_none() && release.progress.ineffective_at.is_none()
+    });
+    if picture.desired.mode == super::desired::Mode::Observe && !plan.steps.is_empty() {
+        return Some((
+            Health::Drifted,
+            format!("{} steps, not carried out: mode = observe", plan.steps.len()),
+        ));
+    }
+    if under_way || !plan.steps.is_empty() {
+        let deferred = first_reason(plan, |disposition| match disposition {
+            Disposition::Deferred { reason, .. } => Some(reason.clone()),
+            Disposition::Ready | Disposition::Blocked { .. } => None,
+        });
+        return Some((Health::Waiting, deferred.unwrap_or_else(|| "a push is under way".to_owned())));
+    }
+    None
+}
+
+fn handset_health(slots: &BTreeMap<SlotNumber, SlotRecord>, window: WindowState) -> (Health, String) {
+    let missing = slots.values().filter(|record| record.registration != Registration::Registered).count();
+    let lost = slots.values().any(|record| record.registration == Registration::Lost);
+    if missing == 0 {
+        return (Health::Converged, "as the site file says".to_owned());
+    }
+    let of = format!("{missing} of {} handsets not registered", slots.len());
+    match window {
+        WindowState::Open | WindowState::Always | WindowState::Scheduled if !lost => (Health::Waiting, of),
+        WindowState::None
+        | WindowState::Scheduled
+        | WindowState::Open
+        | WindowState::Closed
+        | WindowState::Always => (Health::Drifted, of),
+    }
+}

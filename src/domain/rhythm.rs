@@ -1,0 +1,205 @@
+//! When to look at a site again, and why. Pure: the site task does the waiting.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::memory::SiteMemory;
+use super::observed::ContactFailure;
+use super::plan::{Disposition, Plan};
+use super::push;
+use super::settings::Pace;
+use super::status::WindowState;
+
+/// After an edge (a window's end, the end of a settle time) the next look comes this much later, so that it falls
+/// behind it on both clocks.
+const BEHIND_AN_EDGE: Duration = Duration::from_secs(1);
+
+/// A site that was read for the first time is looked at again after this long, so that what is safe to do is not
+/// left for a whole interval.
+const SECOND_LOOK: Duration = Duration::from_secs(2);
+
+/// While an unreachable manager is left alone for longer and longer, never longer than this (or the interval, if
+/// that is longer).
+const LONGEST_BACK_OFF: Duration = Duration::from_secs(15 * 60);
+
+/// The next look and its reason, for logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NextLook {
+    /// From now.
+    pub after: Duration,
+    /// Why then.
+    pub reason: &'static str,
+    /// Whether it belongs to the steady rhythm, which is spread over a fleet; the others must come in time.
+    pub steady: bool,
+}
+
+/// What the rhythm depends on.
+#[derive(Debug)]
+pub struct Beat<'a> {
+    /// After the cycle.
+    pub memory: &'a SiteMemory,
+    /// The cycle's plan.
+    pub plan: &'a Plan,
+    /// State of the window in force.
+    pub window_state: WindowState,
+    /// Until the window opens, crosses a warning threshold or closes.
+    pub next_edge: Option<Duration>,
+    /// Whether a handset is missing.
+    pub missing: bool,
+    /// Settings.
+    pub pace: &'a Pace,
+    /// The time.
+    pub now: DateTime<Utc>,
+}
+
+/// When to look next.
+pub fn next_look(beat: &Beat<'_>) -> NextLook {
+    let steady = steady(beat);
+    let mut next = steady;
+    let mut sooner = |after: Duration, reason: &'static str| {
+        if after < next.after {
+            next = NextLook { after, reason, steady: false };
+        }
+    };
+    if let Some(edge) = beat.next_edge {
+        sooner(edge + BEHIND_AN_EDGE, "the window's next edge");
+    }
+    if beat.memory.trouble.is_some() {
+        return next;
+    }
+    if let Some(settled_at) = settled_at(beat.memory, beat.pace.settle) {
+        sooner(until(settled_at, beat.now) + BEHIND_AN_EDGE, "the end of the settle time");
+    }
+    if !beat.plan.orders.is_empty() {
+        sooner(SECOND_LOOK, "after a push");
+    }
+    for step in &beat.plan.steps {
+        match &step.disposition {
+            Disposition::Deferred { until: Some(at), .. } => {
+                sooner(until(*at, beat.now) + BEHIND_AN_EDGE, "a deferred step");
+            }
+            Disposition::Deferred { until: None, .. } if first_contact_just_made(beat) => {
+                sooner(SECOND_LOOK, "a second look after first contact");
+            }
+            Disposition::Deferred { .. } | Disposition::Ready | Disposition::Blocked { .. } => {}
+        }
+    }
+    next
+}
+
+/// The steady rhythm: the interval, faster while a window is open for somebody, slower while there is trouble.
+fn steady(beat: &Beat<'_>) -> NextLook {
+    let pace = beat.pace;
+    let look = |after, reason| NextLook { after, reason, steady: true };
+    if let Some(trouble) = &beat.memory.trouble {
+        return match &trouble.last {
+            ContactFailure::SessionBusy(_) => look(pace.interval, "a person is logged in"),
+            ContactFailure::Unreachable(_)
+            | ContactFailure::LoginRefused(_)
+            | ContactFailure::LoginLocked(_)
+            | ContactFailure::NotUnderstood(_)
+            | ContactFailure::SecretMissing(_) => look(back_off(pace.interval, trouble.failures), "back-off"),
+        };
+    }
+    match beat.window_state {
+        WindowState::Open | WindowState::Always if beat.missing => {
+            look(pace.interval_open.min(pace.interval), "the window is open")
+        }
+        WindowState::None
+        | WindowState::Scheduled
+        | WindowState::Open
+        | WindowState::Closed
+        | WindowState::Always => look(pace.interval, "the interval"),
+    }
+}
+
+/// Doubles with every failure after the second, up to the longest back-off.
+fn back_off(interval: Duration, failures: u32) -> Duration {
+    let factor = 2_u32.saturating_pow(failures.saturating_sub(2).min(16));
+    interval.saturating_mul(factor).min(LONGEST_BACK_OFF.max(interval))
+}
+
+/// When the last release will have settled, if it was fetched and has no verdict.
+pub fn settled_at(memory: &SiteMemory, settle: Duration) -> Option<DateTime<Utc>> {
+    let release = memory.release.as_ref()?;
+    if release.progress.verified_at.is_some() || release.progress.ineffective_at.is_some() {
+        return None;
+    }
+    push::settled_at(&release.progress, settle)
+}
+
+fn first_contact_just_made(beat: &Beat<'_>) -> bool {
+    beat.memory.first_contact.is_some_and(|(at, _)| at >= beat.now - TimeDelta::minutes(1))
+}
+
+fn until(at: DateTime<Utc>, now: DateTime<Utc>) -> Duration {
+    (at - now).to_std().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::memory::Trouble;
+    use crate::domain::plan::Orders;
+    use crate::domain::release::Generation;
+
+    const PACE: Pace = Pace {
+        interval: Duration::from_secs(300),
+        interval_open: Duration::from_secs(60),
+        settle: Duration::from_secs(180),
+        before_close: Vec::new(),
+    };
+
+    fn empty_plan() -> Plan {
+        Plan { hash: Generation("0".into()), steps: Vec::new(), orders: Orders::default() }
+    }
+
+    fn look(
+        memory: &SiteMemory,
+        window_state: WindowState,
+        edge: Option<u64>,
+        missing: bool,
+    ) -> (u64, &'static str) {
+        let next = next_look(&Beat {
+            memory,
+            plan: &empty_plan(),
+            window_state,
+            next_edge: edge.map(Duration::from_secs),
+            missing,
+            pace: &PACE,
+            now: DateTime::UNIX_EPOCH,
+        });
+        (next.after.as_secs(), next.reason)
+    }
+
+    #[test]
+    fn the_interval_is_shorter_only_while_somebody_is_awaited() {
+        let memory = SiteMemory::default();
+        assert_eq!(look(&memory, WindowState::None, None, true).0, 300);
+        assert_eq!(look(&memory, WindowState::Open, None, true).0, 60);
+        assert_eq!(look(&memory, WindowState::Open, None, false).0, 300);
+    }
+
+    #[test]
+    fn an_edge_of_the_window_is_never_slept_through() {
+        let memory = SiteMemory::default();
+        assert_eq!(look(&memory, WindowState::Scheduled, Some(20), true), (21, "the window's next edge"));
+        assert_eq!(look(&memory, WindowState::Scheduled, Some(3000), true).0, 300);
+    }
+
+    #[test]
+    fn trouble_backs_off_but_a_window_edge_still_wakes() {
+        let trouble = |failures, last| SiteMemory {
+            trouble: Some(Trouble { since: DateTime::UNIX_EPOCH, failures, last }),
+            ..SiteMemory::default()
+        };
+        let dark = |n| trouble(n, ContactFailure::Unreachable("no answer".into()));
+        assert_eq!(look(&dark(1), WindowState::None, None, false).0, 300);
+        assert_eq!(look(&dark(3), WindowState::None, None, false).0, 600);
+        assert_eq!(look(&dark(40), WindowState::None, None, false).0, 900);
+        assert_eq!(look(&dark(40), WindowState::Open, Some(10), true).0, 11);
+        let busy = trouble(40, ContactFailure::SessionBusy("code 2".into()));
+        assert_eq!(look(&busy, WindowState::None, None, false).0, 300, "a person stays minutes, not hours");
+    }
+}
