@@ -217,6 +217,11 @@ impl DeviceBuilder {
         Self(config)
     }
 
+    /// The configuration collected so far.
+    pub fn into_config(self) -> DeviceConfig {
+        self.0
+    }
+
     setters! {
         /// Where its web interface listens; port 0 is any free port.
         web: SocketAddr;

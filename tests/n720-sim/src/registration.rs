@@ -298,3 +298,233 @@ impl Registry {
 pub(crate) fn number(index: usize) -> u8 {
     u8::try_from(index + 1).unwrap_or(u8::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::{DeviceClock, moment};
+
+    const A: Ipui = Ipui::new([0x02, 0xB6, 0xEC, 0x8A, 0xA5]);
+    const B: Ipui = Ipui::new([0x02, 0x9E, 0x74, 0xA5, 0x99]);
+    const READING: Reading =
+        Reading { clock: DeviceClock { offset_s: 0, zone: chrono_tz::Europe::Berlin }, in_utc: false };
+
+    /// A registry in a world of its own time, always open, no PIN for handsets fresh from the factory.
+    struct World {
+        registry: Registry,
+        journal: Journal,
+        up_s: u64,
+    }
+
+    impl World {
+        fn new() -> Self {
+            let mut registry = Registry::new(Duration::from_secs(180), "4711".to_owned());
+            registry.window.duration_s = Some(0);
+            registry.pin.random = false;
+            Self { registry, journal: Journal::default(), up_s: 0 }
+        }
+
+        fn holding(pairs: &[(usize, Ipui)]) -> Self {
+            let mut world = Self::new();
+            for (index, ipui) in pairs {
+                world.registry.slots[*index].reserved = Some(*ipui);
+                world.registry.handsets.push(Roaming::new(Handset::new(*ipui)));
+                let at = world.at();
+                world.registry.place(*index, &Handset::new(*ipui), at, &mut world.journal);
+            }
+            world
+        }
+
+        fn at(&self) -> Moment {
+            moment(self.up_s, "2026-01-01T00:00:00Z")
+        }
+
+        fn reserve(&mut self, index: usize, ipui: Option<Ipui>) {
+            let at = self.at();
+            self.registry.reserve(index, ipui, at, &mut self.journal);
+        }
+
+        fn pass(&mut self, seconds: u64) {
+            self.up_s += seconds;
+            let at = self.at();
+            self.registry.tick(READING, at, &mut self.journal);
+        }
+
+        fn press(&mut self, ipui: Ipui) {
+            let at = self.at();
+            assert!(self.registry.press(ipui, None, at, &mut self.journal));
+            self.pass(0);
+        }
+
+        fn lost(&self) -> Vec<(u8, Ipui, Deregistration)> {
+            let all = self.journal.since(0).into_iter();
+            all.filter_map(|entry| match entry.event {
+                Event::Deregistered { slot, ipui, why } => Some((slot, ipui, why)),
+                _other => None,
+            })
+            .collect()
+        }
+
+        fn refusals(&self) -> Vec<Refusal> {
+            let all = self.journal.since(0).into_iter();
+            all.filter_map(
+                |entry| if let Event::HandsetRefused { why, .. } = entry.event { Some(why) } else { None },
+            )
+            .collect()
+        }
+
+        fn registered(&self, index: usize) -> Option<Ipui> {
+            self.registry.slots[index].registered.as_ref().map(|handset| handset.ipui)
+        }
+    }
+
+    #[test]
+    fn a_reservation_acts_after_the_settle_time_and_lets_its_handset_in() {
+        let mut world = World::new();
+        world.registry.handsets.push(Roaming::new(Handset::new(A)));
+        world.reserve(0, Some(A));
+        world.pass(179);
+        assert!(world.registry.pending().is_empty());
+        world.press(A);
+        assert_eq!(world.refusals(), [Refusal::NotReserved]);
+        world.pass(1);
+        assert_eq!(world.registered(0), Some(A), "it went on trying");
+        assert!(!world.registry.handsets[0].handset.factory_new);
+    }
+
+    #[test]
+    fn the_same_reservation_again_changes_nothing() {
+        let mut world = World::holding(&[(0, A)]);
+        let before = world.journal.written();
+        world.reserve(0, Some(A));
+        world.pass(500);
+        assert_eq!(world.registered(0), Some(A));
+        let told: Vec<_> = world.journal.since(before).into_iter().map(|entry| entry.event).collect();
+        assert_eq!(told, [Event::WindowOpened { nth: 1 }]);
+    }
+
+    #[test]
+    fn a_swap_deregisters_both_once_and_neither_comes_back_by_itself() {
+        let mut world = World::holding(&[(0, A), (1, B)]);
+        world.reserve(0, Some(B));
+        world.reserve(1, Some(A));
+        world.pass(179);
+        assert!(world.lost().is_empty());
+        world.pass(1);
+        let why = Deregistration::SlotReservedForAnother;
+        assert_eq!(world.lost(), [(1, A, why), (2, B, why)]);
+        assert_eq!(world.registry.pending(), [B, A], "slot order");
+        world.pass(1000);
+        assert_eq!((world.registered(0), world.registered(1)), (None, None));
+        world.press(A);
+        assert_eq!(world.refusals(), [Refusal::PinNotTyped], "no longer fresh from the factory");
+    }
+
+    #[test]
+    fn a_handset_reserved_for_another_slot_loses_its_registration() {
+        let mut world = World::holding(&[(0, A)]);
+        world.reserve(7, Some(A));
+        world.pass(180);
+        assert_eq!(world.lost(), [(1, A, Deregistration::ReservedElsewhere)]);
+    }
+
+    #[test]
+    fn zero_bytes_deregister_also_a_handset_that_was_never_reserved() {
+        let mut world = World::holding(&[(0, A), (1, B)]);
+        world.registry.slots[1].reserved = None;
+        world.reserve(0, None);
+        world.reserve(1, None);
+        world.reserve(2, None);
+        world.pass(180);
+        let why = Deregistration::Zeroed;
+        assert_eq!(world.lost(), [(1, A, why), (2, B, why)]);
+        assert!(world.registry.pending().is_empty());
+        world.reserve(0, None);
+        world.pass(180);
+        assert_eq!(world.lost().len(), 2, "nothing is left to lose");
+    }
+
+    #[test]
+    fn a_reservation_for_the_handset_that_is_there_costs_nothing() {
+        let mut world = World::holding(&[(0, A)]);
+        world.registry.slots[0].reserved = None;
+        world.reserve(0, Some(A));
+        world.pass(180);
+        assert_eq!(world.registered(0), Some(A));
+        assert!(world.lost().is_empty());
+    }
+
+    #[test]
+    fn a_change_taken_back_within_the_settle_time_harms_nobody() {
+        let mut world = World::holding(&[(0, A)]);
+        world.reserve(0, Some(B));
+        world.pass(100);
+        world.reserve(0, Some(A));
+        world.pass(180);
+        assert!(world.lost().is_empty());
+        assert_eq!(world.registered(0), Some(A));
+    }
+
+    #[test]
+    fn outside_of_the_window_nobody_is_let_in_but_stays_pending() {
+        let mut world = World::new();
+        world.registry.window = Window::default();
+        world.registry.handsets.push(Roaming::new(Handset::new(A)));
+        world.reserve(0, Some(A));
+        world.pass(180);
+        world.press(A);
+        assert_eq!(world.refusals(), [Refusal::WindowClosed]);
+        assert_eq!(world.registry.pending(), [A]);
+        world.registry.window.duration_s = Some(0);
+        world.pass(1);
+        assert_eq!(world.registered(0), Some(A));
+        assert!(world.registry.pending().is_empty());
+    }
+
+    #[test]
+    fn each_reason_is_told_once() {
+        let mut world = World::new();
+        world.registry.handsets.push(Roaming::new(Handset::new(A)));
+        world.press(A);
+        world.pass(1);
+        world.pass(1);
+        assert_eq!(world.refusals(), [Refusal::NotReserved]);
+    }
+
+    #[test]
+    fn handsets_arrive_after_the_start_or_after_the_nth_window() {
+        let mut world = World::new();
+        world.registry.window = Window::default();
+        let arriving = |ipui, arrival| Roaming::new(Handset::new(ipui).arriving(arrival));
+        let delay = Duration::from_secs(10);
+        world.registry.handsets.push(arriving(A, Arrival::AfterStart(delay)));
+        world.registry.handsets.push(arriving(B, Arrival::AfterWindowOpens { nth: 2, delay }));
+        world.pass(10);
+        assert!(world.registry.handsets[0].arrived && !world.registry.handsets[1].arrived);
+        world.registry.window.duration_s = Some(0);
+        world.pass(10);
+        world.registry.window = Window::default();
+        world.pass(10);
+        world.registry.window.duration_s = Some(0);
+        world.pass(9);
+        world.pass(9);
+        assert!(!world.registry.handsets[1].arrived);
+        assert_eq!(world.registry.next_due(READING, world.at()), Some(Duration::from_secs(49)));
+        world.pass(1);
+        assert!(world.registry.handsets[1].arrived);
+    }
+
+    #[test]
+    fn a_window_without_reservation_blocks_people() {
+        let mut world = World::new();
+        let allowed = |world: &World| world.registry.by_hand_allowed(READING, world.at()).is_ok();
+        assert!(!allowed(&world), "open");
+        world.registry.window = Window { timestamp: Some("0101200000".to_owned()), duration_s: Some(60) };
+        assert!(!allowed(&world), "over, but nothing is reserved");
+        world.registry.slots[5].reserved = Some(A);
+        assert!(allowed(&world));
+        world.registry.window = Window::default();
+        world.registry.slots[5].reserved = None;
+        assert!(allowed(&world));
+    }
+}

@@ -33,9 +33,12 @@ impl Challenge {
         Some(Self { realm: get("realm")?, nonce: get("nonce")?, opaque: get("opaque"), qop_auth })
     }
 
-    /// The value of `Authorization` for a GET.
+    /// The value of `Authorization` for a GET, with a nonce of the client's own.
     pub(super) fn answer(&self, uri: &str, user: &str, password: &str, lot: &mut Lot) -> String {
-        let cnonce = format!("{:08x}", lot.below(u64::from(u32::MAX)));
+        self.answer_with(uri, user, password, &format!("{:08x}", lot.below(u64::from(u32::MAX))))
+    }
+
+    fn answer_with(&self, uri: &str, user: &str, password: &str, cnonce: &str) -> String {
         let nc = "00000001";
         let a1 = hash(&format!("{user}:{}:{password}", self.realm));
         let a2 = hash(&format!("GET:{uri}"));
@@ -101,17 +104,29 @@ mod tests {
         assert_eq!(Challenge::parse("Digest realm=\"x\""), None);
     }
 
-    /// The example of RFC 2617, section 3.5, without its qop, which gives RFC 2069's answer.
+    /// The example of RFC 2617, section 3.5.
     #[test]
     fn the_known_answer_comes_out() {
-        let challenge = Challenge {
-            realm: "testrealm@host.com".to_owned(),
-            nonce: "dcd98b7102dd2f0e8b11d0f600bfb0c093".to_owned(),
-            opaque: None,
-            qop_auth: false,
-        };
+        let challenge = Challenge::parse(
+            r#"Digest realm="testrealm@host.com", qop="auth,auth-int",
+               nonce="dcd98b7102dd2f0e8b11d0f600bfb0c093", opaque="5ccc069c403ebaf9f0171e9517f40e41""#,
+        )
+        .unwrap();
+        let answer = challenge.answer_with("/dir/index.html", "Mufasa", "Circle Of Life", "0a4f113b");
+        assert!(answer.contains("response=\"6629fae49393a05397450978507c4ef1\""), "{answer}");
+        assert!(answer.contains("uri=\"/dir/index.html\"") && answer.contains("qop=auth, nc=00000001"));
+        assert!(answer.contains("opaque=\"5ccc069c403ebaf9f0171e9517f40e41\""));
+    }
+
+    /// The same without qop, as RFC 2069 counts.
+    #[test]
+    fn a_server_without_qop_is_answered_too() {
+        let challenge = Challenge::parse(
+            r#"Digest realm="testrealm@host.com", nonce="dcd98b7102dd2f0e8b11d0f600bfb0c093""#,
+        )
+        .unwrap();
         let answer = challenge.answer("/dir/index.html", "Mufasa", "Circle Of Life", &mut Lot::new(1));
         assert!(answer.contains("response=\"670fd8c2df070c60b045671b8b24ff02\""), "{answer}");
-        assert!(answer.contains("uri=\"/dir/index.html\""));
+        assert!(!answer.contains("qop"));
     }
 }
