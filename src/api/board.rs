@@ -1,0 +1,119 @@
+//! The board: the present status of every site, published by the daemon, read by whoever asks. Nothing is copied.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use serde::{Serialize, Serializer};
+
+use crate::domain::ids::SiteName;
+use crate::domain::status::SiteStatus;
+
+/// The present status of every site, in the order of their names. Clones show the same board.
+#[derive(Debug, Clone, Default)]
+pub struct Board {
+    sites: Arc<RwLock<BTreeMap<SiteName, Arc<SiteStatus>>>>,
+}
+
+/// The board at one moment. Serialises as [`crate::domain::status::FleetStatus`] does.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot(Vec<Arc<SiteStatus>>);
+
+impl Board {
+    /// Puts a status up in place of the site's last one.
+    pub fn publish(&self, status: Arc<SiteStatus>) {
+        let site = status.site.clone();
+        self.sites.write().unwrap_or_else(PoisonError::into_inner).insert(site, status);
+    }
+
+    /// Takes a site down whose file is gone.
+    pub fn remove(&self, site: &SiteName) {
+        self.sites.write().unwrap_or_else(PoisonError::into_inner).remove(site);
+    }
+
+    /// The status of one site.
+    pub fn get(&self, site: &SiteName) -> Option<Arc<SiteStatus>> {
+        self.sites.read().unwrap_or_else(PoisonError::into_inner).get(site).cloned()
+    }
+
+    /// All of them, as they stand.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot(self.sites.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect())
+    }
+}
+
+impl Snapshot {
+    /// The statuses, in the order of the sites' names.
+    pub fn sites(&self) -> impl Iterator<Item = &SiteStatus> {
+        self.0.iter().map(Arc::as_ref)
+    }
+}
+
+impl Serialize for Snapshot {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        struct Sites<'a>(&'a Snapshot);
+        impl Serialize for Sites<'_> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_seq(self.0.sites())
+            }
+        }
+        serializer.collect_map([("sites", Sites(self))])
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::domain::desired::Mode;
+    use crate::domain::status::{FleetStatus, GenerationStatus, Health, PlanStatus, WindowStatus};
+
+    /// A status with nothing in it.
+    pub(crate) fn status(site: &str, health: Health) -> SiteStatus {
+        SiteStatus {
+            site: site.parse().unwrap(),
+            description: String::new(),
+            labels: BTreeMap::new(),
+            health,
+            reason: "as the site file says".to_owned(),
+            mode: Mode::Observe,
+            observed_at: None,
+            firmware: None,
+            clock_skew_seconds: None,
+            generation: GenerationStatus::default(),
+            window: WindowStatus::default(),
+            slots: Vec::new(),
+            alerts: Vec::new(),
+            plan: PlanStatus::default(),
+        }
+    }
+
+    #[test]
+    fn the_last_status_of_each_site_is_shown_in_the_order_of_names() {
+        let board = Board::default();
+        board.publish(Arc::new(status("b", Health::Waiting)));
+        board.publish(Arc::new(status("a", Health::Unknown)));
+        board.publish(Arc::new(status("b", Health::Converged)));
+        let snapshot = board.snapshot();
+        let seen: Vec<_> = snapshot.sites().map(|status| (status.site.as_str(), status.health)).collect();
+        assert_eq!(seen, [("a", Health::Unknown), ("b", Health::Converged)]);
+        board.remove(&"a".parse().unwrap());
+        assert_eq!(board.snapshot().sites().count(), 1);
+        assert_eq!(snapshot.sites().count(), 2, "a snapshot does not change");
+    }
+
+    #[test]
+    fn what_did_not_change_is_not_copied() {
+        let board = Board::default();
+        let published = Arc::new(status("a", Health::Converged));
+        board.publish(published.clone());
+        assert!(Arc::ptr_eq(&published, &board.get(&published.site).unwrap()));
+    }
+
+    #[test]
+    fn a_snapshot_is_written_as_a_fleet_status_is() {
+        let board = Board::default();
+        board.publish(Arc::new(status("a", Health::Converged)));
+        board.publish(Arc::new(status("b", Health::Blocked)));
+        let fleet = FleetStatus { sites: board.snapshot().sites().cloned().collect() };
+        assert_eq!(serde_json::to_value(board.snapshot()).unwrap(), serde_json::to_value(&fleet).unwrap());
+    }
+}

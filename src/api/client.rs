@@ -1,0 +1,184 @@
+//! The client of the control socket, for the commands. It prints nothing and decides nothing.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::{Client, Method, RequestBuilder};
+use serde::de::DeserializeOwned;
+
+use super::control::CONTROL_SOCKET;
+use super::wire::{ApplyRequest, HistoryPage, PollRequest, Refusal, ReloadReport};
+use crate::domain::ids::SiteName;
+use crate::domain::status::{FleetStatus, SiteStatus};
+
+/// For what the daemon answers out of its memory or store.
+const READ_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// For a cycle, or a reload with its look-up of every secret.
+const CYCLE_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// For a cycle with a push and its settle time.
+const APPLY_TIMEOUT: Duration = Duration::from_secs(1800);
+
+/// A connection to the running daemon.
+#[derive(Debug, Clone)]
+pub struct ControlClient {
+    client: Client,
+    socket: PathBuf,
+}
+
+/// Why the daemon did not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// There is a socket, and it cannot be reached.
+    #[error("cannot connect to {}: run this as the daemon's user or as root", socket.display())]
+    Connect {
+        /// The socket.
+        socket: PathBuf,
+        /// Why it cannot.
+        source: io::Error,
+    },
+    /// The HTTP client cannot be made.
+    #[error("cannot set up the client of {}", socket.display())]
+    Setup {
+        /// The socket.
+        socket: PathBuf,
+        /// Why it cannot.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// No whole answer came.
+    #[error("cannot {operation} over {}", socket.display())]
+    Transport {
+        /// What was asked.
+        operation: &'static str,
+        /// The socket.
+        socket: PathBuf,
+        /// Why none came.
+        source: reqwest::Error,
+    },
+    /// The daemon said no.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+}
+
+impl ControlClient {
+    /// Connects to the daemon that works on `state_dir`; `None` when none runs.
+    ///
+    /// # Errors
+    /// When there is a socket that cannot be used, for instance by another user.
+    pub fn connect(state_dir: &Path) -> Result<Option<Self>, ClientError> {
+        let socket = state_dir.join(CONTROL_SOCKET);
+        match std::os::unix::net::UnixStream::connect(&socket) {
+            Ok(_) => Ok(Some(Self { client: client(&socket)?, socket })),
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    // A path too long for a socket is invalid input: no daemon listens there either.
+                    io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused | io::ErrorKind::InvalidInput
+                ) =>
+            {
+                Ok(None)
+            }
+            Err(source) => Err(ClientError::Connect { socket, source }),
+        }
+    }
+
+    /// The status of every site.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; the same holds for the methods below.
+    pub async fn status(&self) -> Result<FleetStatus, ClientError> {
+        let operation = "ask for the status";
+        self.send(operation, self.request(Method::GET, "/api/v1/sites", READ_TIMEOUT)).await
+    }
+
+    /// The status of one site.
+    ///
+    /// # Errors
+    /// A site that the daemon does not know is a [`ClientError::Refused`].
+    pub async fn site_status(&self, site: &SiteName) -> Result<SiteStatus, ClientError> {
+        let path = format!("/api/v1/sites/{site}");
+        self.send("ask for the status", self.request(Method::GET, &path, READ_TIMEOUT)).await
+    }
+
+    /// The history of one site or of all, newest first.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn history(&self, site: Option<&SiteName>, limit: usize) -> Result<HistoryPage, ClientError> {
+        let path = match site {
+            Some(site) => format!("/api/v1/sites/{site}/history?limit={limit}"),
+            None => format!("/api/v1/history?limit={limit}"),
+        };
+        self.send("ask for the history", self.request(Method::GET, &path, READ_TIMEOUT)).await
+    }
+
+    /// Has a manager read at once; the status after it.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn poll(&self, site: SiteName, retry_login: bool) -> Result<SiteStatus, ClientError> {
+        let request = self.request(Method::POST, "/control/poll", CYCLE_TIMEOUT);
+        self.send("have the manager read", request.json(&PollRequest { site, retry_login })).await
+    }
+
+    /// Has the configuration reloaded, everything or nothing.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn reload(&self) -> Result<ReloadReport, ClientError> {
+        self.send("reload", self.request(Method::POST, "/control/reload", CYCLE_TIMEOUT)).await
+    }
+
+    /// Has a plan carried out; the status after it.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn apply(&self, site: SiteName) -> Result<SiteStatus, ClientError> {
+        let request = self.request(Method::POST, "/control/apply", APPLY_TIMEOUT);
+        self.send("apply", request.json(&ApplyRequest { site })).await
+    }
+
+    fn request(&self, method: Method, path: &str, timeout: Duration) -> RequestBuilder {
+        self.client.request(method, format!("http://localhost{path}")).timeout(timeout)
+    }
+
+    async fn send<T: DeserializeOwned>(
+        &self,
+        operation: &'static str,
+        request: RequestBuilder,
+    ) -> Result<T, ClientError> {
+        let lost = |source: reqwest::Error| ClientError::Transport {
+            operation,
+            socket: self.socket.clone(),
+            source: source.without_url(),
+        };
+        let response = request.send().await.map_err(lost)?;
+        if response.status().is_success() {
+            response.json().await.map_err(lost)
+        } else {
+            Err(ClientError::Refused(response.json().await.map_err(lost)?))
+        }
+    }
+}
+
+/// A client that only ever uses the socket. It is given its own TLS settings, never used, because the library makes
+/// some in any case and has no default provider here.
+fn client(socket: &Path) -> Result<Client, ClientError> {
+    let setup = |source| ClientError::Setup { socket: socket.to_owned(), source };
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| setup(Box::new(error)))?
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth();
+    Client::builder()
+        .tls_backend_preconfigured(tls)
+        .no_proxy()
+        .unix_socket(socket)
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .map_err(|error| setup(Box::new(error)))
+}

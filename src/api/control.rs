@@ -1,0 +1,183 @@
+//! The control socket: over it the commands ask the running daemon for statuses, and to poll, reload and apply.
+//!
+//! Who may connect is a matter of the file's mode, 0600: the daemon's user and root.
+
+use std::future::Future;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::{Json, Router};
+use tokio::net::UnixListener;
+use tokio_util::sync::CancellationToken;
+
+use super::routes::{ApiState, json, out_of_patience, router};
+use super::wire::{ApplyRequest, PollRequest, Refusal, RefusalKind, ReloadReport};
+use crate::domain::ids::SiteName;
+use crate::domain::status::SiteStatus;
+
+/// Name of the control socket in the state directory.
+pub const CONTROL_SOCKET: &str = "control.sock";
+
+/// The longest path that the kernel takes for a socket: 108 bytes with the zero at its end.
+const PATH_LIMIT: usize = 107;
+
+/// What a command can ask of the daemon.
+pub trait Control: Send + Sync + 'static {
+    /// Reads a manager at once, within the limits that hold for every reading; answers with the status after it.
+    fn poll(
+        &self,
+        site: SiteName,
+        retry_login: bool,
+    ) -> impl Future<Output = Result<SiteStatus, Refusal>> + Send;
+
+    /// Reloads everything or nothing; answers when that is decided.
+    fn reload(&self) -> impl Future<Output = Result<ReloadReport, Refusal>> + Send;
+
+    /// Runs a cycle that carries its plan out; answers with the status after it.
+    fn apply(&self, site: SiteName) -> impl Future<Output = Result<SiteStatus, Refusal>> + Send;
+}
+
+/// Why there is no control socket. The daemon can do without: `status` then tells what was stored.
+#[derive(Debug, thiserror::Error)]
+pub enum SocketError {
+    /// The kernel takes no such path.
+    #[error(
+        "cannot listen on {}: {} bytes are too long for a socket, {PATH_LIMIT} are the limit; set a shorter state_dir",
+        path.display(), path.as_os_str().len()
+    )]
+    TooLong {
+        /// The path.
+        path: PathBuf,
+    },
+    /// Somebody listens there.
+    #[error("cannot listen on {}: another process does", path.display())]
+    InUse {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The file system said no.
+    #[error("cannot {operation} {}", path.display())]
+    File {
+        /// What was tried.
+        operation: &'static str,
+        /// The path.
+        path: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+}
+
+/// The socket, listening. Its file goes when it is dropped.
+#[derive(Debug)]
+pub struct ControlSocket {
+    listener: UnixListener,
+    file: SocketFile,
+}
+
+impl ControlSocket {
+    /// Listens on `path`, in place of the file that a dead daemon left. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// See [`SocketError`].
+    pub fn bind(path: &Path) -> Result<Self, SocketError> {
+        if path.as_os_str().len() > PATH_LIMIT {
+            return Err(SocketError::TooLong { path: path.to_owned() });
+        }
+        let fail = |operation| move |source| SocketError::File { operation, path: path.to_owned(), source };
+        match std::os::unix::net::UnixStream::connect(path) {
+            Ok(_) => return Err(SocketError::InUse { path: path.to_owned() }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                std::fs::remove_file(path).map_err(fail("remove the dead socket"))?;
+            }
+            Err(error) => return Err(fail("look at")(error)),
+        }
+        let listener = UnixListener::bind(path).map_err(fail("listen on"))?;
+        let file = SocketFile(path.to_owned());
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
+            .map_err(fail("change the mode of"))?;
+        Ok(Self { listener, file })
+    }
+
+    /// Serves the reading routes and `POST /control/…` until told to stop.
+    ///
+    /// # Errors
+    /// None at present: connections that fail are dropped.
+    pub async fn serve(
+        self,
+        state: ApiState,
+        control: Arc<impl Control>,
+        shutdown: CancellationToken,
+    ) -> io::Result<()> {
+        let Self { listener, file: _file } = self;
+        let router = router(state).merge(control_router(control));
+        let serving =
+            axum::serve(listener, router).with_graceful_shutdown(shutdown.clone().cancelled_owned());
+        tokio::select! {
+            result = serving => result,
+            () = out_of_patience(&shutdown) => Ok(()),
+        }
+    }
+}
+
+/// Removes the socket's file when the daemon leaves.
+#[derive(Debug)]
+struct SocketFile(PathBuf);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        // One that stays behind is replaced by the next daemon.
+        drop(std::fs::remove_file(&self.0));
+    }
+}
+
+fn control_router<C: Control>(control: Arc<C>) -> Router {
+    Router::new()
+        .route("/control/poll", post(poll::<C>))
+        .route("/control/reload", post(reload::<C>))
+        .route("/control/apply", post(apply::<C>))
+        .with_state(control)
+}
+
+async fn poll<C: Control>(
+    State(control): State<Arc<C>>,
+    request: Result<Json<PollRequest>, JsonRejection>,
+) -> Response {
+    match understood(request) {
+        Ok(PollRequest { site, retry_login }) => answer(control.poll(site, retry_login).await),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+async fn reload<C: Control>(State(control): State<Arc<C>>) -> Response {
+    answer(control.reload().await)
+}
+
+async fn apply<C: Control>(
+    State(control): State<Arc<C>>,
+    request: Result<Json<ApplyRequest>, JsonRejection>,
+) -> Response {
+    match understood(request) {
+        Ok(ApplyRequest { site }) => answer(control.apply(site).await),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+fn understood<T>(request: Result<Json<T>, JsonRejection>) -> Result<T, Refusal> {
+    request
+        .map(|Json(request)| request)
+        .map_err(|error| Refusal::new(RefusalKind::BadRequest, error.body_text()))
+}
+
+fn answer<T: serde::Serialize>(outcome: Result<T, Refusal>) -> Response {
+    match outcome {
+        Ok(value) => json(&value),
+        Err(refusal) => refusal.into_response(),
+    }
+}

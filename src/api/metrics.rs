@@ -1,0 +1,265 @@
+//! Metrics in the OpenMetrics text format: counters that the daemon feeds, gauges computed from the board at each
+//! scrape, so that a removed site vanishes by itself. No label per handset, none with free text.
+
+use std::fmt;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+
+use super::board::{Board, Snapshot};
+use crate::domain::alert::{AlertState, Severity};
+use crate::domain::memory::Registration;
+use crate::domain::observed::ContactFailure;
+use crate::domain::status::{Health, SiteStatus};
+
+/// The content type of [`Metrics::encode`].
+pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Upper bounds of cycle durations in seconds: a polite cycle takes a few, a manager that answers nothing 20 and more.
+const CYCLE_SECONDS: [f64; 9] = [0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0];
+
+type Labels<const N: usize> = [(&'static str, String); N];
+
+/// What is counted. Cheap to feed from everywhere.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    cycles: Family<Labels<1>, Counter>,
+    cycle_duration: Histogram,
+    releases: Counter,
+    fetches: Family<Labels<1>, Counter>,
+    notifications: Family<Labels<2>, Counter>,
+    reload_success: Gauge,
+    reload_timestamp: Gauge<f64, AtomicU64>,
+}
+
+/// What an attempt to tell a sink came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeliveryResult {
+    /// The sink took it.
+    Delivered,
+    /// It failed and is tried again.
+    Postponed,
+    /// It failed for good.
+    GivenUp,
+}
+
+impl Metrics {
+    /// Metrics over this board; `version` is that of the program.
+    pub fn new(board: Board, version: &str) -> Self {
+        let mut registry = Registry::with_prefix("n720d");
+        let metrics = Self {
+            cycles: Family::default(),
+            cycle_duration: Histogram::new(CYCLE_SECONDS),
+            releases: Counter::default(),
+            fetches: Family::default(),
+            notifications: Family::default(),
+            reload_success: Gauge::default(),
+            reload_timestamp: Gauge::default(),
+            registry: Registry::default(),
+        };
+        registry.register("build", "The running n720d", Info::new([("version", version.to_owned())]));
+        registry.register("cycles", "Cycles by result", metrics.cycles.clone());
+        registry.register_with_unit(
+            "cycle_duration",
+            "How long cycles took",
+            Unit::Seconds,
+            metrics.cycle_duration.clone(),
+        );
+        registry.register("releases", "Files released", metrics.releases.clone());
+        registry.register("fetches", "Requests for released files by HTTP status", metrics.fetches.clone());
+        registry.register(
+            "notifications",
+            "Attempts to tell a sink by result",
+            metrics.notifications.clone(),
+        );
+        registry.register(
+            "reload_success",
+            "Whether the last reload took effect",
+            metrics.reload_success.clone(),
+        );
+        registry.register_with_unit(
+            "reload_timestamp",
+            "When a reload last took effect",
+            Unit::Seconds,
+            metrics.reload_timestamp.clone(),
+        );
+        registry.register_collector(Box::new(BoardGauges(board)));
+        Self { registry, ..metrics }
+    }
+
+    /// Counts a cycle, with why it could not read its manager, if it could not.
+    pub fn cycle(&self, failure: Option<&ContactFailure>, took: Duration) {
+        let result = failure.map_or("observed", failure_label);
+        self.cycles.get_or_create(&[("result", result.to_owned())]).inc();
+        self.cycle_duration.observe(took.as_secs_f64());
+    }
+
+    /// Counts a release.
+    pub fn released(&self) {
+        self.releases.inc();
+    }
+
+    /// Counts a request to the provisioning server.
+    pub fn fetched(&self, status: u16) {
+        self.fetches.get_or_create(&[("status", status.to_string())]).inc();
+    }
+
+    /// Counts an attempt to tell a sink; `sink` is its name in the configuration.
+    pub fn notified(&self, sink: &str, result: DeliveryResult) {
+        let result = match result {
+            DeliveryResult::Delivered => "delivered",
+            DeliveryResult::Postponed => "postponed",
+            DeliveryResult::GivenUp => "given-up",
+        };
+        self.notifications.get_or_create(&[("sink", sink.to_owned()), ("result", result.to_owned())]).inc();
+    }
+
+    /// Notes whether a reload took effect, and when.
+    pub fn reloaded(&self, success: bool, at: DateTime<Utc>) {
+        self.reload_success.set(i64::from(success));
+        if success {
+            self.reload_timestamp.set(seconds(at));
+        }
+    }
+
+    /// Everything, in the OpenMetrics text format.
+    ///
+    /// # Errors
+    /// None in practice: writing to a `String` does not fail.
+    pub fn encode(&self) -> Result<String, fmt::Error> {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+/// Computes gauges from the board.
+#[derive(Debug)]
+struct BoardGauges(Board);
+
+impl Collector for BoardGauges {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let board = self.0.snapshot();
+        sites(&mut encoder, &board)?;
+        last_observations(&mut encoder, &board)?;
+        handsets(&mut encoder, &board)?;
+        alerts(&mut encoder, &board)
+    }
+}
+
+fn sites(encoder: &mut DescriptorEncoder<'_>, board: &Snapshot) -> Result<(), fmt::Error> {
+    let mut family = encoder.encode_descriptor("sites", "Sites by health", None, MetricType::Gauge)?;
+    for (health, label) in HEALTHS {
+        let count = board.sites().filter(|status| status.health == health).count();
+        ConstGauge::new(count).encode(family.encode_family(&[("health", label)])?)?;
+    }
+    Ok(())
+}
+
+fn last_observations(encoder: &mut DescriptorEncoder<'_>, board: &Snapshot) -> Result<(), fmt::Error> {
+    let unit = Unit::Seconds;
+    let mut family = encoder.encode_descriptor(
+        "last_observation_timestamp",
+        "When the manager was last read",
+        Some(&unit),
+        MetricType::Gauge,
+    )?;
+    for status in board.sites() {
+        if let Some(at) = status.observed_at {
+            ConstGauge::new(seconds(at.to_utc())).encode(family.encode_family(&[site_label(status)])?)?;
+        }
+    }
+    Ok(())
+}
+
+fn handsets(encoder: &mut DescriptorEncoder<'_>, board: &Snapshot) -> Result<(), fmt::Error> {
+    let mut family = encoder.encode_descriptor(
+        "handsets",
+        "Listed handsets by state of registration",
+        None,
+        MetricType::Gauge,
+    )?;
+    for status in board.sites() {
+        for (registration, label) in REGISTRATIONS {
+            let listed = status.slots.iter().filter(|slot| slot.ipui.is_some());
+            let count = listed.filter(|slot| slot.registration == registration).count();
+            let labels = [site_label(status), ("registration", label)];
+            ConstGauge::new(count).encode(family.encode_family(&labels)?)?;
+        }
+    }
+    Ok(())
+}
+
+fn alerts(encoder: &mut DescriptorEncoder<'_>, board: &Snapshot) -> Result<(), fmt::Error> {
+    let mut family = encoder.encode_descriptor(
+        "alerts",
+        "Alerts that are not resolved, by severity",
+        None,
+        MetricType::Gauge,
+    )?;
+    for status in board.sites() {
+        for (severity, label) in SEVERITIES {
+            let open = status.alerts.iter().filter(|alert| alert.state != AlertState::Resolved);
+            let count = open.filter(|alert| alert.severity == severity).count();
+            let labels = [site_label(status), ("severity", label)];
+            ConstGauge::new(count).encode(family.encode_family(&labels)?)?;
+        }
+    }
+    Ok(())
+}
+
+fn site_label(status: &SiteStatus) -> (&'static str, &str) {
+    ("site", status.site.as_str())
+}
+
+/// Every value of a closed set with its label, so that a series is there before its first event.
+const HEALTHS: [(Health, &str); 6] = [
+    (Health::Converged, "converged"),
+    (Health::Waiting, "waiting"),
+    (Health::Drifted, "drifted"),
+    (Health::Blocked, "blocked"),
+    (Health::Unreachable, "unreachable"),
+    (Health::Unknown, "unknown"),
+];
+
+const REGISTRATIONS: [(Registration, &str); 6] = [
+    (Registration::Unknown, "unknown"),
+    (Registration::Reserved, "reserved"),
+    (Registration::Pending, "pending"),
+    (Registration::Registered, "registered"),
+    (Registration::Expired, "expired"),
+    (Registration::Lost, "lost"),
+];
+
+const SEVERITIES: [(Severity, &str); 3] =
+    [(Severity::Info, "info"), (Severity::Warning, "warning"), (Severity::Critical, "critical")];
+
+fn failure_label(failure: &ContactFailure) -> &'static str {
+    match failure {
+        ContactFailure::Unreachable(_) => "unreachable",
+        ContactFailure::LoginRefused(_) => "login-refused",
+        ContactFailure::LoginLocked(_) => "login-locked",
+        ContactFailure::SessionBusy(_) => "session-busy",
+        ContactFailure::NotUnderstood(_) => "not-understood",
+        ContactFailure::SecretMissing(_) => "secret-missing",
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "microseconds since 1970 are exact in f64 for the next two centuries"
+)]
+fn seconds(at: DateTime<Utc>) -> f64 {
+    at.timestamp_micros() as f64 / 1e6
+}

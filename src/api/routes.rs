@@ -1,0 +1,198 @@
+//! The routes that only read: health, metrics, statuses and history.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::board::Board;
+use super::host::only_local_names;
+use super::metrics::{self, Metrics};
+use super::wire::{HistoryPage, Refusal, RefusalKind};
+use crate::domain::history::HistoryEntry;
+use crate::domain::ids::SiteName;
+
+/// Lines of history in an answer, unless `?limit=` says otherwise.
+const HISTORY_LIMIT: usize = 100;
+
+/// The most that `?limit=` can ask for.
+const HISTORY_LIMIT_MAX: usize = 10_000;
+
+/// How long answers under way may take once the server is told to stop.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// Asks the store for history: of one site or of all, at most so many entries, newest first. The error is a text for
+/// a person.
+pub type HistorySource = Arc<
+    dyn Fn(Option<SiteName>, usize) -> BoxFuture<'static, Result<Vec<(SiteName, HistoryEntry)>, String>>
+        + Send
+        + Sync,
+>;
+
+/// Answers yes or no at once.
+pub type Probe = Arc<dyn Fn() -> bool + Send + Sync>;
+
+/// What the routes tell.
+#[derive(Clone)]
+pub struct ApiState {
+    /// The statuses.
+    pub board: Board,
+    /// The metrics.
+    pub metrics: Arc<Metrics>,
+    /// The history.
+    pub history: HistorySource,
+    /// Whether the daemon's supervisor lives: `/healthz`.
+    pub alive: Probe,
+    /// Whether every site in force has a status: `/readyz`.
+    pub ready: Probe,
+}
+
+/// The routes. See [`only_local_names`] for what has to go around them on TCP.
+pub fn router(state: ApiState) -> Router {
+    Router::new()
+        .route("/", get(index))
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
+        .route("/api/v1/sites", get(sites))
+        .route("/api/v1/sites/{site}", get(site))
+        .route("/api/v1/sites/{site}/history", get(site_history))
+        .route("/api/v1/history", get(history))
+        .fallback(nothing)
+        .with_state(state)
+}
+
+/// Serves the routes on TCP until told to stop.
+///
+/// # Errors
+/// When the listener's address cannot be found out.
+pub async fn serve(
+    listener: TcpListener,
+    state: ApiState,
+    shutdown: CancellationToken,
+) -> std::io::Result<()> {
+    let bound: IpAddr = listener.local_addr()?.ip();
+    let router = only_local_names(router(state), bound);
+    let serving = axum::serve(listener, router).with_graceful_shutdown(shutdown.clone().cancelled_owned());
+    tokio::select! {
+        result = serving => result,
+        () = out_of_patience(&shutdown) => Ok(()),
+    }
+}
+
+/// Ends some time after the server was told to stop, whatever its clients do.
+pub(super) async fn out_of_patience(shutdown: &CancellationToken) {
+    shutdown.cancelled().await;
+    tokio::time::sleep(GRACE).await;
+}
+
+async fn index() -> &'static str {
+    "n720d watches over the registration of handsets on Gigaset N720 DECT managers.\n\n\
+     /api/v1/sites                  status of every site, JSON\n\
+     /api/v1/sites/{site}           status of one site\n\
+     /api/v1/sites/{site}/history   its history\n\
+     /api/v1/history                history of all, ?limit=100\n\
+     /metrics                       Prometheus\n\
+     /healthz /readyz\n"
+}
+
+async fn healthz(State(state): State<ApiState>) -> Response {
+    probe((state.alive)(), "ok\n", "the supervisor does not answer\n")
+}
+
+async fn readyz(State(state): State<ApiState>) -> Response {
+    probe((state.ready)(), "ready\n", "not every site has a status yet\n")
+}
+
+fn probe(yes: bool, good: &'static str, bad: &'static str) -> Response {
+    let (status, text) = if yes { (StatusCode::OK, good) } else { (StatusCode::SERVICE_UNAVAILABLE, bad) };
+    (status, [(CACHE_CONTROL, "no-store")], text).into_response()
+}
+
+async fn metrics(State(state): State<ApiState>) -> Response {
+    match state.metrics.encode() {
+        Ok(text) => ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),
+        Err(error) => Refusal::new(RefusalKind::Failed, error.to_string()).into_response(),
+    }
+}
+
+async fn sites(State(state): State<ApiState>) -> Response {
+    json(&state.board.snapshot())
+}
+
+async fn site(State(state): State<ApiState>, Path(name): Path<String>) -> Response {
+    match known(&state, &name) {
+        Ok(name) => match state.board.get(&name) {
+            Some(status) => json(status.as_ref()),
+            None => Refusal::unknown_site(name.as_str()).into_response(),
+        },
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Page {
+    limit: Option<usize>,
+}
+
+type PageQuery = Result<Query<Page>, QueryRejection>;
+
+async fn history(State(state): State<ApiState>, page: PageQuery) -> Response {
+    history_of(&state, None, page).await.unwrap_or_else(Refusal::into_response)
+}
+
+async fn site_history(State(state): State<ApiState>, Path(name): Path<String>, page: PageQuery) -> Response {
+    match known(&state, &name) {
+        Ok(name) => history_of(&state, Some(name), page).await.unwrap_or_else(Refusal::into_response),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+async fn history_of(state: &ApiState, site: Option<SiteName>, page: PageQuery) -> Result<Response, Refusal> {
+    let Query(page) = page.map_err(|error| Refusal::new(RefusalKind::BadRequest, error.body_text()))?;
+    let limit = page.limit.unwrap_or(HISTORY_LIMIT).min(HISTORY_LIMIT_MAX);
+    let entries =
+        (state.history)(site, limit).await.map_err(|error| Refusal::new(RefusalKind::Unavailable, error))?;
+    Ok(json(&HistoryPage::from(entries)))
+}
+
+/// The name of a site that is on the board.
+fn known(state: &ApiState, name: &str) -> Result<SiteName, Refusal> {
+    let site = name.parse::<SiteName>().ok().filter(|site| state.board.get(site).is_some());
+    site.ok_or_else(|| Refusal::unknown_site(name))
+}
+
+async fn nothing() -> Refusal {
+    Refusal::new(RefusalKind::NotFound, "there is no such page: see /")
+}
+
+/// Never cached: a status is of its moment.
+pub(super) fn json<T: Serialize>(value: &T) -> Response {
+    ([(CACHE_CONTROL, "no-store")], Json(value)).into_response()
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let status = match self.kind {
+            RefusalKind::NotFound => StatusCode::NOT_FOUND,
+            RefusalKind::BadRequest => StatusCode::BAD_REQUEST,
+            RefusalKind::ForeignHost => StatusCode::FORBIDDEN,
+            RefusalKind::Refused => StatusCode::CONFLICT,
+            RefusalKind::Failed => StatusCode::INTERNAL_SERVER_ERROR,
+            RefusalKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        (status, json(&self)).into_response()
+    }
+}

@@ -1,0 +1,138 @@
+//! What goes over the wire beside the statuses: plain data, written by the server and read by the client.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::history::HistoryEntry;
+use crate::domain::ids::SiteName;
+
+/// A line of history and the site it belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistoryLine {
+    /// The site.
+    pub site: SiteName,
+    /// What happened.
+    #[serde(flatten)]
+    pub entry: HistoryEntry,
+}
+
+/// Lines of history, newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistoryPage {
+    /// The lines.
+    pub history: Vec<HistoryLine>,
+}
+
+impl From<Vec<(SiteName, HistoryEntry)>> for HistoryPage {
+    fn from(entries: Vec<(SiteName, HistoryEntry)>) -> Self {
+        Self { history: entries.into_iter().map(|(site, entry)| HistoryLine { site, entry }).collect() }
+    }
+}
+
+/// Asks for a reading of a manager.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PollRequest {
+    /// Whose.
+    pub site: SiteName,
+    /// Also when the device refused the web password: forget that and try once more.
+    #[serde(default)]
+    pub retry_login: bool,
+}
+
+/// Asks for a cycle that carries its plan out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApplyRequest {
+    /// Of which site.
+    pub site: SiteName,
+}
+
+/// What a reload came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReloadReport {
+    /// Whether the files as they are now are in force. `false`: the ones before still are.
+    pub applied: bool,
+    /// How many sites are in force.
+    pub sites: usize,
+    /// What was found in the files, a line each, ready to print.
+    pub findings: Vec<String>,
+}
+
+/// Why a request was not answered as wished. It is the body of every answer that is not a 2xx.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{error}")]
+pub struct Refusal {
+    /// For a person: what is the matter, and where known what to do.
+    pub error: String,
+    /// For a program.
+    pub kind: RefusalKind,
+}
+
+/// Kinds of [`Refusal`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RefusalKind {
+    /// There is no such page or site. 404.
+    NotFound,
+    /// The request is not understood. 400.
+    BadRequest,
+    /// Another Host than this server's was asked for. 403.
+    ForeignHost,
+    /// It is understood and not done, on purpose. 409.
+    Refused,
+    /// It was tried and failed. 500.
+    Failed,
+    /// Not at present: starting, stopping, or the store does not answer. 503.
+    Unavailable,
+}
+
+impl Refusal {
+    /// A refusal of this kind with this text.
+    pub fn new(kind: RefusalKind, error: impl Into<String>) -> Self {
+        Self { error: error.into(), kind }
+    }
+
+    /// There is no such site.
+    pub fn unknown_site(site: &str) -> Self {
+        Self::new(RefusalKind::NotFound, format!("there is no site {site:?}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_history_is_flat() {
+        let entry = HistoryEntry {
+            at: chrono::DateTime::UNIX_EPOCH,
+            who: "n720d".into(),
+            what: "release".into(),
+            outcome: "VERSION 2811121640".into(),
+        };
+        let page = HistoryPage::from(vec![("acme".parse().unwrap(), entry)]);
+        let text = serde_json::to_string(&page).unwrap();
+        assert_eq!(
+            text,
+            r#"{"history":[{"site":"acme","at":"1970-01-01T00:00:00Z","who":"n720d","what":"release","outcome":"VERSION 2811121640"}]}"#
+        );
+        assert_eq!(serde_json::from_str::<HistoryPage>(&text).unwrap(), page);
+    }
+
+    #[test]
+    fn a_request_with_an_unknown_key_is_not_guessed_at() {
+        assert!(serde_json::from_str::<PollRequest>(r#"{"site":"a"}"#).is_ok_and(|poll| !poll.retry_login));
+        assert!(serde_json::from_str::<PollRequest>(r#"{"site":"a","retry-login":true}"#).is_err());
+        assert!(serde_json::from_str::<ApplyRequest>(r#"{"site":"../a"}"#).is_err());
+    }
+
+    #[test]
+    fn a_refusal_prints_its_text_and_travels_with_its_kind() {
+        let refusal = Refusal::unknown_site("acme");
+        assert_eq!(refusal.to_string(), "there is no site \"acme\"");
+        assert_eq!(
+            serde_json::to_string(&refusal).unwrap(),
+            r#"{"error":"there is no site \"acme\"","kind":"not-found"}"#
+        );
+    }
+}
