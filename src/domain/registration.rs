@@ -61,8 +61,9 @@ pub fn doubtful(
     let in_doubt = |slot: &SlotNumber, ipui: Ipui| {
         let shown = slots.get(slot).is_some_and(|seen| seen.handset == HandsetState::Registered);
         let read = observation.editors.get(slot).is_some_and(|reading| reading.known().is_some());
-        let remembered = previous(memory, *slot, ipui).is_some_and(|record| record.registered_ipui.is_some());
-        shown && !read && !remembered
+        let remembered = previous(memory, *slot, ipui).and_then(|record| record.registered_ipui);
+        let contradicted = remembered == Some(ipui) && is_listed(observation, ipui);
+        shown && !read && (remembered.is_none() || contradicted)
     };
     let failed = |slot: &SlotNumber| {
         let last = memory.observation.as_ref().and_then(|last| last.editors.get(slot));
@@ -90,6 +91,11 @@ fn previous(memory: &SiteMemory, slot: SlotNumber, ipui: Ipui) -> Option<&SlotRe
     memory.slots.get(&slot).filter(|record| record.ipui == ipui)
 }
 
+/// Whether the status page lists the handset as pending; `false` also when that was not read.
+fn is_listed(observation: &Observation, ipui: Ipui) -> bool {
+    observation.pending.known().is_some_and(|pending| pending.contains(&ipui))
+}
+
 fn judge_slot(scene: &Scene<'_>, slot: SlotNumber, ipui: Ipui) -> SlotRecord {
     let previous = previous(scene.memory, slot, ipui);
     let mut record = previous.cloned().unwrap_or_else(|| fresh(scene, slot, ipui));
@@ -106,8 +112,10 @@ fn judge_slot(scene: &Scene<'_>, slot: SlotNumber, ipui: Ipui) -> SlotRecord {
         }
     }
     // Unreadable is not empty: without the pending list nothing is decided.
-    let Some(pending) = observation.pending.known() else { return record };
-    if pending.contains(&ipui) {
+    if observation.pending.known().is_none() {
+        return record;
+    }
+    if is_listed(observation, ipui) {
         record.pending_at = Some(observation.at);
     }
     if !scene.settled {

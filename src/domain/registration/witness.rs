@@ -211,7 +211,7 @@ impl View<'_> {
     }
 
     fn is_listed(&self) -> bool {
-        self.observation.pending.known().is_some_and(|pending| pending.contains(&self.ipui))
+        super::is_listed(self.observation, self.ipui)
     }
 
     /// What the editor page of this slot showed, if it was read.
