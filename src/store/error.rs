@@ -86,6 +86,9 @@ pub enum StoreError {
         /// Why it cannot be read.
         source: Box<dyn StdError + Send + Sync>,
     },
+    /// The process ends while an operation waits for its turn.
+    #[error("cannot reach the store: n720d is stopping")]
+    Abandoned,
     /// The caller named a release that is not there.
     #[error("cannot {operation}: there is no release {release}")]
     NoRelease {
@@ -129,7 +132,7 @@ impl StoreError {
             Self::File { source, .. } => io_kind(source),
             Self::Sql { source, .. } => sql_kind(source),
             Self::Corrupt { .. } | Self::Unreadable { .. } => StoreErrorKind::Corrupt,
-            Self::NoRelease { .. } => StoreErrorKind::Internal,
+            Self::NoRelease { .. } | Self::Abandoned => StoreErrorKind::Internal,
         }
     }
 }

@@ -57,6 +57,30 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Keeps a status alone: after a cycle's orders were carried out.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn keep_status(&self, site: &SiteName, status: &SiteStatus) -> Result<(), StoreError> {
+        self.write("keep the status of a site", |db| {
+            let id = self.site_id(db, site)?;
+            sites::keep_status(db, id, status)
+        })
+    }
+
+    /// Enters what happened outside a turn into the history, oldest first.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn tell(&self, site: &SiteName, history: &[HistoryEntry]) -> Result<(), StoreError> {
+        self.write("enter into the history", |db| {
+            let id = self.site_id(db, site)?;
+            history::append(db, id, history)
+        })
+    }
+}
+
 /// Writes an entry of the window ledger where it differs from the one kept.
 pub(super) fn put_window(db: &Transaction<'_>, site: i64, window: &Window) -> Result<(), Fault> {
     let entry = codec::json("window.entry", window)?;
@@ -73,10 +97,10 @@ fn keep_site_row(db: &Transaction<'_>, site: i64, memory: &SiteMemory) -> Result
     let observation = memory.observation.as_ref().map(memory::timeless).transpose()?;
     db.prepare_cached(
         "UPDATE site SET first_contact_at = ?2, first_mac = ?3, observation = ?4, observed_at = ?5, baseline = ?6,
-             baseline_parts = ?7, trouble = ?8, refused_password = ?9, audited_at = ?10
+             baseline_parts = ?7, trouble = ?8, refused_password = ?9, audited_at = ?10, unreadable_cycles = ?11
          WHERE id = ?1 AND (first_contact_at IS NOT ?2 OR first_mac IS NOT ?3 OR observation IS NOT ?4
              OR observed_at IS NOT ?5 OR baseline IS NOT ?6 OR baseline_parts IS NOT ?7 OR trouble IS NOT ?8
-             OR refused_password IS NOT ?9 OR audited_at IS NOT ?10)",
+             OR refused_password IS NOT ?9 OR audited_at IS NOT ?10 OR unreadable_cycles IS NOT ?11)",
     )?
     .execute(params![
         site,
@@ -89,6 +113,7 @@ fn keep_site_row(db: &Transaction<'_>, site: i64, memory: &SiteMemory) -> Result
         codec::optional_json("site.trouble", memory.trouble.as_ref())?,
         memory.refused_password.as_ref().map(|generation| generation.0.as_str()),
         time(memory.audited_at),
+        memory.unreadable_cycles,
     ])?;
     Ok(())
 }

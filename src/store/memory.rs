@@ -41,7 +41,7 @@ impl Store {
 fn of_site_row(db: &Transaction<'_>, site: i64) -> Result<SiteMemory, Fault> {
     let mut query = db.prepare_cached(
         "SELECT first_contact_at, first_mac, observation, observed_at, filled, baseline, baseline_parts,
-                trouble, refused_password, audited_at
+                trouble, refused_password, audited_at, unreadable_cycles
          FROM site WHERE id = ?1",
     )?;
     let mut rows = query.query([site])?;
@@ -57,6 +57,7 @@ fn of_site_row(db: &Transaction<'_>, site: i64) -> Result<SiteMemory, Fault> {
         trouble: codec::from_optional_json("site.trouble", text(row, 7)?)?,
         refused_password: text(row, 8)?.map(|text| Generation(text.to_owned())),
         audited_at: codec::from_optional_time("site.audited_at", text(row, 9)?)?,
+        unreadable_cycles: row.get(10)?,
         ..SiteMemory::default()
     })
 }

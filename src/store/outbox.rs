@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::error::{Fault, StoreError};
 use super::{Store, codec, history, memory};
@@ -33,34 +33,38 @@ impl Store {
         })
     }
 
-    /// Notifications whose time has come, oldest first, at most `limit` a sink: so a sink that is down, with
-    /// thousands waiting, hides no other's.
+    /// What is still undelivered about a site, by sink.
     ///
     /// # Errors
     /// When the database cannot be read, or a notification does not decode.
-    pub fn due(&self, now: DateTime<Utc>, limit: usize) -> Result<Vec<Queued>, StoreError> {
+    pub fn waiting(&self, site: &SiteName) -> Result<BTreeMap<String, Queued>, StoreError> {
+        self.read("read what waits for delivery", |db| {
+            let mut query = db.prepare_cached(&format!("{QUEUED} WHERE site.name = ?1"))?;
+            let mut rows = query.query([site.as_str()])?;
+            let mut waiting = BTreeMap::new();
+            while let Some(row) = rows.next()? {
+                let queued = queued(row)?;
+                waiting.insert(queued.sink.clone(), queued);
+            }
+            Ok(waiting)
+        })
+    }
+
+    /// Notifications for a sink whose time has come, oldest first, at most `limit`.
+    ///
+    /// # Errors
+    /// When the database cannot be read, or a notification does not decode.
+    pub fn due(&self, sink: &str, now: DateTime<Utc>, limit: usize) -> Result<Vec<Queued>, StoreError> {
         self.read("read the outbox", |db| {
-            let mut query = db.prepare_cached(
-                "SELECT due.id, due.sink, site.name, due.reason, due.body, due.attempts, due.created_at
-                 FROM (SELECT *, row_number() OVER (PARTITION BY sink ORDER BY sequence) AS place
-                       FROM outbox WHERE next_attempt <= ?1) AS due
-                 JOIN site ON site.id = due.site
-                 WHERE due.place <= ?2 ORDER BY due.sequence",
-            )?;
-            let mut rows =
-                query.query(params![codec::time(now), i64::try_from(limit).unwrap_or(i64::MAX)])?;
+            let mut query = db.prepare_cached(&format!(
+                "{QUEUED} WHERE outbox.sink = ?1 AND outbox.next_attempt <= ?2
+                 ORDER BY outbox.next_attempt, outbox.sequence LIMIT ?3"
+            ))?;
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let mut rows = query.query(params![sink, codec::time(now), limit])?;
             let mut due = Vec::new();
             while let Some(row) = rows.next()? {
-                let text = |column| Ok::<_, Fault>(memory::text(row, column)?.unwrap_or_default());
-                due.push(Queued {
-                    id: row.get(0)?,
-                    sink: row.get(1)?,
-                    site: codec::parsed("site.name", text(2)?)?,
-                    reason: codec::from_json("outbox.reason", text(3)?)?,
-                    body: row.get(4)?,
-                    attempts: row.get(5)?,
-                    created_at: codec::from_time("outbox.created_at", text(6)?)?,
-                });
+                due.push(queued(row)?);
             }
             Ok(due)
         })
@@ -100,6 +104,24 @@ impl Store {
             close(db, id, at, |sink, reason| format!("could not tell {sink} ({reason}): {error}"))
         })
     }
+}
+
+/// The columns that [`queued`] reads.
+const QUEUED: &str = "SELECT outbox.id, outbox.sink, site.name, outbox.reason, outbox.body, outbox.attempts,
+                             outbox.created_at
+                      FROM outbox JOIN site ON site.id = outbox.site";
+
+fn queued(row: &Row<'_>) -> Result<Queued, Fault> {
+    let text = |column| Ok::<_, Fault>(memory::text(row, column)?.unwrap_or_default());
+    Ok(Queued {
+        id: row.get(0)?,
+        sink: row.get(1)?,
+        site: codec::parsed("site.name", text(2)?)?,
+        reason: codec::from_json("outbox.reason", text(3)?)?,
+        body: row.get(4)?,
+        attempts: row.get(5)?,
+        created_at: codec::from_time("outbox.created_at", text(6)?)?,
+    })
 }
 
 /// Queues a notification in place of an undelivered one of the same site and sink, and enters it into the ledger.

@@ -16,6 +16,7 @@ CREATE TABLE site (
     baseline         TEXT,
     baseline_parts   TEXT NOT NULL DEFAULT '{}',
     trouble          TEXT,
+    unreadable_cycles INTEGER NOT NULL DEFAULT 0,
     refused_password TEXT,
     audited_at       TEXT
 ) STRICT;
