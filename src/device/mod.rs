@@ -1,3 +1,3 @@
-//! Devices that n720d can drive.
+//! Devices that n720d can drive. Imports `domain` alone.
 
 pub mod n720;

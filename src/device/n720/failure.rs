@@ -1,0 +1,105 @@
+//! What can go wrong between us and a manager's web server, in words for people. Holds no secret, and no URL beyond a path.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+/// A request that got no usable answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TransportFailure {
+    /// No TCP connection.
+    #[error("no connection: {0}")]
+    Connect(String),
+    /// No whole answer within the time that one request is given.
+    #[error("no whole answer within {} s", .0.as_secs())]
+    Timeout(Duration),
+    /// The connection broke, or what came is no HTTP. `got` counts the bytes of the body that had come.
+    #[error("the connection broke after {got} bytes of the body: {cause}")]
+    Broken {
+        /// Bytes of the body that had come.
+        got: usize,
+        /// What the HTTP client says.
+        cause: String,
+    },
+    /// The body is larger than any page of the device.
+    #[error("the body is larger than {0} bytes")]
+    TooLarge(usize),
+    /// The body is compressed, which was not asked for; it is not unpacked.
+    #[error("the body is encoded as {0:?}, which was not asked for")]
+    Encoded(String),
+}
+
+impl TransportFailure {
+    /// Sorts an error of the HTTP client.
+    pub(super) fn of(error: reqwest::Error, timeout: Duration, got: usize) -> Self {
+        let error = error.without_url();
+        let mut cause = error.to_string();
+        let mut source = error.source();
+        while let Some(inner) = source {
+            // Writing to a String cannot fail.
+            let _ = write!(cause, ": {inner}");
+            source = inner.source();
+        }
+        if error.is_connect() {
+            Self::Connect(cause)
+        } else if error.is_timeout() {
+            Self::Timeout(timeout)
+        } else {
+            Self::Broken { got, cause }
+        }
+    }
+
+    /// Whether asking again at once can help: the device drops connections while it works.
+    pub(super) fn is_worth_another_try(&self) -> bool {
+        match self {
+            Self::Broken { .. } => true,
+            Self::Connect(_) | Self::Timeout(_) | Self::TooLarge(_) | Self::Encoded(_) => false,
+        }
+    }
+}
+
+/// A page that could not be had.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PageFailure {
+    /// No usable answer.
+    #[error(transparent)]
+    Transport(#[from] TransportFailure),
+    /// The device sent us to its login page, or served it.
+    #[error(
+        "session lost: the login page came in its place; somebody else may have logged in, or the device restarted"
+    )]
+    SessionLost,
+    /// An answer that is neither a page nor a redirect.
+    #[error("the device answered status {0}{hint}", hint = if *.0 == 503 { " (busy)" } else { "" })]
+    Status(u16),
+    /// A redirect to where this request does not lead.
+    #[error("wrong redirect: to {0}")]
+    Redirect(String),
+    /// The `ETag` names another page.
+    #[error("wrong page: the device says that it served {0}")]
+    WrongPage(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_broken_connection_is_tried_again() {
+        assert!(TransportFailure::Broken { got: 3, cause: "reset".into() }.is_worth_another_try());
+        for failure in [
+            TransportFailure::Connect("refused".into()),
+            TransportFailure::Timeout(Duration::from_secs(20)),
+            TransportFailure::TooLarge(1),
+            TransportFailure::Encoded("gzip".into()),
+        ] {
+            assert!(!failure.is_worth_another_try(), "{failure}");
+        }
+    }
+
+    #[test]
+    fn a_busy_device_is_named_so() {
+        assert_eq!(PageFailure::Status(503).to_string(), "the device answered status 503 (busy)");
+        assert_eq!(PageFailure::Status(404).to_string(), "the device answered status 404");
+    }
+}

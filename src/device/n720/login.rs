@@ -1,0 +1,170 @@
+//! Logging in: one GET, one POST, and every way in which it can be refused.
+//!
+//! Never takes over a session (`loginajax=2`), never posts a password twice, never posts another language than the one
+//! that the device shows: that would switch it, and not log in.
+
+use super::failure::TransportFailure;
+use super::http::{Answer, Server};
+use super::pages::login::{self, LoginPage};
+use super::target::Target;
+use crate::domain::observed::ContactFailure;
+use crate::domain::secret::Secret;
+
+pub(super) const LOGIN: &str = "/login.html";
+pub(super) const LOGOUT: &str = "/logout.html";
+
+/// Logs in and returns the session key.
+pub(super) async fn log_in(server: &Server, target: &Target) -> Result<Secret, ContactFailure> {
+    let shown = server
+        .get(LOGIN, None)
+        .await
+        .map_err(|failure| unreachable_at("asked for its login page", &failure))?;
+    let page = login_page(&shown, "the login page")?;
+    if let Some(failure) = page.error.and_then(refusal_before) {
+        return Err(failure);
+    }
+    let Some(language) = page.language else {
+        return Err(not_understood(
+            "the login page marks no language; posting a wrong one would switch the device's language, so nothing was posted",
+        ));
+    };
+    let fields = [("password", target.password.expose()), ("language", &language), ("loginajax", "0")]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let answer = server
+        .post(LOGIN, &fields, None)
+        .await
+        .map_err(|failure| unreachable_at("posted the password (not repeated)", &failure))?;
+    verdict(server, &answer).await
+}
+
+/// What the answer to the posted password means.
+async fn verdict(server: &Server, answer: &Answer) -> Result<Secret, ContactFailure> {
+    if answer.status == 200 {
+        let page = login_page(answer, "the answer to the password")?;
+        return Err(page.error.and_then(refusal_after).unwrap_or_else(|| {
+            let number = page.error.map_or("no number".to_owned(), |number| format!("number {number}"));
+            not_understood(&format!(
+                "the device took the password and did not log in (its login page came again, with {number}); it does so when \
+                 it switches its language: look at the language that its web interface is set to"
+            ))
+        }));
+    }
+    let redirected = matches!(answer.status, 301 | 302 | 303 | 307 | 308);
+    let to = answer.location.as_deref().map(|location| server.target_of(location)).transpose();
+    match (redirected, to, &answer.key) {
+        (true, Ok(to), Some(key)) if to.as_deref().is_none_or(|path| !is_login(path)) => Ok(key.clone()),
+        (true, Ok(Some(path)), _) if is_login(&path) => {
+            Err(not_understood("the device took the password and sent us back to its login page"))
+        }
+        (true, Ok(_), _) => {
+            Err(not_understood("the device redirected after the login, but set no session key"))
+        }
+        (true, Err(elsewhere), key) => {
+            // A key that was set all the same must not keep people out.
+            if let Some(key) = key {
+                log_out(server, key).await;
+            }
+            Err(not_understood(&format!("the answer to the login leads to another host, {elsewhere}")))
+        }
+        (false, _, _) => Err(unexpected(answer.status, "the answer to the password")),
+    }
+}
+
+/// Logs out; tried once more if the connection breaks. What comes of it is logged and changes nothing.
+pub(super) async fn log_out(server: &Server, key: &Secret) {
+    if let Err(failure) = server.get(LOGOUT, Some(key)).await {
+        tracing::warn!(host = server.base.host_str(), %failure, "could not log out; the device frees its session after 10 minutes");
+    }
+}
+
+pub(super) fn is_login(path: &str) -> bool {
+    path.rsplit('/').next().is_some_and(|page| page.eq_ignore_ascii_case("login.html"))
+}
+
+fn login_page(answer: &Answer, what: &str) -> Result<LoginPage, ContactFailure> {
+    if answer.status != 200 {
+        return Err(unexpected(answer.status, what));
+    }
+    login::read(&answer.body)
+        .map_err(|refusal| not_understood(&format!("{what} was not understood: {refusal}")))
+}
+
+fn unexpected(status: u16, what: &str) -> ContactFailure {
+    match status {
+        503 => ContactFailure::Unreachable(format!("{what} was refused with status 503: the device is busy")),
+        500..=599 => ContactFailure::Unreachable(format!("{what} was refused with status {status}")),
+        _ => not_understood(&format!("{what} came with status {status}, which an N720 does not send")),
+    }
+}
+
+fn unreachable_at(doing: &str, failure: &TransportFailure) -> ContactFailure {
+    match failure {
+        TransportFailure::TooLarge(_) | TransportFailure::Encoded(_) => {
+            not_understood(&format!("{doing}: {failure}"))
+        }
+        TransportFailure::Connect(_) | TransportFailure::Timeout(_) | TransportFailure::Broken { .. } => {
+            ContactFailure::Unreachable(format!("{doing}: {failure}"))
+        }
+    }
+}
+
+fn not_understood(reason: &str) -> ContactFailure {
+    ContactFailure::NotUnderstood(reason.to_owned())
+}
+
+/// The numbers that make a login pointless before it is tried. Number 1 is not among them: it tells of somebody's last try.
+fn refusal_before(number: u16) -> Option<ContactFailure> {
+    if number == 1 { None } else { refusal_after(number) }
+}
+
+/// The numbers of a login page (n720.md, section 4), as failures; 0 and numbers that are not known are none.
+fn refusal_after(number: u16) -> Option<ContactFailure> {
+    let working = |doing: &str| {
+        Some(ContactFailure::Unreachable(format!(
+            "the device is {doing} (number {number}); it comes back by itself"
+        )))
+    };
+    match number {
+        1 => Some(ContactFailure::LoginRefused(
+            "the device refused the password (number 1); it is not tried again until it changed".to_owned(),
+        )),
+        2 => Some(ContactFailure::SessionBusy(
+            "somebody else is logged in at the web interface (number 2)".to_owned(),
+        )),
+        4 => working("downloading firmware"),
+        5 => working("restarting"),
+        6 => Some(ContactFailure::LoginLocked(
+            "the device has locked its login after wrong passwords (number 6)".to_owned(),
+        )),
+        7 => working("restoring its settings"),
+        160 | 164 => working("downloading a language"),
+        161..=163 => Some(ContactFailure::Unreachable(format!(
+            "a download of a language failed on the device (number {number}); somebody has to look at its web interface"
+        ))),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_number_has_its_failure() {
+        assert_eq!(refusal_before(0), None);
+        assert_eq!(refusal_before(1), None, "somebody's last wrong try is not ours");
+        assert!(matches!(refusal_after(1), Some(ContactFailure::LoginRefused(_))));
+        assert!(matches!(refusal_before(2), Some(ContactFailure::SessionBusy(_))));
+        assert!(matches!(refusal_before(6), Some(ContactFailure::LoginLocked(_))));
+        for number in [4, 5, 7, 160, 161, 162, 163, 164] {
+            assert!(matches!(refusal_before(number), Some(ContactFailure::Unreachable(_))), "{number}");
+        }
+        assert_eq!(refusal_after(99), None);
+    }
+
+    #[test]
+    fn the_login_page_is_known_by_its_name() {
+        assert!(is_login("/login.html") && is_login("/x/LOGIN.HTML"));
+        assert!(!is_login("/settings_lan.html") && !is_login("/backup_advice.html") && !is_login(""));
+    }
+}
