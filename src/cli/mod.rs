@@ -1,1 +1,188 @@
-//! The command line.
+//! The command line: reads the arguments, hands over to one file a subcommand, turns what comes back into an exit code.
+//!
+//! Decides nothing about sites and prints nothing itself: `output` is the only printing place.
+
+mod args;
+mod check;
+pub mod output;
+mod secret;
+
+use std::error::Error;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use self::args::{Arguments, Command, SecretCommand};
+use crate::config::{self, Config, Finding};
+use crate::domain::desired::DesiredSite;
+use crate::domain::ids::SiteName;
+
+/// What a command ends with: the exit codes that scripts rely on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Done; nothing to do; converged.
+    Fine = 0,
+    /// Not done.
+    Failed = 1,
+    /// `plan`: there is a plan. `apply`: waiting or blocked.
+    Waiting = 2,
+    /// `status`: something needs a person.
+    NeedsPerson = 3,
+    /// The command line is wrong (`EX_USAGE`; clap's own 2 would read as *there is a plan*).
+    Usage = 64,
+    /// The configuration is wrong (`EX_CONFIG`).
+    Configuration = 78,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// `n720d.toml`, or the file of the site that was asked for, has errors.
+    #[error("the configuration cannot be used: correct the errors above")]
+    Configuration {
+        /// What is wrong.
+        findings: Vec<Finding>,
+    },
+    /// No such site.
+    #[error("there is no site {site}: no file of that name in {}", sites_dir.display())]
+    UnknownSite {
+        /// As asked for.
+        site: SiteName,
+        /// Where its file would be.
+        sites_dir: std::path::PathBuf,
+    },
+    /// A subcommand that this binary was built without.
+    #[error("n720d {command} is not built in")]
+    NotBuiltIn {
+        /// Its name.
+        command: &'static str,
+    },
+    /// What was to be printed could not be.
+    #[error("the output cannot be written")]
+    Output(#[source] std::io::Error),
+    /// What the parts underneath say for themselves.
+    #[error(transparent)]
+    Other(#[from] Box<dyn Error + Send + Sync>),
+}
+
+impl CliError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Configuration { .. } => Exit::Configuration,
+            Self::UnknownSite { .. } | Self::NotBuiltIn { .. } | Self::Output(_) | Self::Other(_) => {
+                Exit::Failed
+            }
+        }
+    }
+}
+
+/// Runs the command that the process was started with.
+pub fn run() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Fine };
+            // A reader that has gone away needs no help text.
+            let _ = error.print();
+            return exit.into();
+        }
+    };
+    match dispatch(&arguments) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            if let CliError::Configuration { findings } = &error {
+                findings.iter().for_each(output::complaint);
+            }
+            output::complaint(format_args!("n720d: {}", chain(&error)));
+            error.exit().into()
+        }
+    }
+}
+
+/// The one place that knows which function a subcommand is.
+fn dispatch(arguments: &Arguments) -> Result<Exit, CliError> {
+    let file = &arguments.config;
+    match &arguments.command {
+        Command::Check(args) => check::run(file, args),
+        Command::Secret(SecretCommand::Set(args)) => secret::set(args),
+        Command::Render(_) => Err(CliError::NotBuiltIn { command: "render" }),
+        Command::Observe(_) => Err(CliError::NotBuiltIn { command: "observe" }),
+        Command::Plan(_) => Err(CliError::NotBuiltIn { command: "plan" }),
+        Command::Apply(_) => Err(CliError::NotBuiltIn { command: "apply" }),
+        Command::Run => Err(CliError::NotBuiltIn { command: "run" }),
+        Command::Status(_) => Err(CliError::NotBuiltIn { command: "status" }),
+        Command::History(_) => Err(CliError::NotBuiltIn { command: "history" }),
+        Command::Poll(_) => Err(CliError::NotBuiltIn { command: "poll" }),
+        Command::Reload => Err(CliError::NotBuiltIn { command: "reload" }),
+        Command::Url(_) => Err(CliError::NotBuiltIn { command: "url" }),
+    }
+}
+
+/// The configuration, for a command that needs it.
+///
+/// # Errors
+/// The findings, when `n720d.toml` cannot be used.
+pub fn configuration(file: &Path) -> Result<Config, CliError> {
+    config::load(file).map_err(|findings| CliError::Configuration { findings })
+}
+
+/// One site of it, for a command about that site.
+///
+/// # Errors
+/// The site's findings, when its file has errors; or that there is none.
+pub fn site<'c>(config: &'c Config, name: &SiteName) -> Result<&'c DesiredSite, CliError> {
+    if let Some(findings) = config.invalid.get(name.as_str()) {
+        return Err(CliError::Configuration { findings: findings.clone() });
+    }
+    config.sites.get(name).ok_or_else(|| CliError::UnknownSite {
+        site: name.clone(),
+        sites_dir: config.daemon.sites_dir.clone(),
+    })
+}
+
+/// An error with its causes, each once.
+fn chain(error: &dyn Error) -> String {
+    let mut story = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        story = format!("{story}: {error}");
+        cause = error.source();
+    }
+    story
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exit_codes_are_what_scripts_rely_on() {
+        let codes = [
+            (Exit::Fine, 0),
+            (Exit::Failed, 1),
+            (Exit::Waiting, 2),
+            (Exit::NeedsPerson, 3),
+            (Exit::Usage, 64),
+            (Exit::Configuration, 78),
+        ];
+        for (exit, code) in codes {
+            assert_eq!(exit as u8, code);
+        }
+    }
+
+    #[test]
+    fn an_error_is_told_with_its_causes() {
+        let error = CliError::Output(std::io::Error::other("disk full"));
+        assert_eq!(chain(&error), "the output cannot be written: disk full");
+        assert_eq!(error.exit(), Exit::Failed);
+        let error = CliError::Configuration { findings: Vec::new() };
+        assert_eq!(error.exit(), Exit::Configuration);
+    }
+}

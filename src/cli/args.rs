@@ -1,0 +1,216 @@
+//! The arguments of every subcommand. What they mean is elsewhere.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::domain::ids::SiteName;
+
+/// Watches over the registration of handsets on Gigaset N720 DECT managers.
+#[derive(Debug, Parser)]
+#[command(name = "n720d", version, about, propagate_version = true)]
+pub(crate) struct Arguments {
+    /// The configuration file
+    #[arg(
+        long,
+        global = true,
+        env = "N720D_CONFIG",
+        value_name = "FILE",
+        default_value = "/etc/n720d/n720d.toml"
+    )]
+    pub(crate) config: PathBuf,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Validate n720d.toml and all site files; exit 78 on any error
+    Check(CheckArgs),
+    /// Print a site's provisioning file, secrets masked
+    Render(RenderArgs),
+    /// Log in, read, log out; never writes
+    Observe(ObserveArgs),
+    /// Observe and show what would be done, to which extensions, and why; exit 2 if there is something to do
+    Plan(PlanArgs),
+    /// Plan, carry it out, verify; exit 2 when it waits or needs approval
+    Apply(ApplyArgs),
+    /// Run the daemon
+    Run,
+    /// Show what the daemon knows; exit 3 if something needs a person
+    Status(StatusArgs),
+    /// Show who did what, when, with which outcome
+    History(HistoryArgs),
+    /// Have the daemon read a site now
+    Poll(PollArgs),
+    /// Have the daemon read its configuration again: all of it or, with any error, nothing
+    Reload,
+    /// Print the configuration file URL of a site's manager
+    Url(UrlArgs),
+    /// Secrets in the keyring
+    #[command(subcommand)]
+    Secret(SecretCommand),
+}
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `render`.
+#[derive(Debug, Args)]
+pub(crate) struct RenderArgs {
+    /// The site
+    pub(crate) site: SiteName,
+    /// Print the secrets too
+    #[arg(long)]
+    pub(crate) reveal_secrets: bool,
+}
+
+/// Arguments of `observe`.
+#[derive(Debug, Args)]
+pub(crate) struct ObserveArgs {
+    /// The site
+    pub(crate) site: SiteName,
+    /// Keep the pages there, redacted
+    #[arg(long, value_name = "DIR")]
+    pub(crate) record: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `plan`.
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    /// The sites; all when left out
+    #[arg(value_name = "SITE")]
+    pub(crate) sites: Vec<SiteName>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `apply`.
+#[derive(Debug, Args)]
+pub(crate) struct ApplyArgs {
+    /// The site
+    pub(crate) site: SiteName,
+    /// Approve the plan with this hash, as `plan` shows it
+    #[arg(long, value_name = "HASH")]
+    pub(crate) approve: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `status`.
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// The site; all when left out
+    pub(crate) site: Option<SiteName>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `history`.
+#[derive(Debug, Args)]
+pub(crate) struct HistoryArgs {
+    /// The site; all when left out
+    pub(crate) site: Option<SiteName>,
+    /// At most so many entries, the latest
+    #[arg(long, value_name = "NUMBER", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) limit: u32,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `poll`.
+#[derive(Debug, Args)]
+pub(crate) struct PollArgs {
+    /// The site
+    pub(crate) site: SiteName,
+    /// Try a password again that the manager has refused
+    #[arg(long)]
+    pub(crate) retry_login: bool,
+}
+
+/// Arguments of `url`.
+#[derive(Debug, Args)]
+pub(crate) struct UrlArgs {
+    /// The site
+    pub(crate) site: SiteName,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What to do about secrets.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SecretCommand {
+    /// Store a secret, read from standard input, in the keyring; name it in a file as keyring:NAME
+    Set(SecretSetArgs),
+}
+
+/// Arguments of `secret set`.
+#[derive(Debug, Args)]
+pub(crate) struct SecretSetArgs {
+    /// The name, like acme-berlin/web
+    #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub(crate) name: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_subcommand_reads_its_arguments() {
+        for line in [
+            "n720d check --json --config x.toml",
+            "n720d --config x.toml render acme --reveal-secrets",
+            "n720d observe acme --record pages --json",
+            "n720d plan",
+            "n720d plan acme bolt --json",
+            "n720d apply acme --approve 9f3c",
+            "n720d run",
+            "n720d status",
+            "n720d status acme --json",
+            "n720d history --limit 5",
+            "n720d history acme",
+            "n720d poll acme --retry-login",
+            "n720d reload",
+            "n720d url acme",
+            "n720d secret set acme/web",
+        ] {
+            assert!(Arguments::try_parse_from(line.split(' ')).is_ok(), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for line in [
+            "n720d",
+            "n720d render",
+            "n720d render ../x",
+            "n720d history --limit 0",
+            "n720d run x",
+            "n720d secret",
+        ] {
+            assert!(Arguments::try_parse_from(line.split(' ')).is_err(), "{line}");
+        }
+    }
+}
