@@ -1,0 +1,533 @@
+//! Laws of the planner, held against a second, dumb opinion of the device: a table of slots that takes a content as
+//! n720.md says. It knows nothing of pages, releases or verdicts.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use n720d::domain::content::{HandsetCode, ReleaseContent};
+use n720d::domain::desired::{
+    DesiredManager, DesiredSite, DesiredSlot, Mode, Pin, PresentSlot, Provider, RegistrationPolicy,
+    SipAccount, Trigger, WindowDuration, WindowStart,
+};
+use n720d::domain::drift;
+use n720d::domain::fingerprint::SiteKey;
+use n720d::domain::ids::{Ipui, ProviderIndex, SlotNumber};
+use n720d::domain::memory::{SiteMemory, Window};
+use n720d::domain::observed::{FilledSlots, HandsetState, Observation, ObservedSlot, Reading, SipState};
+use n720d::domain::plan::{Disposition, Impact, NewRelease, Plan, Step};
+use n720d::domain::planner::{self, NextWindow, PlanInput};
+use n720d::domain::release::{PastRelease, Progress, Release, TriggerOutcome};
+use n720d::domain::secret::{Secret, SecretBook, SecretRef};
+use n720d::domain::status::WindowState;
+use n720d::domain::verify::{self, Verification};
+use proptest::prelude::*;
+
+const MAC: &str = "7C2F80CA21E4";
+const SETTLE: Duration = Duration::from_secs(180);
+/// Slots of the model; the site file lists some of them.
+const SLOTS: u8 = 6;
+
+/// An account as the device keeps it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Account {
+    active: bool,
+    user: String,
+    name: String,
+}
+
+/// The device: what is configured, who is registered, who is reserved.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Model {
+    accounts: BTreeMap<SlotNumber, Account>,
+    registered: BTreeMap<SlotNumber, Ipui>,
+    reserved: BTreeMap<SlotNumber, Ipui>,
+}
+
+impl Model {
+    /// Takes a provisioning file in. A handset that conflicts with a new reservation is deregistered.
+    fn apply(&mut self, content: &ReleaseContent) {
+        for (&slot, wanted) in &content.slots {
+            let account = self.accounts.entry(slot).or_default();
+            account.active = wanted.account.active.unwrap_or(account.active);
+            account.user = wanted.account.user.clone().unwrap_or_else(|| account.user.clone());
+            account.name = wanted.account.display_name.clone().unwrap_or_else(|| account.name.clone());
+            match wanted.handset {
+                Some(HandsetCode::Reserve(ipui)) => self.reserve(slot, ipui),
+                Some(HandsetCode::Clear) => {
+                    self.reserved.remove(&slot);
+                    self.registered.remove(&slot);
+                }
+                None => {}
+            }
+        }
+    }
+
+    fn reserve(&mut self, slot: SlotNumber, ipui: Ipui) {
+        self.reserved.retain(|_, other| *other != ipui);
+        self.registered.retain(|&other, held| (other == slot) == (*held == ipui));
+        if !self.registered.contains_key(&slot) {
+            self.reserved.insert(slot, ipui);
+        }
+    }
+
+    /// A reserved handset comes in.
+    fn arrive(&mut self, slot: SlotNumber) {
+        if let Some(ipui) = self.reserved.remove(&slot) {
+            self.registered.insert(slot, ipui);
+        }
+    }
+
+    /// Somebody registers a handset by hand.
+    fn take(&mut self, slot: SlotNumber, ipui: Ipui) {
+        if !self.registered.contains_key(&slot) && !self.registered.values().any(|held| *held == ipui) {
+            self.reserved.remove(&slot);
+            self.reserved.retain(|_, other| *other != ipui);
+            self.registered.insert(slot, ipui);
+            self.accounts.entry(slot).or_default().active = true;
+        }
+    }
+
+    /// Handsets that somebody can make a call with.
+    fn working(&self) -> BTreeSet<(SlotNumber, Ipui)> {
+        let active = |slot: &SlotNumber| self.accounts.get(slot).is_some_and(|account| account.active);
+        self.registered.iter().filter(|(slot, _)| active(slot)).map(|(&slot, &ipui)| (slot, ipui)).collect()
+    }
+
+    fn observe(&self, at: DateTime<Utc>) -> Observation {
+        let shown = |slot: &SlotNumber, account: &Account| ObservedSlot {
+            user_id: Some(account.user.clone()),
+            display_name: Some(account.name.clone()),
+            provider: None,
+            sip: SipState::Registered,
+            handset: match (self.registered.contains_key(slot), self.reserved.contains_key(slot)) {
+                (true, _) => HandsetState::Registered,
+                (false, true) => HandsetState::Pending,
+                (false, false) => HandsetState::None,
+            },
+            model: None,
+            software: None,
+        };
+        let active = || self.accounts.iter().filter(|(_, account)| account.active);
+        Observation {
+            at,
+            mac: Reading::Known(MAC.parse().unwrap()),
+            firmware: Reading::Known("70.111.00.000.00".parse().unwrap()),
+            device_clock: Reading::Known(at.naive_utc()),
+            pending: Reading::Known(self.reserved.values().copied().collect()),
+            slots: Reading::Known(active().map(|(slot, account)| (*slot, shown(slot, account))).collect()),
+            editors: active()
+                .filter_map(|(slot, _)| Some((*slot, Reading::Known(Some(*self.registered.get(slot)?)))))
+                .collect(),
+            config_url: None,
+            base_stations: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+}
+
+/// A site under n720d's care, with the device behind it.
+struct Site {
+    desired: DesiredSite,
+    secrets: SecretBook,
+    key: SiteKey,
+    memory: SiteMemory,
+    model: Model,
+    /// The content of the release that the manager may fetch.
+    served: Option<ReleaseContent>,
+    now: DateTime<Utc>,
+}
+
+impl Site {
+    fn new(desired: DesiredSite, model: Model) -> Self {
+        let now = DateTime::from_timestamp(1_795_000_000, 0).unwrap();
+        let memory = SiteMemory {
+            first_contact: Some((now - TimeDelta::days(1), MAC.parse().unwrap())),
+            filled: Some(FilledSlots {
+                at: now - TimeDelta::hours(1),
+                filled: model.registered.keys().copied().collect(),
+            }),
+            ..SiteMemory::default()
+        };
+        let (secrets, key) = (SecretBook::default(), SiteKey::new([3; 32]));
+        Self { desired, secrets, key, memory, model, served: None, now }
+    }
+
+    fn input<'a>(&'a self, observation: &'a Observation) -> PlanInput<'a> {
+        let window = |number: u32, reopened| Window {
+            number,
+            opens_at: self.now.naive_utc(),
+            closes_at: Some((self.now + TimeDelta::hours(20)).naive_utc()),
+            reopened,
+            reason: String::new(),
+            policy: "policy".into(),
+            missing_at_start: BTreeSet::new(),
+            missing_at_end: None,
+        };
+        let next = u32::try_from(self.memory.windows.len()).unwrap() + 1;
+        PlanInput {
+            desired: &self.desired,
+            secrets: &self.secrets,
+            key: &self.key,
+            memory: &self.memory,
+            observation: Some(observation),
+            window_state: match self.memory.windows.last() {
+                None => WindowState::None,
+                Some(last) if last.missing_at_end.is_some() => WindowState::Closed,
+                Some(_) => WindowState::Open,
+            },
+            next_window: NextWindow { first: Some(window(next, 0)), reopen: Some(window(next, 1)) },
+            settle: SETTLE,
+            own_url: None,
+            now: self.now,
+        }
+    }
+
+    /// One pass: read, mark, plan, carry out. Long enough after the last one for a push to have settled.
+    fn cycle(&mut self) -> Plan {
+        self.now += TimeDelta::seconds(200);
+        let observation = self.model.observe(self.now);
+        let (_, wanted) = planner::desired_generation(&self.desired, &self.secrets, &self.key);
+        let verdict =
+            verify::verify(&self.desired, &self.memory, &wanted, Some(&observation), SETTLE, self.now);
+        if let Some(release) = &mut self.memory.release {
+            match verdict {
+                Verification::TookEffect => release.progress.verified_at = Some(self.now),
+                Verification::NoEffect(_) => release.progress.ineffective_at = Some(self.now),
+                Verification::NoRelease
+                | Verification::Waiting { .. }
+                | Verification::Superseded
+                | Verification::CannotTell(_) => {}
+            }
+        }
+        let plan = planner::plan(&self.input(&observation));
+        if let Some(release) = plan.orders.release.clone() {
+            self.release(release);
+        }
+        if plan.orders.trigger.is_some() {
+            self.fetch();
+        }
+        plan
+    }
+
+    fn release(&mut self, new: NewRelease) {
+        if let Some(last) = self.memory.release.take() {
+            let past = PastRelease {
+                id: last.id,
+                content: last.content,
+                version: last.version,
+                ineffective: last.progress.ineffective_at.is_some(),
+            };
+            self.memory.past_releases.insert(0, past);
+        }
+        let number = new.window.as_ref().map(|window| window.number);
+        self.memory.windows.extend(new.window);
+        self.memory.release = Some(Release {
+            id: i64::try_from(self.memory.past_releases.len()).unwrap() + 1,
+            generation: new.generation,
+            content: new.content_id,
+            version: new.version,
+            parts: new.parts,
+            reserved: new.reserved,
+            window: number,
+            released_at: self.now,
+            progress: Progress::default(),
+        });
+        self.served = Some(new.content);
+    }
+
+    fn fetch(&mut self) {
+        let filled = self.model.registered.keys().copied().collect();
+        self.memory.filled = Some(FilledSlots { at: self.now, filled });
+        self.model.apply(self.served.as_ref().unwrap());
+        let progress = &mut self.memory.release.as_mut().unwrap().progress;
+        progress.attempts += 1;
+        progress.triggered_at = Some(self.now);
+        progress.trigger = Some(TriggerOutcome::Done);
+        progress.fetched_at = Some(self.now);
+    }
+
+    /// Passes until nothing is done any more; the last plan.
+    fn converge(&mut self) -> Result<Plan, TestCaseError> {
+        for _ in 0..8 {
+            let plan = self.cycle();
+            if plan.orders.is_empty() && plan.steps.iter().all(is_blocked) {
+                return Ok(plan);
+            }
+        }
+        Err(TestCaseError::fail("it does not come to rest"))
+    }
+}
+
+fn is_blocked(step: &Step) -> bool {
+    match step.disposition {
+        Disposition::Blocked { .. } => true,
+        Disposition::Ready | Disposition::Deferred { .. } => false,
+    }
+}
+
+fn slot(number: u8) -> SlotNumber {
+    SlotNumber::new(number).unwrap()
+}
+
+fn ipui(number: u8) -> Ipui {
+    format!("02B6EC8A{number:02X}").parse().unwrap()
+}
+
+fn site(slots: BTreeMap<SlotNumber, DesiredSlot>, windowed: bool) -> DesiredSite {
+    let secret = |value: &str| SecretRef::Literal(Secret::new(value));
+    DesiredSite {
+        name: "acme".parse().unwrap(),
+        description: String::new(),
+        labels: BTreeMap::new(),
+        time_zone: chrono_tz::UTC,
+        mode: Mode::Manage,
+        manager: DesiredManager {
+            host: "127.0.0.1".into(),
+            port: 80,
+            mac: MAC.parse().unwrap(),
+            password: secret("admin"),
+            trigger: Trigger::Web,
+            sip_port: 5060,
+            enrol: false,
+            digest: None,
+        },
+        registration: windowed.then_some(RegistrationPolicy {
+            start: WindowStart::WhenReleased,
+            duration: WindowDuration::Seconds(72_000),
+            pin: Some(Pin::ZEROS),
+            reopen: 2,
+        }),
+        providers: BTreeMap::from([(ProviderIndex::default(), Provider::default())]),
+        slots,
+    }
+}
+
+/// Wanted slots: each listed or not, absent or present, with or without account, name and handset. Handsets are
+/// numbered 1 to 8, those of the device too, so that they meet.
+fn desired() -> impl Strategy<Value = DesiredSite> {
+    let handsets = Just((1..=8).collect::<Vec<u8>>()).prop_shuffle();
+    let shape = (any::<bool>(), 0..5u8, any::<bool>(), any::<bool>());
+    (handsets, proptest::collection::vec(shape, usize::from(SLOTS)), any::<bool>()).prop_map(
+        |(handsets, shapes, windowed)| {
+            let slots = (1..=SLOTS)
+                .zip(shapes)
+                .filter(|(_, (listed, ..))| *listed)
+                .map(|(number, (_, kind, named, reserved))| {
+                    let wanted = if kind == 0 {
+                        DesiredSlot::Absent
+                    } else {
+                        DesiredSlot::Present(PresentSlot {
+                            ipui: reserved.then(|| ipui(handsets[usize::from(number)])),
+                            display_name: named.then(|| format!("Name {number}")),
+                            sip: Some(SipAccount {
+                                user: format!("10{number}"),
+                                login: format!("10{number}"),
+                                password: Some(SecretRef::Literal(Secret::new("sip"))),
+                                account_name: format!("10{number}"),
+                                provider: ProviderIndex::default(),
+                            }),
+                            mailbox: None,
+                        })
+                    };
+                    (slot(number), wanted)
+                })
+                .collect();
+            site(slots, windowed)
+        },
+    )
+}
+
+/// Any state a device may be found in. Inactive accounts may hold a handset, but none that the site file could want.
+fn model() -> impl Strategy<Value = Model> {
+    let handsets = Just((1..=8).collect::<Vec<u8>>()).prop_shuffle();
+    let shape = (0..3u8, 0..3u8, 0..2u8, any::<bool>());
+    (handsets, proptest::collection::vec(shape, usize::from(SLOTS))).prop_map(|(handsets, shapes)| {
+        let mut model = Model::default();
+        for (number, (account, handset, name, own)) in (1..=SLOTS).zip(shapes) {
+            let ipui = |hidden: bool| {
+                if hidden { ipui(100 + number) } else { ipui(handsets[usize::from(number)]) }
+            };
+            let active = account > 0;
+            if active {
+                let user = if own { format!("10{number}") } else { "900".to_owned() };
+                let name = if name == 0 { format!("Name {number}") } else { String::new() };
+                model.accounts.insert(slot(number), Account { active, user, name });
+            }
+            match handset {
+                0 => {}
+                1 => drop(model.registered.insert(slot(number), ipui(!active))),
+                _ => drop(model.reserved.insert(slot(number), ipui(!active))),
+            }
+        }
+        model
+    })
+}
+
+/// What may happen between two passes without n720d.
+#[derive(Debug, Clone)]
+enum Event {
+    Arrive(u8),
+    Leave(u8),
+    Rename(u8),
+    SwitchOff(u8),
+    TakeByHand(u8, u8),
+    WindowEnds,
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let number = 1..=SLOTS;
+    prop_oneof![
+        3 => number.clone().prop_map(Event::Arrive),
+        1 => number.clone().prop_map(Event::Leave),
+        1 => number.clone().prop_map(Event::Rename),
+        1 => number.clone().prop_map(Event::SwitchOff),
+        1 => (number, 1..=8u8).prop_map(|(number, handset)| Event::TakeByHand(number, handset)),
+        1 => Just(Event::WindowEnds),
+    ]
+}
+
+impl Site {
+    fn happen(&mut self, event: &Event) {
+        match *event {
+            Event::Arrive(number) => self.model.arrive(slot(number)),
+            Event::Leave(number) => drop(self.model.registered.remove(&slot(number))),
+            Event::Rename(number) => {
+                self.model.accounts.entry(slot(number)).and_modify(|account| account.name = "by hand".into());
+            }
+            // With its handset, as "delete entire mobile device account" does.
+            Event::SwitchOff(number) => {
+                self.model.registered.remove(&slot(number));
+                self.model.accounts.remove(&slot(number));
+                self.forget_filled(number);
+            }
+            Event::TakeByHand(number, handset) => self.model.take(slot(number), ipui(handset)),
+            Event::WindowEnds => {
+                let missing = self.model.reserved.keys().copied().collect();
+                if let Some(last) = self.memory.windows.last_mut() {
+                    last.missing_at_end = Some(missing);
+                }
+            }
+        }
+    }
+
+    /// The manager's daily fetch corrects its list.
+    fn forget_filled(&mut self, number: u8) {
+        if let Some(list) = &mut self.memory.filled {
+            list.filled.remove(&slot(number));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn an_applied_plan_leaves_nothing_to_do_but_what_needs_a_person(desired in desired(), model in model()) {
+        let mut site = Site::new(desired, model);
+        let plan = site.converge()?;
+        for step in &plan.steps {
+            prop_assert_eq!(step.impact, Impact::Deregisters, "{:?}", step);
+        }
+        let (model, release) = (site.model.clone(), site.memory.release.clone());
+        let again = site.cycle();
+        prop_assert!(again.orders.is_empty());
+        prop_assert_eq!(again.steps, plan.steps);
+        prop_assert_eq!(again.hash, plan.hash);
+        prop_assert_eq!((site.model, site.memory.release), (model, release));
+    }
+
+    #[test]
+    fn no_working_handset_is_ever_deregistered(
+        desired in desired(),
+        model in model(),
+        events in proptest::collection::vec(event(), 0..6),
+    ) {
+        let mut site = Site::new(desired, model);
+        for event in events.iter().map(Some).chain([None]) {
+            for _ in 0..2 {
+                let before = site.model.working();
+                let plan = site.cycle();
+                prop_assert!(before.is_subset(&site.model.working()), "{:?}\n{:#?}", plan, site.model);
+            }
+            if let Some(event) = event {
+                site.happen(event);
+            }
+        }
+        site.converge()?;
+    }
+
+    #[test]
+    fn slots_that_are_not_listed_stay_as_they_are(desired in desired(), model in model()) {
+        let mut site = Site::new(desired, model.clone());
+        site.converge()?;
+        let listed: BTreeSet<_> = site.desired.slots.keys().copied().collect();
+        for number in SlotNumber::all().filter(|number| !listed.contains(number)) {
+            prop_assert_eq!(site.model.accounts.get(&number), model.accounts.get(&number));
+            prop_assert_eq!(site.model.registered.get(&number), model.registered.get(&number));
+        }
+        if let Some(served) = &site.served {
+            prop_assert!(served.slots.keys().all(|number| listed.contains(number)));
+            prop_assert!(served.window.is_none() || served.reserves());
+        }
+    }
+
+    #[test]
+    fn nothing_follows_from_what_is_unreadable(desired in desired(), model in model(), which in 0..4u8) {
+        let site = Site::new(desired, model);
+        let mut observation = site.model.observe(site.now);
+        let why = "cut off".to_owned();
+        match which {
+            0 => observation.slots = Reading::Unreadable(why),
+            1 => observation.pending = Reading::Unreadable(why),
+            2 => observation.mac = Reading::Unreadable(why),
+            _ => observation.firmware = Reading::Unreadable(why),
+        }
+        let input = site.input(&observation);
+        let plan = planner::plan(&input);
+        prop_assert!(plan.orders.is_empty());
+        prop_assert!(plan.steps.iter().all(is_blocked));
+        prop_assert!(planner::needs_deep(&input).is_empty());
+    }
+
+    #[test]
+    fn nothing_is_ready_while_an_editor_page_is_missing(desired in desired(), model in model()) {
+        let site = Site::new(desired, model);
+        let mut observation = site.model.observe(site.now);
+        let registered: BTreeSet<_> = observation.editors.keys().copied().collect();
+        observation.editors.clear();
+        let input = site.input(&observation);
+        let needed = planner::needs_deep(&input);
+        prop_assert!(needed.is_empty() || needed == registered);
+        if let Some(release) = planner::plan(&input).orders.release {
+            let codes = release.content.slots.values().filter(|slot| slot.handset.is_some()).count();
+            prop_assert!(registered.is_empty() || codes == 0);
+        }
+    }
+
+    #[test]
+    fn same_input_same_bytes(desired in desired(), model in model()) {
+        let site = Site::new(desired, model);
+        let observation = site.model.observe(site.now);
+        let (one, two) = (planner::plan(&site.input(&observation)), planner::plan(&site.input(&observation)));
+        prop_assert_eq!(format!("{one:?}"), format!("{two:?}"));
+        prop_assert!(!format!("{one:?}").contains("\"sip\""), "a password shows");
+    }
+
+    #[test]
+    fn every_difference_is_exactly_one_step(desired in desired(), model in model()) {
+        let site = Site::new(desired, model);
+        let observation = site.model.observe(site.now);
+        let (_, wanted) = planner::desired_generation(&site.desired, &site.secrets, &site.key);
+        let items = drift::drift(&site.desired, &observation, &site.memory, &wanted);
+        let plan = planner::plan(&site.input(&observation));
+        for item in &items {
+            let same = plan.steps.iter().filter(|step| {
+                (step.action, step.slot, &step.why) == (item.action, item.slot, &item.why)
+            });
+            prop_assert_eq!(same.count(), 1, "{:?}", item);
+        }
+        prop_assert!(plan.steps.iter().all(|step| !step.why.is_empty()));
+        prop_assert!(plan.orders.release.is_none() || plan.steps.iter().any(|s| s.disposition == Disposition::Ready));
+    }
+}
