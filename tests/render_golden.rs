@@ -2,6 +2,7 @@
 //!
 //! `tests/golden/wiki-symbols.txt` holds every symbol line of that page as the page writes it. The other files are
 //! whole provisioning files, one a case, assembled from those lines.
+#![expect(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -208,19 +209,18 @@ fn every_file_is_well_formed() {
         let (mut depth, mut symbols, mut buffer) = (0_i32, 0, Vec::new());
         loop {
             buffer.clear();
-            match reader.read_event_into(&mut buffer).unwrap_or_else(|cause| panic!("{case}: {cause}")) {
-                Event::Decl(declaration) => {
-                    assert_eq!(declaration.encoding().unwrap().unwrap().as_ref(), "ISO-8859-1", "{case}");
-                    reader.get_mut().set_encoding(declaration.encoder().unwrap());
-                }
-                Event::Start(_) => depth += 1,
-                Event::End(_) => depth -= 1,
-                Event::Empty(tag) => {
-                    assert!(tag.attributes().with_checks(true).all(|attribute| attribute.is_ok()), "{case}");
-                    symbols += i32::from(tag.name().as_ref() == "SYMB_ITEM");
-                }
-                Event::Eof => break,
-                _ => {}
+            let event = reader.read_event_into(&mut buffer).unwrap_or_else(|cause| panic!("{case}: {cause}"));
+            depth += i32::from(matches!(event, Event::Start(_))) - i32::from(matches!(event, Event::End(_)));
+            if let Event::Decl(declaration) = &event {
+                assert_eq!(declaration.encoding().unwrap().unwrap().as_ref(), "ISO-8859-1", "{case}");
+                reader.get_mut().set_encoding(declaration.encoder().unwrap());
+            }
+            if let Event::Empty(tag) = &event {
+                assert!(tag.attributes().with_checks(true).all(|attribute| attribute.is_ok()), "{case}");
+                symbols += i32::from(tag.name().as_ref() == "SYMB_ITEM");
+            }
+            if matches!(event, Event::Eof) {
+                break;
             }
         }
         assert_eq!(depth, 0, "{case}");

@@ -41,7 +41,7 @@ impl<S: Shelf> Desk<S> {
     pub(super) async fn answer(&self, peer: IpAddr, request: &Parts) -> Response<Body> {
         let peer = peer.to_canonical();
         if !self.settings.borrow().allows(peer) {
-            warn!(%peer, "provisioning request refused: source not in [provisioning] allow");
+            info!(%peer, "provisioning request refused: source not in [provisioning] allow");
             return plain(StatusCode::FORBIDDEN);
         }
         let method = match request.method {
@@ -65,31 +65,31 @@ impl<S: Shelf> Desk<S> {
             }
             Err(cause) => return unavailable(&cause),
         };
-        match self.admit(peer, method, &address, request, &file) {
-            Ok(()) => self.hand_out(peer, method, &address, request, file).await,
-            Err(refusal) => refusal,
+        match self.refusal(peer, method, &address, request, &file) {
+            None => self.hand_out(peer, method, &address, request, file).await,
+            Some(refusal) => refusal,
         }
     }
 
-    /// Asks for credentials where the site wants them.
-    fn admit(
+    /// What a client is told that has not shown the credentials which the site wants, if it wants any.
+    fn refusal(
         &self,
         peer: IpAddr,
         method: FetchMethod,
         address: &Address,
         request: &Parts,
         file: &ServedFile,
-    ) -> Result<(), Response<Body>> {
-        let Some(credentials) = &file.digest else { return Ok(()) };
+    ) -> Option<Response<Body>> {
+        let credentials = file.digest.as_ref()?;
         let verdict = self.gate.check(method.as_str(), address, &request.headers, credentials);
         match verdict {
-            Verdict::Authentic => return Ok(()),
+            Verdict::Authentic => return None,
             Verdict::NoneShown | Verdict::Stale => {}
             Verdict::Wrong => warn!(site = %file.site, %peer, "provisioning request with wrong credentials"),
         }
         let challenge = self.gate.challenge(verdict == Verdict::Stale);
         let refusal = start(StatusCode::UNAUTHORIZED).header(header::WWW_AUTHENTICATE, challenge);
-        Err(sent(refusal, Body::from("Unauthorized\n")))
+        Some(sent(refusal, Body::from("Unauthorized\n")))
     }
 
     /// Puts the fetch on record, then sends the file.

@@ -50,8 +50,8 @@ fn noon(year: i32) -> NaiveDateTime {
     NaiveDate::from_ymd_opt(year, 1, 2).unwrap().and_hms_opt(12, 0, 0).unwrap()
 }
 
-fn reserved() -> Option<HandsetCode> {
-    Some(HandsetCode::Reserve("02 B6 EC 8A A5".parse().unwrap()))
+fn reserve() -> HandsetCode {
+    HandsetCode::Reserve("02 B6 EC 8A A5".parse().unwrap())
 }
 
 fn text_of(bytes: &[u8]) -> String {
@@ -69,17 +69,21 @@ fn read_back(file: &[u8]) -> Vec<(String, String)> {
     let (mut symbols, mut buffer) = (Vec::new(), Vec::new());
     loop {
         buffer.clear();
-        match reader.read_event_into(&mut buffer).unwrap() {
-            Event::Decl(declaration) => reader.get_mut().set_encoding(declaration.encoder().unwrap()),
-            Event::Empty(tag) if tag.name().as_ref() == "SYMB_ITEM" => {
-                let attribute = |name: &str| {
-                    let attribute = tag.try_get_attribute(name).unwrap().unwrap();
-                    attribute.normalized_value(XmlVersion::Explicit1_0).unwrap().into_owned()
-                };
-                symbols.push((attribute("ID"), attribute("value")));
-            }
-            Event::Eof => return symbols,
-            _ => {}
+        let event = reader.read_event_into(&mut buffer).unwrap();
+        if let Event::Decl(declaration) = &event {
+            reader.get_mut().set_encoding(declaration.encoder().unwrap());
+        }
+        if let Event::Empty(tag) = &event
+            && tag.name().as_ref() == "SYMB_ITEM"
+        {
+            let attribute = |name: &str| {
+                let attribute = tag.try_get_attribute(name).unwrap().unwrap();
+                attribute.normalized_value(XmlVersion::Explicit1_0).unwrap().into_owned()
+            };
+            symbols.push((attribute("ID"), attribute("value")));
+        }
+        if matches!(event, Event::Eof) {
+            return symbols;
         }
     }
 }
@@ -153,7 +157,7 @@ fn a_window_needs_a_reservation_and_a_deregistration_is_none() {
         let refused = render(&content, &version(), Secrets::Reveal).unwrap_err();
         assert_eq!(refused, [RenderError::WindowWithoutReservation]);
     }
-    assert!(render(&with_window(noon(2026), reserved()), &version(), Secrets::Reveal).is_ok());
+    assert!(render(&with_window(noon(2026), Some(reserve())), &version(), Secrets::Reveal).is_ok());
 }
 
 #[test]
@@ -165,7 +169,7 @@ fn a_window_starts_at_a_minute_that_ten_digits_can_say() {
         noon(2026) + chrono::Duration::milliseconds(1),
     ];
     for start in odd {
-        let refused = render(&with_window(start, reserved()), &version(), Secrets::Reveal).unwrap_err();
+        let refused = render(&with_window(start, Some(reserve())), &version(), Secrets::Reveal).unwrap_err();
         assert_eq!(refused, [RenderError::WindowStart { start }]);
     }
 }
