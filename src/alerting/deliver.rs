@@ -1,6 +1,6 @@
 //! Delivery: takes what is due from the outbox to the sinks, side by side, each in order, at least once.
 //!
-//! Knows neither sites nor alerts. The ten-minute cap on back-off is also the longest a sink that came back waits.
+//! Knows neither sites nor alerts, and decides nothing about what is told.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -34,8 +34,9 @@ pub fn back_off(failures_before: u32) -> Duration {
 /// Delivers until `shutdown`, which ends it at once: what was under way is tried again after the next start, with the
 /// same id. `wake` is to change whenever something was queued; `clock` tells the time.
 ///
-/// A sink that fails is left alone for [`back_off`] of its failures in a row, and the notification that failed goes
-/// behind the others, so that one that a receiver cannot digest does not hold up the rest.
+/// A notification that fails is due again after [`back_off`] of its own attempts; its sink is left alone for half of
+/// [`back_off`] of its failures in a row. Half, so that the others get their turn before the failed one does: one that
+/// a receiver cannot digest does not hold up the rest.
 pub async fn deliver_loop<O: Outbox>(
     outbox: Arc<O>,
     sinks: Vec<Arc<dyn Sink>>,
@@ -140,7 +141,7 @@ impl<O: Outbox, C: Fn() -> DateTime<Utc>> Worker<O, C> {
 
     async fn postpone(&mut self, notification: &Queued, error: &SinkError) -> Result<Duration, OutboxError> {
         let later = back_off(notification.attempts);
-        let rest = back_off(self.failures);
+        let rest = back_off(self.failures) / 2;
         self.failures = self.failures.saturating_add(1);
         tracing::warn!(
             sink = self.sink.name(),

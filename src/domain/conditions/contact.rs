@@ -62,22 +62,24 @@ pub fn unreadable_cycles(before: u32, observation: Option<&Observation>) -> u32 
 }
 
 fn secrets(view: &View<'_>, found: &mut Conditions) {
-    let names = view.missing_secrets.join(", ");
-    let why = match view.memory.trouble.as_ref().map(|trouble| &trouble.last) {
-        Some(ContactFailure::SecretMissing(why)) if view.observation.is_none() => Some(why.as_str()),
-        Some(_) | None => None,
+    let refused = view.memory.trouble.as_ref().filter(|_| view.observation.is_none());
+    let password = match refused.map(|trouble| &trouble.last) {
+        Some(ContactFailure::SecretMissing(why)) => Some(format!("web password: {why}")),
+        Some(
+            ContactFailure::Unreachable(_)
+            | ContactFailure::LoginRefused(_)
+            | ContactFailure::LoginLocked(_)
+            | ContactFailure::SessionBusy(_)
+            | ContactFailure::NotUnderstood(_),
+        )
+        | None => None,
     };
-    let what = match (names.is_empty(), why) {
-        (true, None) => return,
-        (false, None) => names.clone(),
-        (true, Some(why)) => format!("web password: {why}"),
-        (false, Some(why)) => format!("{names} (web password: {why})"),
-    };
+    let names = Some(view.missing_secrets.join(", ")).filter(|names| !names.is_empty());
+    let Some(what) = names.or(password) else { return };
     let summary = format!(
         "secrets of this site cannot be resolved: {what}; what needs them waits; provide them and reload n720d"
     );
-    let phase = if names.is_empty() { "web password".to_owned() } else { names };
-    found.hold(Condition::new(AlertKind::SecretMissing, Severity::Critical, summary).in_phase(phase));
+    found.hold(Condition::new(AlertKind::SecretMissing, Severity::Critical, summary).in_phase(what));
 }
 
 fn failed(view: &View<'_>, trouble: &Trouble, found: &mut Conditions) {
@@ -227,3 +229,6 @@ fn stale(view: &View<'_>, found: &mut Conditions) {
         found.hold(Condition::new(AlertKind::ObservationStale, Severity::Warning, summary));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -100,3 +100,6 @@ fn foreign_reservation(view: &View<'_>, observation: &Observation, found: &mut C
     let condition = Condition::new(AlertKind::ForeignReservation, Severity::Warning, summary);
     found.hold(condition.in_phase(list));
 }
+
+#[cfg(test)]
+mod tests;

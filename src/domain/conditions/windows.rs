@@ -38,7 +38,7 @@ fn closing(view: &View<'_>, found: &mut Conditions) {
     }
     let severity = if thresholds.first() == Some(&tightest) { Severity::Critical } else { Severity::Warning };
     let summary = format!(
-        "the registration window closes {} and {} not registered: {}",
+        "the registration window closes at {} and {} not registered: {}",
         closing_time(view),
         are_missing(missing.len()),
         names(view, &missing)
@@ -49,36 +49,26 @@ fn closing(view: &View<'_>, found: &mut Conditions) {
 
 fn expired_unfilled(view: &View<'_>, found: &mut Conditions) {
     let missing = missed(view);
-    let Some(window) = view.window.or(view.memory.windows.last()).filter(|_| !missing.is_empty()) else {
+    if missing.is_empty() {
         return;
-    };
+    }
     let who = format!("{} not registered: {}", are_missing(missing.len()), names(view, &missing));
+    let again = format!("a registration window closed and {who}");
     let (phase, summary) = match view.window_state {
-        WindowState::Open => (
-            format!("reopened {}", window.number),
-            format!(
-                "a registration window closed and {who}; a window is open again until {}",
-                closing_time(view)
-            ),
+        WindowState::Open => {
+            ("reopened", format!("{again}; a window is open again until {}", closing_time(view)))
+        }
+        WindowState::Always => ("reopened", format!("{again}; a window is open again without an end")),
+        WindowState::Scheduled => ("reopened", format!("{again}; the next one opens {}", opening_time(view))),
+        WindowState::Closed => (
+            "closed",
+            format!("the registration window closed at {} and {who}; open it again", closing_time(view)),
         ),
-        WindowState::Always => (
-            format!("reopened {}", window.number),
-            format!("a registration window closed and {who}; a window is open again without an end"),
-        ),
-        WindowState::Scheduled => (
-            format!("reopened {}", window.number),
-            format!(
-                "a registration window closed and {who}; the next opens at {} (device time)",
-                window.opens_at
-            ),
-        ),
-        WindowState::Closed | WindowState::None => (
-            format!("closed {}", window.number),
-            format!("the registration window closed {} and {who}; open it again", closing_time(view)),
-        ),
+        WindowState::None => ("closed", format!("{again}; open one")),
     };
+    let number = view.window.or(view.memory.windows.last()).map_or(0, |window| window.number);
     let condition = Condition::new(AlertKind::WindowExpiredUnfilled, Severity::Critical, summary);
-    found.hold(condition.in_phase(phase).about(notes(view, &missing)));
+    found.hold(condition.in_phase(format!("{phase} {number}")).about(notes(view, &missing)));
 }
 
 /// The listed slots whose handset missed a window that has closed and has not come in since.
@@ -91,32 +81,33 @@ fn missed(view: &View<'_>) -> Vec<SlotNumber> {
         .standing(AlertKind::WindowExpiredUnfilled)
         .map(|alert| alert.handsets.iter().map(|handset| handset.number).collect())
         .unwrap_or_default();
-    let closed: Vec<&Window> = view
-        .memory
-        .windows
+    let ledger = &view.memory.windows;
+    let planned = view.window.filter(|window| ledger.iter().all(|one| one.number != window.number));
+    let closed: Vec<&Window> = ledger
         .iter()
-        .chain(view.window.filter(|window| view.memory.windows.iter().all(|one| one.number != window.number)))
+        .chain(planned)
         .filter(|window| window.closes_at.is_some_and(|end| end <= view.device_now))
         .collect();
     listed(view)
-        .filter(|slot| {
-            let verdict = verdict(view, *slot);
-            let not_in = verdict != Registration::Registered;
-            let missed = closed.iter().any(|window| missed_by(view, window, *slot, verdict));
-            not_in && (standing.contains(slot) || missed || verdict == Registration::Expired)
+        .filter(|slot| match verdict(view, *slot) {
+            Registration::Registered => false,
+            Registration::Expired => true,
+            verdict @ (Registration::Unknown
+            | Registration::Reserved
+            | Registration::Pending
+            | Registration::Lost) => {
+                standing.contains(slot) || closed.iter().any(|window| missed_by(view, window, *slot, verdict))
+            }
         })
-        .filter(|slot| {
-            !closed.is_empty() || verdict(view, *slot) == Registration::Expired || standing.contains(slot)
-        })
-        .filter(|slot| !closed.iter().all(|window| lost_after(view, window, *slot)) || closed.is_empty())
         .collect()
 }
 
+/// Whether this slot's handset was missing when that window closed. As long as the device has not been read since, the
+/// last verdict stands in.
 fn missed_by(view: &View<'_>, window: &Window, slot: SlotNumber, verdict: Registration) -> bool {
-    match &window.missing_at_end {
-        Some(missing) => missing.contains(&slot) && !lost_after(view, window, slot),
-        None => verdict.is_missing() && !lost_after(view, window, slot),
-    }
+    let missing =
+        window.missing_at_end.as_ref().map_or(verdict.is_missing(), |missing| missing.contains(&slot));
+    missing && !lost_after(view, window, slot)
 }
 
 /// Whether the handset of this slot was lost only after this window had closed.
@@ -151,7 +142,8 @@ fn handset_lost(view: &View<'_>, found: &mut Conditions) {
     if lost.is_empty() {
         return;
     }
-    let summary = format!("{} registered and not any more: {}", were(lost.len()), names(view, &lost));
+    let (were, are) = if lost.len() == 1 { ("handset was", "is") } else { ("handsets were", "are") };
+    let summary = format!("{} {were} registered and {are} not any more: {}", lost.len(), names(view, &lost));
     let condition = Condition::new(AlertKind::HandsetLost, Severity::Critical, summary);
     found.hold(condition.about(notes(view, &lost)));
 }
@@ -205,16 +197,16 @@ fn notes(view: &View<'_>, slots: &[SlotNumber]) -> Vec<HandsetNote> {
 /// At most this many handsets are named in a sentence; all of them are in the alert's list.
 const NAMED: usize = 5;
 
-/// The handsets by slot and the name that people know: `1 Reception (1013), 2`.
+/// The handsets by slot and the name that people know: `slot 1 Reception (1013), slot 2`.
 fn names(view: &View<'_>, slots: &[SlotNumber]) -> String {
     let name = |slot: &SlotNumber| {
         let desired = view.desired.slots.get(slot);
         let display = desired.and_then(|one| one.display_name());
         let user = desired.and_then(|one| one.user());
         match (display, user) {
-            (Some(display), Some(user)) => format!("{slot} {display} ({user})"),
-            (Some(one), None) | (None, Some(one)) => format!("{slot} {one}"),
-            (None, None) => slot.to_string(),
+            (Some(display), Some(user)) => format!("slot {slot} {display} ({user})"),
+            (Some(one), None) | (None, Some(one)) => format!("slot {slot} {one}"),
+            (None, None) => format!("slot {slot}"),
         }
     };
     let mut named: Vec<String> = slots.iter().take(NAMED).map(name).collect();
@@ -228,11 +220,18 @@ fn are_missing(count: usize) -> String {
     if count == 1 { "1 handset is".to_owned() } else { format!("{count} handsets are") }
 }
 
-fn were(count: usize) -> String {
-    if count == 1 { "1 handset was".to_owned() } else { format!("{count} handsets were") }
+/// The end of the window in force.
+fn closing_time(view: &View<'_>) -> String {
+    view.closes_at.map_or_else(|| "a time that is not known".to_owned(), clock)
 }
 
-/// The end of the window in force, as far as it is known.
-fn closing_time(view: &View<'_>) -> String {
-    view.closes_at.map_or_else(|| "soon".to_owned(), |at| format!("at {}", clock(at)))
+/// Its beginning, by the clock that the device goes by.
+fn opening_time(view: &View<'_>) -> String {
+    view.window.map_or_else(
+        || "at a time that is not known".to_owned(),
+        |window| format!("when the device's clock shows {}", window.opens_at.format("%Y-%m-%d %H:%M")),
+    )
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,13 @@
 //! Conditions about what is to be done and does not get done: failed and ineffective pushes, drift, approvals.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use chrono::TimeDelta;
 
 use super::{Conditions, View};
 use crate::domain::alert::{AlertKind, Condition, HandsetNote, Severity};
 use crate::domain::desired::{Mode, Trigger};
+use crate::domain::ids::SlotNumber;
 use crate::domain::instruction::note;
 use crate::domain::plan::{Action, Disposition, Step};
 use crate::domain::release::{Release, TriggerOutcome};
@@ -25,7 +28,8 @@ pub(super) fn look(view: &View<'_>, found: &mut Conditions) {
     });
     blocked(view, found, AlertKind::PlanNeedsApproval, Severity::Warning, |steps, why| {
         format!(
-            "{} would deregister a working handset and waits for a person ({}); {why}; see `n720d plan {}`",
+            "a working handset would be deregistered by: {} ({}); {why}; nothing is done without a person: see \
+             `n720d plan {}`",
             what(steps),
             who(steps),
             view.desired.name
@@ -195,16 +199,19 @@ fn phase(steps: &[&Step]) -> String {
 }
 
 fn grouped(steps: &[&Step], word: impl Fn(Action) -> String) -> String {
-    let mut groups: std::collections::BTreeMap<Action, Vec<String>> = std::collections::BTreeMap::new();
+    let mut groups: BTreeMap<Action, BTreeSet<SlotNumber>> = BTreeMap::new();
     for step in steps {
-        groups.entry(step.action).or_default().extend(step.slot.map(|slot| slot.to_string()));
+        groups.entry(step.action).or_default().extend(step.slot);
     }
     let texts: Vec<String> = groups
         .into_iter()
-        .map(|(action, slots)| match slots.len() {
-            0 => word(action),
-            1 => format!("{} slot {}", word(action), slots.join(", ")),
-            _ => format!("{} slots {}", word(action), slots.join(", ")),
+        .map(|(action, slots)| {
+            let list: Vec<String> = slots.iter().map(ToString::to_string).collect();
+            match list.len() {
+                0 => word(action),
+                1 => format!("{} slot {}", word(action), list.join(", ")),
+                _ => format!("{} slots {}", word(action), list.join(", ")),
+            }
         })
         .collect();
     texts.join("; ")
@@ -227,8 +234,7 @@ fn words(action: Action) -> String {
 }
 
 fn who(steps: &[&Step]) -> String {
-    let who: std::collections::BTreeSet<&str> =
-        steps.iter().flat_map(|step| step.who.iter().map(String::as_str)).collect();
+    let who: BTreeSet<&str> = steps.iter().flat_map(|step| step.who.iter().map(String::as_str)).collect();
     if who.is_empty() {
         "no extension known".to_owned()
     } else {
@@ -238,7 +244,7 @@ fn who(steps: &[&Step]) -> String {
 
 /// The slots that the steps touch; nothing is asked of their users while a step waits for somebody else.
 fn handsets(view: &View<'_>, steps: &[&Step]) -> Vec<HandsetNote> {
-    let slots: std::collections::BTreeSet<_> = steps.iter().filter_map(|step| step.slot).collect();
+    let slots: BTreeSet<_> = steps.iter().filter_map(|step| step.slot).collect();
     slots
         .into_iter()
         .map(|slot| HandsetNote {
@@ -247,3 +253,6 @@ fn handsets(view: &View<'_>, steps: &[&Step]) -> Vec<HandsetNote> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

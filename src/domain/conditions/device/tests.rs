@@ -1,0 +1,77 @@
+//! What the manager is and shows.
+
+use crate::domain::alert::{AlertKind, Severity};
+use crate::domain::conditions::testing::{FIRST, Stage, ipui, release, slot_number};
+use crate::domain::observed::Reading;
+use crate::domain::release::Progress;
+
+#[test]
+fn another_device_is_told_at_once_and_nothing_else_is_concluded_from_it() {
+    let mut stage = Stage::well();
+    stage.skew_seconds = Some(86_400);
+    stage.edit(|seen| {
+        seen.mac = Reading::Known("7C2F80000001".parse().unwrap());
+        seen.firmware = Reading::Known("70.040.00.000.00".parse().unwrap());
+        seen.pending = Reading::Known(vec![ipui("01 01 01 01 01")]);
+    });
+    let found = stage.look();
+    assert_eq!(found.holding.len(), 1);
+    assert_eq!(found.holding[0].severity, Severity::Critical);
+    insta::assert_snapshot!(found.holding[0].summary, @"another device answers at 10.20.0.2: its MAC is 7C2F80000001, the site file says 7C2F80CA21E4; nothing is written to it; check the address, or the MAC in the site file");
+    for kind in
+        [AlertKind::FirmwareTooOld, AlertKind::ClockSkew, AlertKind::ForeignReservation, AlertKind::Drift]
+    {
+        assert!(found.unknown.contains(&kind), "{kind}");
+    }
+}
+
+#[test]
+fn firmware_below_108_is_told_with_what_it_needs() {
+    let mut stage = Stage::well();
+    stage.edit(|seen| seen.firmware = Reading::Known("70.107.00.000.00".parse().unwrap()));
+    insta::assert_snapshot!(stage.the(AlertKind::FirmwareTooOld).summary, @"the DECT manager runs firmware 70.107.00.000.00, which does not know registration by IPUI; it needs 70.108 or higher; nothing is written to it");
+}
+
+#[test]
+fn a_clock_is_off_beyond_two_minutes() {
+    for (skew, holds) in [(0, false), (120, false), (-120, false), (121, true), (-121, true)] {
+        let mut stage = Stage::well();
+        stage.skew_seconds = Some(skew);
+        assert_eq!(!stage.kinds().is_empty(), holds, "{skew}");
+    }
+    let mut stage = Stage::well();
+    stage.skew_seconds = Some(-3_600);
+    insta::assert_snapshot!(stage.the(AlertKind::ClockSkew).summary, @"the DECT manager's clock is 60 min slow; registration windows open and close by that clock; check its time server and time zone");
+    stage.skew_seconds = None;
+    assert!(stage.look().unknown.contains(&AlertKind::ClockSkew));
+}
+
+#[test]
+fn a_reservation_that_nobody_listed_is_foreign() {
+    let mut stage = Stage::well();
+    stage.edit(|seen| seen.pending = Reading::Known(vec![ipui(FIRST), ipui("01 01 01 01 01")]));
+    let found = stage.the(AlertKind::ForeignReservation);
+    assert_eq!(found.phase, "01 01 01 01 01");
+    insta::assert_snapshot!(found.summary, @"the DECT manager has reservations that the site file does not list: 01 01 01 01 01; list them, or remove them on its web page");
+}
+
+#[test]
+fn a_reservation_of_ours_that_left_the_site_file_is_not_foreign() {
+    let mut stage = Stage::well();
+    stage.edit(|seen| seen.pending = Reading::Known(vec![ipui("01 01 01 01 01")]));
+    let mut ours = release(&stage, Progress { verified_at: Some(stage.now()), ..Progress::default() });
+    ours.reserved.insert(slot_number(3), ipui("01 01 01 01 01"));
+    stage.memory.release = Some(ours);
+    assert_eq!(stage.kinds(), []);
+}
+
+#[test]
+fn while_a_release_is_under_way_nobody_can_tell_what_is_foreign() {
+    let mut stage = Stage::well();
+    stage.edit(|seen| seen.pending = Reading::Known(vec![ipui("01 01 01 01 01")]));
+    stage.memory.release =
+        Some(release(&stage, Progress { fetched_at: Some(stage.now()), ..Progress::default() }));
+    let found = stage.look();
+    assert_eq!(found.holding, []);
+    assert!(found.unknown.contains(&AlertKind::ForeignReservation));
+}

@@ -1,0 +1,239 @@
+//! Windows that close, have closed, are open for nobody; handsets that were lost.
+
+use crate::domain::alert::{AlertKind, AlertState, Severity};
+use crate::domain::conditions::testing::{SECOND, Stage, ipui, numbers, slots, time, window};
+use crate::domain::desired::{DesiredSlot, Mode, Pin, PresentSlot};
+use crate::domain::memory::Registration;
+use crate::domain::observed::{ContactFailure, Reading};
+
+/// The second handset is pending.
+fn one_missing() -> Stage {
+    let mut stage = Stage::well();
+    stage.verdict(2, Registration::Pending);
+    stage.edit(|seen| seen.pending = Reading::Known(vec![ipui(SECOND)]));
+    stage
+}
+
+/// The window has closed and the reading after it still showed the second handset as pending.
+fn closed_unfilled() -> Stage {
+    let mut stage = one_missing();
+    stage.at("2026-11-24T04:01").verdict(2, Registration::Expired);
+    stage.memory.windows[0].missing_at_end = Some(slots(&[2]));
+    stage.window = stage.memory.windows.first().cloned();
+    stage
+}
+
+fn reopen(stage: &mut Stage, opens_at: &str, closes_at: &str) {
+    let number = u32::try_from(stage.memory.windows.len()).unwrap() + 1;
+    stage.memory.windows.push(window(number, opens_at, closes_at));
+    stage.window = stage.memory.windows.last().cloned();
+}
+
+#[test]
+fn a_filled_site_has_no_condition_before_during_and_after_its_window() {
+    for at in ["2026-11-23T07:00", "2026-11-23T10:00", "2026-11-24T03:59", "2026-11-24T05:00"] {
+        assert_eq!(Stage::well().at(at).look(), Default::default(), "{at}");
+    }
+}
+
+#[test]
+fn a_window_that_closes_under_a_threshold_warns_and_the_last_threshold_is_critical() {
+    let mut stage = one_missing();
+    let first = stage.the(AlertKind::WindowClosing);
+    assert_eq!((first.severity, first.phase.as_str()), (Severity::Warning, "under 1 d"));
+    insta::assert_snapshot!(first.summary, @"the registration window closes at 2026-11-24 04:00 +01:00 and 1 handset is not registered: slot 2 Workshop (1014)");
+    insta::assert_snapshot!(first.handsets[0].instruction, @"switch the handset on; fresh from the factory it registers by itself; if it was used before, start registration on the handset and type the PIN 0000");
+    assert_eq!(numbers(&first), [2]);
+
+    stage.at("2026-11-24T02:00");
+    assert_eq!(
+        stage.the(AlertKind::WindowClosing).phase,
+        "under 1 d",
+        "exactly the threshold is not under it"
+    );
+    stage.at("2026-11-24T02:01");
+    let last = stage.the(AlertKind::WindowClosing);
+    assert_eq!((last.severity, last.phase.as_str()), (Severity::Critical, "under 2 h"));
+}
+
+#[test]
+fn no_warning_before_the_window_opens_or_without_thresholds() {
+    assert_eq!(one_missing().at("2026-11-23T07:59").kinds(), []);
+    let mut stage = one_missing();
+    stage.pace.before_close.clear();
+    assert_eq!(stage.kinds(), []);
+}
+
+#[test]
+fn every_missing_verdict_warns_and_the_others_do_not() {
+    for (verdict, warns) in [
+        (Registration::Unknown, false),
+        (Registration::Registered, false),
+        (Registration::Reserved, true),
+        (Registration::Pending, true),
+        (Registration::Lost, true),
+    ] {
+        let mut stage = Stage::well();
+        stage.verdict(2, verdict);
+        assert_eq!(stage.kinds().contains(&AlertKind::WindowClosing), warns, "{verdict:?}");
+    }
+}
+
+#[test]
+fn a_verdict_on_another_handset_says_nothing_of_this_one() {
+    let mut stage = one_missing();
+    for record in stage.memory.slots.values_mut() {
+        record.ipui = ipui("01 01 01 01 01");
+    }
+    assert_eq!(stage.kinds(), []);
+}
+
+#[test]
+fn a_window_that_closed_unfilled_is_critical_and_names_the_handsets() {
+    let found = closed_unfilled().the(AlertKind::WindowExpiredUnfilled);
+    assert_eq!((found.severity, found.phase.as_str()), (Severity::Critical, "closed 1"));
+    assert_eq!(numbers(&found), [2]);
+    insta::assert_snapshot!(found.summary, @"the registration window closed at 2026-11-24 04:00 +01:00 and 1 handset is not registered: slot 2 Workshop (1014); open it again");
+    insta::assert_snapshot!(found.handsets[0].instruction, @"the registration window is closed and must be opened again first; then: switch the handset on; fresh from the factory it registers by itself; if it was used before, start registration on the handset and type the PIN 0000");
+}
+
+#[test]
+fn it_closes_by_the_clock_also_when_the_manager_cannot_be_read() {
+    let mut stage = one_missing();
+    stage.cycle();
+    stage.failing(5, 60, ContactFailure::Unreachable("no route".into())).at("2026-11-24T04:00");
+    let found = stage.cycle();
+    let kinds: Vec<_> = found.holding.iter().map(|condition| condition.kind).collect();
+    assert_eq!(kinds, [AlertKind::WindowExpiredUnfilled, AlertKind::Unreachable]);
+    let closing = stage.memory.alerts.iter().find(|alert| alert.kind == AlertKind::WindowClosing).unwrap();
+    assert_eq!(closing.state, AlertState::Resolved, "it is not closing any more, it has closed");
+}
+
+#[test]
+fn it_stays_through_a_reopening_and_says_until_when() {
+    let mut stage = closed_unfilled();
+    stage.cycle();
+    reopen(&mut stage, "2026-11-24T04:05", "2026-11-25T00:05");
+    stage.at("2026-11-24T04:06").verdict(2, Registration::Pending);
+    let found = stage.the(AlertKind::WindowExpiredUnfilled);
+    assert_eq!(found.phase, "reopened 2");
+    insta::assert_snapshot!(found.summary, @"a registration window closed and 1 handset is not registered: slot 2 Workshop (1014); a window is open again until 2026-11-25 00:05 +01:00");
+
+    stage.cycle();
+    stage.at("2026-11-25T00:06").verdict(2, Registration::Expired);
+    assert_eq!(stage.the(AlertKind::WindowExpiredUnfilled).phase, "closed 2");
+}
+
+#[test]
+fn it_says_when_the_next_window_opens() {
+    let mut stage = closed_unfilled();
+    reopen(&mut stage, "2026-11-26T08:00", "2026-11-27T04:00");
+    insta::assert_snapshot!(stage.the(AlertKind::WindowExpiredUnfilled).summary, @"a registration window closed and 1 handset is not registered: slot 2 Workshop (1014); the next one opens when the device's clock shows 2026-11-26 08:00");
+}
+
+#[test]
+fn only_a_positive_registration_or_leaving_the_list_ends_it() {
+    let mut stage = closed_unfilled();
+    stage.cycle();
+    for verdict in [Registration::Unknown, Registration::Reserved, Registration::Pending] {
+        stage.verdict(2, verdict);
+        assert_eq!(numbers(&stage.the(AlertKind::WindowExpiredUnfilled)), [2], "{verdict:?}");
+    }
+    stage.memory.slots.clear();
+    assert_eq!(numbers(&stage.the(AlertKind::WindowExpiredUnfilled)), [2], "no verdict at all");
+
+    let mut unlisted = closed_unfilled();
+    unlisted.cycle();
+    unlisted.desired.slots.retain(|number, _| number.number() == 1);
+    unlisted.edit(|seen| seen.pending = Reading::Known(Vec::new()));
+    assert_eq!(unlisted.kinds(), []);
+
+    stage.verdict(2, Registration::Registered);
+    assert_eq!(stage.kinds(), []);
+}
+
+#[test]
+fn a_handset_lost_after_its_window_is_lost_and_did_not_miss_it() {
+    let mut stage = closed_unfilled();
+    stage.at("2026-11-24T09:00").verdict(2, Registration::Registered);
+    stage.cycle();
+    stage.at("2026-11-25T09:00").verdict(2, Registration::Lost);
+    assert_eq!(stage.kinds(), [AlertKind::HandsetLost]);
+}
+
+#[test]
+fn in_observe_mode_the_window_of_the_site_file_counts() {
+    let mut stage = one_missing();
+    stage.desired.mode = Mode::Observe;
+    stage.memory.windows.clear();
+    stage.at("2026-11-24T05:00");
+    assert_eq!(numbers(&stage.the(AlertKind::WindowExpiredUnfilled)), [2]);
+}
+
+#[test]
+fn a_lost_handset_is_critical_and_stays_while_its_verdict_is_unknown() {
+    let mut stage = Stage::well();
+    stage.at("2026-11-24T09:00").verdict(1, Registration::Lost);
+    let found = stage.the(AlertKind::HandsetLost);
+    assert_eq!(found.severity, Severity::Critical);
+    insta::assert_snapshot!(found.summary, @"1 handset was registered and is not any more: slot 1 Reception (1013)");
+    insta::assert_snapshot!(found.handsets[0].instruction, @"the registration window is closed and must be opened again first; then register by hand: start registration on the handset and type the PIN 0000");
+    stage.cycle();
+    stage.verdict(1, Registration::Unknown);
+    assert_eq!(stage.kinds(), [AlertKind::HandsetLost]);
+    stage.verdict(1, Registration::Registered);
+    assert_eq!(stage.kinds(), []);
+}
+
+#[test]
+fn another_handset_in_the_slot_is_not_the_lost_one() {
+    let mut stage = Stage::well();
+    stage.at("2026-11-24T09:00").verdict(1, Registration::Lost).cycle();
+    let slot = DesiredSlot::Present(PresentSlot { ipui: Some(ipui("01 01 01 01 01")), ..Default::default() });
+    stage.desired.slots.insert(slots(&[1]).pop_first().unwrap(), slot);
+    stage.verdict(1, Registration::Unknown);
+    assert_eq!(stage.kinds(), []);
+}
+
+#[test]
+fn an_endless_window_for_nobody_is_exposed() {
+    let mut stage = Stage::well();
+    stage.window.as_mut().unwrap().closes_at = None;
+    assert_eq!(stage.the(AlertKind::WindowExposed).severity, Severity::Warning);
+    stage.verdict(2, Registration::Reserved);
+    assert_eq!(stage.kinds(), [], "somebody is expected");
+}
+
+#[test]
+fn a_long_window_with_pin_zeros_is_exposed_and_one_that_closes_within_a_day_is_not() {
+    let mut stage = Stage::well();
+    stage.window.as_mut().unwrap().closes_at = Some(time("2026-11-30T08:00"));
+    assert_eq!(stage.kinds(), [AlertKind::WindowExposed]);
+    stage.desired.registration.as_mut().unwrap().pin = Some(Pin::Fixed([1, 2, 3, 4]));
+    assert_eq!(stage.kinds(), []);
+}
+
+#[test]
+fn without_a_pending_list_nobody_can_tell_whether_a_window_is_exposed() {
+    let mut stage = Stage::well();
+    stage.window.as_mut().unwrap().closes_at = None;
+    stage.edit(|seen| seen.pending = Reading::Unreadable("cut".into()));
+    let found = stage.look();
+    assert_eq!(found.holding, []);
+    assert!(found.unknown.contains(&AlertKind::WindowExposed));
+}
+
+#[test]
+fn a_summary_names_five_handsets_and_counts_the_rest() {
+    let mut stage = Stage::well();
+    for number in 1..=7 {
+        let handset =
+            PresentSlot { ipui: Some(ipui(&format!("01 01 01 01 0{number}"))), ..PresentSlot::default() };
+        stage.desired.slots.insert(slots(&[number]).pop_first().unwrap(), DesiredSlot::Present(handset));
+        stage.verdict(number, Registration::Lost);
+    }
+    stage.at("2026-11-24T09:00");
+    let found = stage.the(AlertKind::HandsetLost);
+    insta::assert_snapshot!(found.summary, @"7 handsets were registered and are not any more: slot 1, slot 2, slot 3, slot 4, slot 5, and 2 more");
+    assert_eq!(found.handsets.len(), 7);
+}
