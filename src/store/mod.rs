@@ -13,6 +13,8 @@ mod codec;
 mod error;
 mod fetches;
 mod files;
+#[cfg(test)]
+mod fixtures;
 mod history;
 mod keep;
 mod lock;
@@ -200,3 +202,6 @@ fn transact<T>(
     transaction.commit()?;
     Ok(value)
 }
+
+#[cfg(test)]
+mod tests;

@@ -117,8 +117,7 @@ fn whose(connection: &Connection) -> Result<Found, Fault> {
 }
 
 fn check(connection: &Connection) -> Result<(), Fault> {
-    let finding: String =
-        connection.query_row("SELECT quick_check FROM pragma_quick_check(1)", (), |row| row.get(0))?;
+    let finding: String = connection.query_row("PRAGMA quick_check(1)", (), |row| row.get(0))?;
     if finding == "ok" { Ok(()) } else { Err(Fault::Damaged(finding)) }
 }
 
@@ -173,21 +172,11 @@ mod tests {
             )
             .unwrap();
         assert_eq!(lax, 0);
-        let text = |name: &str| -> String {
-            connection
-                .pragma_query_value(None, name, |row| row.get::<_, rusqlite::types::Value>(0))
-                .map_or_else(
-                    |error| error.to_string(),
-                    |value| match value {
-                        rusqlite::types::Value::Integer(number) => number.to_string(),
-                        rusqlite::types::Value::Text(text) => text,
-                        other => format!("{other:?}"),
-                    },
-                )
-        };
+        let journal: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
+        let number = |name| -> i64 { connection.pragma_query_value(None, name, |row| row.get(0)).unwrap() };
         assert_eq!(
-            (text("journal_mode").as_str(), text("synchronous").as_str(), text("foreign_keys").as_str()),
-            ("wal", "2", "1")
+            (journal.as_str(), number("synchronous"), number("foreign_keys"), number("secure_delete")),
+            ("wal", 2, 1, 1)
         );
     }
 

@@ -1,0 +1,234 @@
+//! Values for the store's tests: every field filled, so that one that is lost on the way shows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, TimeDelta, TimeZone, Utc};
+use tempfile::TempDir;
+
+use super::Store;
+use crate::domain::alert::{Alert, AlertKind, AlertState, HandsetNote, Severity};
+use crate::domain::content::ReleaseContent;
+use crate::domain::desired::Mode;
+use crate::domain::history::HistoryEntry;
+use crate::domain::ids::{Ipui, SiteName, SlotNumber};
+use crate::domain::memory::{Registration, SiteMemory, SlotRecord, Trouble, Window};
+use crate::domain::notification::{LedgerEntry, NewNotification, Reason};
+use crate::domain::observed::{
+    BaseStation, ContactFailure, HandsetState, Observation, ObservedSlot, Reading, SipState,
+};
+use crate::domain::plan::{Action, Disposition, Impact, NewRelease, Step};
+use crate::domain::release::Generation;
+use crate::domain::status::{
+    GenerationStatus, Health, PlanStatus, SiteStatus, SlotStatus, WindowState, WindowStatus,
+};
+
+/// A store in a directory of its own.
+pub(crate) fn store() -> (TempDir, Store) {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _) = Store::open(dir.path(), at(0)).unwrap();
+    (dir, store)
+}
+
+/// So many seconds after a fixed moment, and a nanosecond, so that a lost decimal shows.
+pub(crate) fn at(seconds: i64) -> DateTime<Utc> {
+    Utc.with_ymd_and_hms(2026, 11, 23, 7, 0, 0).unwrap()
+        + TimeDelta::seconds(seconds)
+        + TimeDelta::nanoseconds(1)
+}
+
+pub(crate) fn site(name: &str) -> SiteName {
+    name.parse().unwrap()
+}
+
+pub(crate) fn slot(number: u8) -> SlotNumber {
+    SlotNumber::new(number).unwrap()
+}
+
+pub(crate) fn ipui() -> Ipui {
+    "02 B6 EC 8A A5".parse().unwrap()
+}
+
+fn local(hour: u32) -> NaiveDateTime {
+    NaiveDate::from_ymd_opt(2026, 11, 23).unwrap().and_hms_opt(hour, 0, 0).unwrap()
+}
+
+pub(crate) fn generation(text: &str) -> Generation {
+    Generation(text.to_owned())
+}
+
+pub(crate) fn entry(what: &str, seconds: i64) -> HistoryEntry {
+    HistoryEntry { at: at(seconds), who: "n720d".into(), what: what.into(), outcome: "as asked".into() }
+}
+
+pub(crate) fn window(number: u32) -> Window {
+    Window {
+        number,
+        opens_at: local(8),
+        closes_at: Some(local(20)),
+        reopened: 1,
+        reason: "two handsets are missing".into(),
+        policy: "2026-11-23T08:00 12h".into(),
+        missing_at_start: BTreeSet::from([slot(1), slot(2)]),
+        missing_at_end: Some(BTreeSet::from([slot(2)])),
+    }
+}
+
+/// A release that opens a window.
+pub(crate) fn new_release(version: &str) -> NewRelease {
+    NewRelease {
+        content: ReleaseContent {
+            mac: "7C2F80CA21E4".parse().unwrap(),
+            providers: BTreeMap::new(),
+            slots: BTreeMap::new(),
+            pin: None,
+            window: None,
+        },
+        generation: generation("9f3c00000001"),
+        content_id: generation(&format!("c{version}")),
+        parts: BTreeMap::from([("slot 1".to_owned(), generation("abc"))]),
+        version: version.parse().unwrap(),
+        reserved: BTreeMap::from([(slot(1), ipui())]),
+        window: Some(window(99)),
+        reason: "first release".into(),
+    }
+}
+
+/// A memory with everything in it that a cycle keeps.
+pub(crate) fn memory() -> SiteMemory {
+    SiteMemory {
+        first_contact: Some((at(0), "7C2F80CA21E4".parse().unwrap())),
+        observation: Some(observation()),
+        filled: None,
+        release: None,
+        past_releases: Vec::new(),
+        baseline: Some(generation("b")),
+        baseline_parts: BTreeMap::from([("pin".to_owned(), generation("p"))]),
+        windows: vec![window(1)],
+        slots: BTreeMap::from([(slot(1), slot_record(5)), (slot(100), slot_record(6))]),
+        alerts: vec![alert("z", 1), alert("a", 2)],
+        trouble: Some(Trouble {
+            since: at(1),
+            failures: 3,
+            last: ContactFailure::SessionBusy("10.0.0.9".into()),
+        }),
+        refused_password: Some(generation("hash")),
+        audited_at: Some(at(2)),
+    }
+}
+
+fn observation() -> Observation {
+    Observation {
+        at: at(9),
+        mac: Reading::Known("7C2F80CA21E4".parse().unwrap()),
+        firmware: Reading::Known("70.111.00.000.00".parse().unwrap()),
+        device_clock: Reading::Known(local(8)),
+        pending: Reading::Unreadable("the page was cut".into()),
+        slots: Reading::Known(BTreeMap::from([(
+            slot(1),
+            ObservedSlot {
+                user_id: Some("1013".into()),
+                display_name: Some("Empfang \u{fc}".into()),
+                provider: None,
+                sip: SipState::Registered,
+                handset: HandsetState::Pending,
+                model: None,
+                software: None,
+            },
+        )])),
+        editors: BTreeMap::from([(slot(1), Reading::Known(Some(ipui()))), (slot(2), Reading::Known(None))]),
+        config_url: Some(Reading::Unreadable("no such page".into())),
+        base_stations: vec![BaseStation { name: "Base 1".into(), module: 2, firmware: "71.111".into() }],
+        notes: vec!["odd".into()],
+    }
+}
+
+pub(crate) fn slot_record(seconds: i64) -> SlotRecord {
+    SlotRecord {
+        ipui: ipui(),
+        registration: Registration::Pending,
+        since: at(seconds),
+        evidence: "listed as pending on the status page".into(),
+        seen_at: at(seconds + 1),
+        pending_at: Some(at(seconds)),
+        registered_ipui: Some(ipui()),
+    }
+}
+
+pub(crate) fn alert(id: &str, seconds: i64) -> Alert {
+    Alert {
+        id: format!("acme/{id}"),
+        kind: AlertKind::WindowClosing,
+        severity: Severity::Warning,
+        summary: "two handsets are missing".into(),
+        since: at(seconds),
+        state: AlertState::Firing,
+        resolved_at: None,
+        handsets: vec![HandsetNote {
+            number: slot(1),
+            ipui: Some(ipui()),
+            user: Some("1013".into()),
+            display_name: None,
+            instruction: "switch it on".into(),
+        }],
+    }
+}
+
+/// A status with everything in it; shown in a zone two hours and a half ahead.
+pub(crate) fn status(name: &str, observed: i64) -> SiteStatus {
+    let zone = FixedOffset::east_opt(9000).unwrap();
+    SiteStatus {
+        site: site(name),
+        description: "ACME".into(),
+        labels: BTreeMap::from([("customer".to_owned(), "acme".to_owned())]),
+        health: Health::Waiting,
+        reason: "handsets may still come in".into(),
+        mode: Mode::Manage,
+        observed_at: Some(at(observed).with_timezone(&zone)),
+        firmware: Some("70.111.00.000.00".into()),
+        clock_skew_seconds: Some(0),
+        generation: GenerationStatus { desired: Some(generation("d")), ..GenerationStatus::default() },
+        window: WindowStatus {
+            state: WindowState::Open,
+            opens_at: Some(at(0).with_timezone(&zone)),
+            closes_at: None,
+            reopened: 1,
+        },
+        slots: vec![SlotStatus {
+            number: slot(1),
+            ipui: Some(ipui()),
+            user: Some("1013".into()),
+            display_name: None,
+            registration: Registration::Pending,
+            since: Some(at(5).with_timezone(&zone)),
+            evidence: "listed as pending on the status page".into(),
+        }],
+        alerts: vec![alert("a", 2)],
+        plan: PlanStatus { hash: Some(generation("h")), steps: vec![step()] },
+    }
+}
+
+fn step() -> Step {
+    Step {
+        action: Action::Reserve,
+        slot: Some(slot(1)),
+        impact: Impact::None,
+        disposition: Disposition::Deferred { reason: "settles".into(), until: Some(at(180)) },
+        who: vec!["1013".into()],
+        why: "the site file reserves it".into(),
+    }
+}
+
+pub(crate) fn notification(id: &str, sink: &str, seconds: i64) -> NewNotification {
+    NewNotification {
+        id: id.to_owned(),
+        sink: sink.to_owned(),
+        site: site("acme"),
+        reason: Reason::First,
+        body: format!("{{\"version\":1,\"id\":\"{id}\"}}"),
+        ledger: LedgerEntry {
+            digest: format!("digest of {id}"),
+            firing: BTreeSet::from(["acme/window-closing".to_owned()]),
+            at: at(seconds),
+        },
+    }
+}
