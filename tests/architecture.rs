@@ -24,8 +24,17 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 const PURE: &[&str] = &["src/domain", "src/device/n720/pages", "src/device/n720/provisioning"];
 
 /// What a pure file must not contain, in code.
-const IMPURE: &[&str] =
-    &["async fn", ".await", "tokio::", "reqwest::", "rusqlite::", "std::fs", "std::env", "std::net::Tcp", "::now()"];
+const IMPURE: &[&str] = &[
+    "async fn",
+    ".await",
+    "tokio::",
+    "reqwest::",
+    "rusqlite::",
+    "std::fs",
+    "std::env",
+    "std::net::Tcp",
+    "::now()",
+];
 
 const LONGEST_FILE: usize = 600;
 
@@ -60,7 +69,9 @@ fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
 
 /// The parts named by `crate::part` or `n720d::part` in a line.
 fn named_parts<'a>(line: &'a str, root: &'a str) -> impl Iterator<Item = &'a str> {
-    line.split(root).skip(1).map(|rest| rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or(""))
+    line.split(root)
+        .skip(1)
+        .map(|rest| rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or(""))
 }
 
 #[test]
@@ -68,7 +79,8 @@ fn every_part_imports_only_what_it_may() {
     let table: BTreeMap<&str, &[&str]> = MAY_IMPORT.iter().copied().collect();
     let mut wrong = Vec::new();
     for (path, text) in sources("src") {
-        let part = path.iter().nth(1).and_then(|part| part.to_str()).unwrap().trim_end_matches(".rs").to_owned();
+        let part =
+            path.iter().nth(1).and_then(|part| part.to_str()).unwrap().trim_end_matches(".rs").to_owned();
         if part == "lib" || part == "main" {
             continue;
         }
@@ -79,7 +91,11 @@ fn every_part_imports_only_what_it_may() {
                     wrong.push(format!("{}:{number}: {part} imports {other}", path.display()));
                 }
             }
-            assert!(!line.contains("use crate::{"), "{}:{number}: one `use` a part, so that this test can read it", path.display());
+            assert!(
+                !line.contains("use crate::{"),
+                "{}:{number}: one `use` a part, so that this test can read it",
+                path.display()
+            );
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -110,8 +126,12 @@ fn pure_parts_touch_nothing() {
                 }
             }
         }
-        let head = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(root).join("mod.rs")).unwrap();
-        assert!(head.contains("#![deny(clippy::disallowed_methods)]"), "{root}/mod.rs must deny the disallowed methods");
+        let head =
+            fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(root).join("mod.rs")).unwrap();
+        assert!(
+            head.contains("#![deny(clippy::disallowed_methods)]"),
+            "{root}/mod.rs must deny the disallowed methods"
+        );
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
@@ -120,7 +140,9 @@ fn pure_parts_touch_nothing() {
 fn the_clock_is_read_in_one_file() {
     let readers: Vec<_> = sources("src")
         .into_iter()
-        .filter(|(_, text)| code(text).any(|(_, line)| line.contains("Utc::now") || line.contains("SystemTime::now")))
+        .filter(|(_, text)| {
+            code(text).any(|(_, line)| line.contains("Utc::now") || line.contains("SystemTime::now"))
+        })
         .map(|(path, _)| path)
         .collect();
     assert_eq!(readers, [PathBuf::from("src/daemon/clock.rs")]);
@@ -150,7 +172,8 @@ fn nothing_is_printed_but_by_output() {
 
 #[test]
 fn the_simulator_knows_nothing_of_the_daemon() {
-    let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/n720-sim/Cargo.toml")).unwrap();
+    let manifest =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/n720-sim/Cargo.toml")).unwrap();
     assert!(!manifest.contains("n720d ="), "the simulator must not depend on the daemon");
     for (path, text) in sources("tests/n720-sim") {
         assert!(!text.contains("n720d::"), "{} uses the daemon", path.display());

@@ -95,6 +95,12 @@ impl Alerting {
     }
 }
 
+impl std::fmt::Debug for Alerting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Alerting").field("sinks", &self.sinks.keys()).field("repeat", &self.repeat).finish()
+    }
+}
+
 fn compose(
     sink: &str,
     site: &DesiredSite,

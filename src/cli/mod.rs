@@ -2,10 +2,21 @@
 //!
 //! Decides nothing about sites and prints nothing itself: `output` is the only printing place.
 
+mod apply;
 mod args;
 mod check;
+mod history;
+mod known;
+mod logging;
+mod observe;
 pub mod output;
+mod plan;
+mod render;
+mod run;
 mod secret;
+mod shape;
+mod status;
+mod tell;
 
 use std::error::Error;
 use std::path::Path;
@@ -15,6 +26,7 @@ use clap::Parser;
 
 use self::args::{Arguments, Command, SecretCommand};
 use crate::config::{self, Config, Finding};
+use crate::daemon::chain;
 use crate::domain::desired::DesiredSite;
 use crate::domain::ids::SiteName;
 
@@ -58,12 +70,6 @@ pub enum CliError {
         /// Where its file would be.
         sites_dir: std::path::PathBuf,
     },
-    /// A subcommand that this binary was built without.
-    #[error("n720d {command} is not built in")]
-    NotBuiltIn {
-        /// Its name.
-        command: &'static str,
-    },
     /// What was to be printed could not be.
     #[error("the output cannot be written")]
     Output(#[source] std::io::Error),
@@ -73,12 +79,15 @@ pub enum CliError {
 }
 
 impl CliError {
+    /// What a part underneath says for itself.
+    pub fn other(error: impl Error + Send + Sync + 'static) -> Self {
+        Self::Other(Box::new(error))
+    }
+
     fn exit(&self) -> Exit {
         match self {
             Self::Configuration { .. } => Exit::Configuration,
-            Self::UnknownSite { .. } | Self::NotBuiltIn { .. } | Self::Output(_) | Self::Other(_) => {
-                Exit::Failed
-            }
+            Self::UnknownSite { .. } | Self::Output(_) | Self::Other(_) => Exit::Failed,
         }
     }
 }
@@ -112,16 +121,16 @@ fn dispatch(arguments: &Arguments) -> Result<Exit, CliError> {
     match &arguments.command {
         Command::Check(args) => check::run(file, args),
         Command::Secret(SecretCommand::Set(args)) => secret::set(args),
-        Command::Render(_) => Err(CliError::NotBuiltIn { command: "render" }),
-        Command::Observe(_) => Err(CliError::NotBuiltIn { command: "observe" }),
-        Command::Plan(_) => Err(CliError::NotBuiltIn { command: "plan" }),
-        Command::Apply(_) => Err(CliError::NotBuiltIn { command: "apply" }),
-        Command::Run => Err(CliError::NotBuiltIn { command: "run" }),
-        Command::Status(_) => Err(CliError::NotBuiltIn { command: "status" }),
-        Command::History(_) => Err(CliError::NotBuiltIn { command: "history" }),
-        Command::Poll(_) => Err(CliError::NotBuiltIn { command: "poll" }),
-        Command::Reload => Err(CliError::NotBuiltIn { command: "reload" }),
-        Command::Url(_) => Err(CliError::NotBuiltIn { command: "url" }),
+        Command::Render(args) => render::run(file, args),
+        Command::Observe(args) => observe::run(file, args),
+        Command::Plan(args) => plan::run(file, args),
+        Command::Apply(args) => apply::run(file, args),
+        Command::Run => run::run(file),
+        Command::Status(args) => status::run(file, args),
+        Command::History(args) => history::run(file, args),
+        Command::Poll(args) => tell::poll(file, args),
+        Command::Reload => tell::reload(file),
+        Command::Url(args) => tell::url(file, args),
     }
 }
 
@@ -147,15 +156,12 @@ pub fn site<'c>(config: &'c Config, name: &SiteName) -> Result<&'c DesiredSite, 
     })
 }
 
-/// An error with its causes, each once.
-fn chain(error: &dyn Error) -> String {
-    let mut story = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        story = format!("{story}: {error}");
-        cause = error.source();
-    }
-    story
+/// A runtime for a command that talks to somebody.
+///
+/// # Errors
+/// When the system gives no threads.
+pub fn async_runtime() -> Result<tokio::runtime::Runtime, CliError> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::other)
 }
 
 #[cfg(test)]

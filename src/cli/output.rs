@@ -15,6 +15,11 @@ pub fn line(text: impl Display) -> Result<(), CliError> {
     forgiving(writeln!(std::io::stdout().lock(), "{text}"))
 }
 
+/// A file as it is.
+pub fn bytes(file: &[u8]) -> Result<(), CliError> {
+    forgiving(std::io::stdout().lock().write_all(file))
+}
+
 /// A document of JSON.
 pub fn json(document: &impl Serialize) -> Result<(), CliError> {
     let text = serde_json::to_string_pretty(document).map_err(|error| CliError::Output(error.into()))?;

@@ -1,1 +1,38 @@
-//! Ties everything together.
+//! Ties everything together: start and stop, one task a site, one cycle at a time, and what all of them share.
+//!
+//! No parsing, no rendering, no judging: those are `device`'s and `domain`'s.
+
+mod assemble;
+mod clock;
+mod context;
+mod control;
+mod cycle;
+mod delivery;
+mod executor;
+mod fleet;
+mod heartbeat;
+mod outbox;
+mod reload;
+mod rest;
+mod run;
+mod shelf;
+mod single;
+mod site_task;
+mod systemd;
+
+pub use assemble::StartError;
+pub use clock::now;
+pub use context::own_url;
+pub use run::run;
+pub use single::{Look, LookError, Standing, apply, look, observe, patience, standing};
+
+/// An error with its causes, each said once.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}

@@ -34,6 +34,20 @@ pub struct DesiredSite {
     pub slots: BTreeMap<SlotNumber, DesiredSlot>,
 }
 
+impl DesiredSite {
+    /// Every reference to a secret: web password, SIP passwords in slot order, digest credentials.
+    pub fn references(&self) -> impl Iterator<Item = &SecretRef> {
+        let sip = self.slots.values().filter_map(|slot| match slot {
+            DesiredSlot::Present(slot) => slot.sip.as_ref()?.password.as_ref(),
+            DesiredSlot::Absent => None,
+        });
+        let digest = self.manager.digest.iter().flat_map(|digest| {
+            digest.mac_id_tail.iter().chain(digest.user.iter().map(|(_, password)| password))
+        });
+        std::iter::once(&self.manager.password).chain(sip).chain(digest)
+    }
+}
+
 /// Whether n720d may write to the manager.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

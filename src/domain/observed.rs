@@ -134,6 +134,20 @@ pub enum ContactFailure {
     SecretMissing(String),
 }
 
+impl ContactFailure {
+    /// Why, for a person.
+    pub fn why(&self) -> &str {
+        match self {
+            Self::Unreachable(why)
+            | Self::LoginRefused(why)
+            | Self::LoginLocked(why)
+            | Self::SessionBusy(why)
+            | Self::NotUnderstood(why)
+            | Self::SecretMissing(why) => why,
+        }
+    }
+}
+
 /// What a manager's own list of filled slots (`%SUBLIST` in a fetch) said.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FilledSlots {

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use super::alert::{Alert, AlertState};
 use super::assess::{self, Picture};
 use super::conditions::{self, View};
-use super::desired::{DesiredSite, DesiredSlot, RegistrationPolicy};
+use super::desired::{DesiredSite, RegistrationPolicy};
 use super::device_clock::DeviceClock;
 use super::fingerprint::{self, SiteKey};
 use super::history::HistoryEntry;
@@ -352,12 +352,7 @@ fn alerts(input: &TurnInput<'_>, memory: &SiteMemory, plan: &Plan, frame: &Frame
 
 /// Every secret of the site that could not be resolved, with the reason.
 fn missing_secrets(input: &TurnInput<'_>) -> Vec<String> {
-    let web = std::iter::once(&input.desired.manager.password);
-    let sip = input.desired.slots.values().filter_map(|slot| match slot {
-        DesiredSlot::Present(slot) => slot.sip.as_ref()?.password.as_ref(),
-        DesiredSlot::Absent => None,
-    });
-    web.chain(sip).filter_map(|reference| input.secrets.get(reference).err()).collect()
+    input.desired.references().filter_map(|reference| input.secrets.get(reference).err()).collect()
 }
 
 fn tell_alerts(before: &[Alert], after: &[Alert], now: DateTime<Utc>, history: &mut Vec<HistoryEntry>) {

@@ -81,7 +81,7 @@ pub fn resolve(reference: &SecretRef) -> Result<Secret, SecretError> {
 /// Resolves every reference of a site: web password, SIP passwords, what the manager authenticates fetches with.
 pub fn book_for(site: &DesiredSite) -> SecretBook {
     let mut book = SecretBook::default();
-    for reference in references(site) {
+    for reference in site.references() {
         book.enter(reference, resolve(reference).map_err(|error| whole_story(&error)));
     }
     book
@@ -113,18 +113,6 @@ fn resolve_in(reference: &SecretRef, credentials: Option<&Path>) -> Result<Secre
 /// The file name of a credential. systemd allows no `/` in it: `acme/web` is looked for as `acme-web`.
 fn credential_name(name: &str) -> String {
     name.replace('/', "-")
-}
-
-fn references(site: &DesiredSite) -> impl Iterator<Item = &SecretRef> {
-    let digest =
-        site.manager.digest.iter().flat_map(|digest| {
-            digest.mac_id_tail.iter().chain(digest.user.iter().map(|(_, password)| password))
-        });
-    let sip = site.slots.values().filter_map(|slot| match slot {
-        DesiredSlot::Present(slot) => slot.sip.as_ref()?.password.as_ref(),
-        DesiredSlot::Absent => None,
-    });
-    std::iter::once(&site.manager.password).chain(digest).chain(sip)
 }
 
 /// An error with its causes, in one line.

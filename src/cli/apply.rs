@@ -1,0 +1,89 @@
+//! `n720d apply`: plans, carries out what may be carried out, and waits until it was seen to take effect. A running
+//! daemon does it, because its store and its server are the ones in use; without one this command does it itself.
+
+use std::path::Path;
+use std::time::Instant;
+
+use super::args::ApplyArgs;
+use super::plan::print_steps;
+use super::{CliError, Exit, async_runtime, configuration, logging, output, site};
+use crate::api::ControlClient;
+use crate::config::Config;
+use crate::daemon::{self, Standing};
+use crate::domain::desired::DesiredSite;
+use crate::domain::status::SiteStatus;
+
+/// How often a running daemon is asked how far it is.
+const ASK_EVERY: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// Runs the command.
+pub(super) fn run(file: &Path, args: &ApplyArgs) -> Result<Exit, CliError> {
+    logging::start(logging::Level::Warn);
+    let config = configuration(file)?;
+    let desired = site(&config, &args.site)?.clone();
+    if args.approve.is_some() {
+        output::complaint(
+            "n720d: this release carries out no step that deregisters a working handset, approved or not; such steps \
+             stay blocked",
+        );
+    }
+    let runtime = async_runtime()?;
+    let daemon = ControlClient::connect(&config.daemon.state_dir).map_err(CliError::other)?;
+    let (status, standing) = match daemon {
+        Some(daemon) => runtime.block_on(ask(&daemon, &config, &desired))?,
+        None => runtime.block_on(daemon::apply(config, &desired, tell)).map_err(CliError::other)?,
+    };
+    if args.json {
+        output::json(&crate::domain::status::FleetStatus { sites: vec![status] })?;
+    } else {
+        print_steps(&status.plan.steps)?;
+        output::line(format_args!("{}: {}", desired.name, words(&standing)))?;
+    }
+    Ok(match standing {
+        Standing::Converged => Exit::Fine,
+        Standing::UnderWay(_) | Standing::Stuck(_) => Exit::Waiting,
+        Standing::Failed(_) => Exit::Failed,
+    })
+}
+
+/// Has the daemon do it, and watches.
+async fn ask(
+    daemon: &ControlClient,
+    config: &Config,
+    desired: &DesiredSite,
+) -> Result<(SiteStatus, Standing), CliError> {
+    let deadline = Instant::now() + daemon::patience(&config.daemon);
+    let mut status = daemon.apply(desired.name.clone()).await.map_err(CliError::other)?;
+    let mut last = None;
+    loop {
+        let standing = daemon::standing(&status);
+        if last.as_ref() != Some(&standing) {
+            tell(&standing);
+            last = Some(standing.clone());
+        }
+        match standing {
+            Standing::UnderWay(_) if Instant::now() < deadline => {
+                tokio::time::sleep(ASK_EVERY).await;
+                status = daemon.site_status(&desired.name).await.map_err(CliError::other)?;
+            }
+            standing @ (Standing::Converged
+            | Standing::UnderWay(_)
+            | Standing::Stuck(_)
+            | Standing::Failed(_)) => return Ok((status, standing)),
+        }
+    }
+}
+
+/// Progress goes to standard error, so that standard output is the result alone.
+fn tell(standing: &Standing) {
+    output::complaint(words(standing));
+}
+
+fn words(standing: &Standing) -> String {
+    match standing {
+        Standing::Converged => "converged".to_owned(),
+        Standing::UnderWay(why) => format!("under way: {why}"),
+        Standing::Stuck(why) => format!("waiting or blocked: {why}"),
+        Standing::Failed(why) => format!("failed: {why}"),
+    }
+}

@@ -1,0 +1,154 @@
+//! `n720d plan`: observes, and shows what would be done, to whom, and why. Writes nothing.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::args::PlanArgs;
+use super::{CliError, Exit, async_runtime, chain, configuration, logging, output, site};
+use crate::config::DaemonConfig;
+use crate::daemon::{self, Look, LookError};
+use crate::domain::desired::DesiredSite;
+use crate::domain::ids::SiteName;
+use crate::domain::plan::{Action, Disposition, Impact, Step};
+use crate::domain::release::Generation;
+use crate::domain::status::PlanStatus;
+
+/// What `plan --json` prints.
+#[derive(Debug, Serialize)]
+struct Plans {
+    sites: Vec<SitePlan>,
+}
+
+#[derive(Debug, Serialize)]
+struct SitePlan {
+    site: SiteName,
+    /// `null` when the site could not be read.
+    plan: Option<PlanStatus>,
+    notes: Vec<String>,
+    error: Option<String>,
+}
+
+/// Runs the command.
+pub(super) fn run(file: &Path, args: &PlanArgs) -> Result<Exit, CliError> {
+    logging::start(logging::Level::Warn);
+    let config = configuration(file)?;
+    let sites: Vec<&DesiredSite> = if args.sites.is_empty() {
+        // Named or not, a site whose file cannot be used must not pass for one without a plan.
+        if let Some(findings) = config.invalid.values().next() {
+            return Err(CliError::Configuration { findings: findings.clone() });
+        }
+        config.sites.values().collect()
+    } else {
+        args.sites.iter().map(|name| site(&config, name)).collect::<Result<_, _>>()?
+    };
+    let plans = async_runtime()?.block_on(look_at(&config.daemon, &sites));
+    let exit = exit_of(&plans);
+    if args.json {
+        output::json(&Plans { sites: plans })?;
+    } else {
+        plans.iter().try_for_each(print)?;
+    }
+    Ok(exit)
+}
+
+/// One after the other: a person reads the answers in this order.
+async fn look_at(daemon: &DaemonConfig, sites: &[&DesiredSite]) -> Vec<SitePlan> {
+    let mut plans = Vec::new();
+    for desired in sites {
+        plans.push(site_plan(desired, daemon::look(daemon, desired).await));
+    }
+    plans
+}
+
+fn site_plan(desired: &DesiredSite, looked: Result<Look, LookError>) -> SitePlan {
+    let site = desired.name.clone();
+    match looked {
+        Err(error) => SitePlan { site, plan: None, notes: Vec::new(), error: Some(chain(&error)) },
+        Ok(look) => {
+            let seen = &look.observation;
+            let unreadable = [seen.mac.why_not(), seen.pending.why_not(), seen.slots.why_not()];
+            let wrong = seen.mac.known().filter(|mac| **mac != desired.manager.mac);
+            let error = wrong
+                .map(|mac| format!("wrong device: its MAC is {mac}, the site's is {}", desired.manager.mac))
+                .or_else(|| {
+                    unreadable.into_iter().flatten().next().map(|why| format!("not understood: {why}"))
+                });
+            SitePlan { site, plan: Some(look.status.plan), notes: look.observation.notes, error }
+        }
+    }
+}
+
+fn exit_of(plans: &[SitePlan]) -> Exit {
+    if plans.iter().any(|plan| plan.error.is_some()) {
+        return Exit::Failed;
+    }
+    let steps = plans.iter().filter_map(|plan| plan.plan.as_ref()).any(|plan| !plan.steps.is_empty());
+    if steps { Exit::Waiting } else { Exit::Fine }
+}
+
+fn print(site_plan: &SitePlan) -> Result<(), CliError> {
+    let site = &site_plan.site;
+    if let Some(error) = &site_plan.error {
+        output::complaint(format_args!("{site}: {error}"));
+    }
+    site_plan.notes.iter().for_each(|note| output::complaint(format_args!("{site}: note: {note}")));
+    match &site_plan.plan {
+        None => Ok(()),
+        Some(PlanStatus { hash, steps }) if !steps.is_empty() => {
+            let hash = hash.as_ref().map(Generation::to_string).unwrap_or_default();
+            output::line(format_args!("{site}: plan {hash}, {} steps", steps.len()))?;
+            print_steps(steps)
+        }
+        Some(_) if site_plan.error.is_some() => Ok(()),
+        Some(_) => output::line(format_args!("{site}: nothing to do")),
+    }
+}
+
+/// Steps as people read them, one a paragraph; also for `status`.
+pub(super) fn print_steps(steps: &[Step]) -> Result<(), CliError> {
+    steps.iter().try_for_each(|step| {
+        let slot = step.slot.map(|slot| format!(" slot {slot}")).unwrap_or_default();
+        let who = if step.who.is_empty() { String::new() } else { format!(" ({})", step.who.join(", ")) };
+        output::line(format_args!("  {}{slot}{who}: {}", action(step.action), step.why))?;
+        output::line(format_args!(
+            "      impact: {}; {}",
+            impact(step.impact),
+            disposition(&step.disposition)
+        ))
+    })
+}
+
+fn action(action: Action) -> &'static str {
+    match action {
+        Action::Enrol => "enrol",
+        Action::ConfigureProvider => "configure provider",
+        Action::SetPin => "set PIN",
+        Action::ConfigureAccount => "configure account",
+        Action::Reserve => "reserve",
+        Action::Replace => "replace",
+        Action::Deregister => "deregister",
+        Action::OpenWindow => "open window",
+        Action::ReopenWindow => "reopen window",
+        Action::Fetch => "fetch",
+    }
+}
+
+fn impact(impact: Impact) -> &'static str {
+    match impact {
+        Impact::None => "none",
+        Impact::Interrupts => "interrupts",
+        Impact::Deregisters => "deregisters a working handset",
+    }
+}
+
+fn disposition(disposition: &Disposition) -> String {
+    match disposition {
+        Disposition::Ready => "ready".to_owned(),
+        Disposition::Deferred { reason, until: None } => format!("deferred: {reason}"),
+        Disposition::Deferred { reason, until: Some(until) } => {
+            format!("deferred until {}: {reason}", until.format("%Y-%m-%dT%H:%M:%SZ"))
+        }
+        Disposition::Blocked { reason, .. } => format!("blocked: {reason}"),
+    }
+}

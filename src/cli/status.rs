@@ -1,0 +1,188 @@
+//! `n720d status`: what the running daemon knows or, without one, what it last stored.
+
+use std::path::Path;
+
+use super::args::StatusArgs;
+use super::plan::print_steps;
+use super::{CliError, Exit, async_runtime, configuration, known, output};
+use crate::api::ControlClient;
+use crate::domain::assess::needs_a_person;
+use crate::domain::ids::SiteName;
+use crate::domain::memory::Registration;
+use crate::domain::status::{FleetStatus, Health, SiteStatus, WindowState, WindowStatus};
+
+#[derive(Debug, thiserror::Error)]
+#[error("nothing is known of {0}: no daemon has watched it with this state directory")]
+struct Unknown(String);
+
+/// Runs the command.
+pub(super) fn run(file: &Path, args: &StatusArgs) -> Result<Exit, CliError> {
+    let config = configuration(file)?;
+    let mut fleet = ask(&config.daemon.state_dir)?;
+    if let Some(site) = &args.site {
+        fleet.sites.retain(|status| status.site == *site);
+        if fleet.sites.is_empty() {
+            super::site(&config, site)?;
+            return Err(CliError::other(Unknown(site.to_string())));
+        }
+    }
+    if args.json {
+        output::json(&fleet)?;
+    } else {
+        print(&fleet, args.site.as_ref())?;
+    }
+    Ok(if fleet.sites.iter().any(needs_a_person) { Exit::NeedsPerson } else { Exit::Fine })
+}
+
+fn ask(state_dir: &Path) -> Result<FleetStatus, CliError> {
+    match ControlClient::connect(state_dir) {
+        Ok(Some(daemon)) => async_runtime()?.block_on(daemon.status()).map_err(CliError::other),
+        Ok(None) => stored(state_dir),
+        Err(error) => Err(CliError::other(error)),
+    }
+}
+
+fn stored(state_dir: &Path) -> Result<FleetStatus, CliError> {
+    output::complaint("no daemon is running; this is what the last one stored");
+    let Some(store) = known::store(state_dir)? else { return Ok(FleetStatus { sites: Vec::new() }) };
+    Ok(FleetStatus { sites: store.statuses(None).map_err(CliError::other)? })
+}
+
+fn print(fleet: &FleetStatus, asked: Option<&SiteName>) -> Result<(), CliError> {
+    match (asked, fleet.sites.as_slice()) {
+        (Some(_), [status]) => print_site(status),
+        (Some(_) | None, []) => output::line("no site is watched"),
+        (Some(_) | None, sites) => {
+            let heading = ["SITE", "HEALTH", "MODE", "HANDSETS", "WINDOW", "ALERTS", "READ", "WHY"];
+            output::table(&heading, sites.iter().map(row).collect())
+        }
+    }
+}
+
+fn row(status: &SiteStatus) -> Vec<String> {
+    let reserved = status.slots.iter().filter(|slot| slot.ipui.is_some());
+    let registered = reserved.clone().filter(|slot| slot.registration == Registration::Registered).count();
+    vec![
+        status.site.to_string(),
+        health(status.health).to_owned(),
+        mode(status).to_owned(),
+        format!("{registered}/{}", reserved.count()),
+        window(&status.window),
+        status.alerts.len().to_string(),
+        status.observed_at.map_or_else(|| "never".to_owned(), |at| at.format("%m-%d %H:%M:%S").to_string()),
+        status.reason.clone(),
+    ]
+}
+
+/// Everything about one site.
+pub(super) fn print_site(status: &SiteStatus) -> Result<(), CliError> {
+    let line = |label: &str, text: String| output::line(format_args!("{label:<12}{text}"));
+    line("site", format!("{} {}", status.site, status.description))?;
+    line("health", format!("{}: {}", health(status.health), status.reason))?;
+    line("mode", mode(status).to_owned())?;
+    let read = status.observed_at.map_or_else(|| "never".to_owned(), |at| at.to_rfc3339());
+    line("read", read)?;
+    line("window", window_in_full(&status.window))?;
+    let generation = &status.generation;
+    let stages = [
+        ("desired", &generation.desired),
+        ("released", &generation.released),
+        ("fetched", &generation.fetched),
+        ("verified", &generation.verified),
+    ];
+    let stages = stages.map(|(name, id)| format!("{name} {}", id.as_ref().map_or("-", |id| id.0.as_str())));
+    line("generation", stages.join(", "))?;
+    if !status.slots.is_empty() {
+        let rows = status.slots.iter().map(|slot| {
+            vec![
+                slot.number.to_string(),
+                slot.user.clone().unwrap_or_default(),
+                slot.display_name.clone().unwrap_or_default(),
+                slot.ipui.map(|ipui| ipui.to_string()).unwrap_or_default(),
+                registration(slot.registration).to_owned(),
+                slot.evidence.clone(),
+            ]
+        });
+        output::line("")?;
+        output::table(&["SLOT", "USER", "NAME", "IPUI", "REGISTRATION", "EVIDENCE"], rows.collect())?;
+    }
+    for alert in &status.alerts {
+        output::line(format_args!("\n{} {}: {}", alert.severity, alert.kind, alert.summary))?;
+        for handset in &alert.handsets {
+            let name = handset.display_name.as_deref().or(handset.user.as_deref()).unwrap_or("");
+            output::line(format_args!("  slot {} {name}: {}", handset.number, handset.instruction))?;
+        }
+    }
+    if !status.plan.steps.is_empty() {
+        output::line("\nplan")?;
+        print_steps(&status.plan.steps)?;
+    }
+    Ok(())
+}
+
+fn mode(status: &SiteStatus) -> &'static str {
+    match status.mode {
+        crate::domain::desired::Mode::Observe => "observe",
+        crate::domain::desired::Mode::Manage => "manage",
+    }
+}
+
+/// A health as the interface spells it.
+fn health(health: Health) -> &'static str {
+    match health {
+        Health::Converged => "converged",
+        Health::Waiting => "waiting",
+        Health::Drifted => "drifted",
+        Health::Blocked => "blocked",
+        Health::Unreachable => "unreachable",
+        Health::Unknown => "unknown",
+    }
+}
+
+fn registration(registration: Registration) -> &'static str {
+    match registration {
+        Registration::Unknown => "unknown",
+        Registration::Reserved => "reserved",
+        Registration::Pending => "pending",
+        Registration::Registered => "registered",
+        Registration::Expired => "expired",
+        Registration::Lost => "lost",
+    }
+}
+
+fn window_word(state: WindowState) -> &'static str {
+    match state {
+        WindowState::None => "none",
+        WindowState::Scheduled => "scheduled",
+        WindowState::Open => "open",
+        WindowState::Closed => "closed",
+        WindowState::Always => "always open",
+    }
+}
+
+fn window(window: &WindowStatus) -> String {
+    let word = window_word(window.state);
+    match (window.state, window.opens_at, window.closes_at) {
+        (WindowState::Scheduled, Some(opens), _) => format!("{word}, opens {}", opens.format("%m-%d %H:%M")),
+        (WindowState::Open, _, Some(closes)) => format!("{word} until {}", closes.format("%m-%d %H:%M")),
+        _ => word.to_owned(),
+    }
+}
+
+fn window_in_full(window: &WindowStatus) -> String {
+    let at = |at: Option<chrono::DateTime<chrono::FixedOffset>>| {
+        at.map_or_else(|| "-".to_owned(), |at| at.to_rfc3339())
+    };
+    match window.state {
+        WindowState::None => "none".to_owned(),
+        state @ (WindowState::Scheduled | WindowState::Open | WindowState::Closed | WindowState::Always) => {
+            format!(
+                "{}, from {} to {}, opened again {} times",
+                window_word(state),
+                at(window.opens_at),
+                at(window.closes_at),
+                window.reopened
+            )
+        }
+    }
+}

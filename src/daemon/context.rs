@@ -1,0 +1,101 @@
+//! What all cycles share: store, driver, board, metrics, and the configuration in force.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use tokio::sync::{Semaphore, watch};
+
+use super::clock;
+use crate::alerting::Alerting;
+use crate::api::{Board, Metrics};
+use crate::config::Config;
+use crate::device::n720::Driver;
+use crate::domain::desired::DesiredSite;
+use crate::domain::ids::SiteName;
+use crate::domain::secret::SecretBook;
+use crate::domain::settings::Pace;
+use crate::domain::status::SiteStatus;
+use crate::secrets;
+use crate::store::{Store, StoreError};
+
+/// Configuration in force, with what is built from it. Swapped whole at a reload.
+#[derive(Debug)]
+pub(super) struct InForce {
+    /// As read.
+    pub(super) config: Config,
+    /// The sinks.
+    pub(super) alerting: Arc<Alerting>,
+}
+
+/// What all cycles share.
+#[derive(Debug)]
+pub(super) struct Context {
+    /// Talks to the managers.
+    pub(super) driver: Driver,
+    /// What people see.
+    pub(super) board: Board,
+    /// Counters.
+    pub(super) metrics: Arc<Metrics>,
+    /// Limits the cycles in flight over all sites.
+    pub(super) limit: Arc<Semaphore>,
+    /// Wakes the delivery of notifications.
+    pub(super) outbox_wake: watch::Sender<()>,
+    /// The configuration in force.
+    pub(super) in_force: watch::Receiver<Arc<InForce>>,
+    pub(super) store: Store,
+}
+
+impl Context {
+    /// The time.
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        clock::now()
+    }
+
+    /// How fast things go.
+    pub(super) fn pace(&self) -> Pace {
+        self.in_force.borrow().config.daemon.poll.pace.clone()
+    }
+
+    /// The sinks in force.
+    pub(super) fn alerting(&self) -> Arc<Alerting> {
+        Arc::clone(&self.in_force.borrow().alerting)
+    }
+
+    /// Runs a store operation where it may block.
+    ///
+    /// # Errors
+    /// What the operation says, or that it was abandoned because the process ends.
+    pub(super) async fn store<T: Send + 'static>(
+        &self,
+        site: &SiteName,
+        operation: impl FnOnce(&Store, &SiteName) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (store, site) = (self.store.clone(), site.clone());
+        tokio::task::spawn_blocking(move || operation(&store, &site))
+            .await
+            .unwrap_or(Err(StoreError::Abandoned))
+    }
+
+    /// Resolves every secret of a site; a keyring or a file may block.
+    pub(super) async fn secrets_of(&self, desired: &DesiredSite) -> SecretBook {
+        let desired = desired.clone();
+        tokio::task::spawn_blocking(move || secrets::book_for(&desired)).await.unwrap_or_default()
+    }
+
+    /// Our configuration file URL for a manager. `%SUBLIST` is the device's placeholder for its filled slots.
+    pub(super) fn own_url(&self, desired: &DesiredSite, token: &str) -> Option<String> {
+        let public = self.in_force.borrow().config.daemon.provisioning.public_url.clone();
+        own_url(public.as_deref(), desired, token)
+    }
+
+    /// Shows a status to people.
+    pub(super) fn publish(&self, status: &SiteStatus) {
+        self.board.publish(Arc::new(status.clone()));
+    }
+}
+
+/// The configuration file URL of a manager: under `public_url`, with the site's token; `None` without a `public_url`.
+pub fn own_url(public_url: Option<&str>, desired: &DesiredSite, token: &str) -> Option<String> {
+    let base = public_url?.trim_end_matches('/');
+    Some(format!("{base}/p/{token}/{}.xml?slots=%SUBLIST", desired.manager.mac))
+}

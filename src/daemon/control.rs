@@ -1,0 +1,72 @@
+//! What the control socket can ask of the running daemon.
+
+use std::sync::Arc;
+
+use tokio::sync::{Mutex, watch};
+
+use super::context::InForce;
+use super::fleet::Fleet;
+use super::reload::{self, ReloadError};
+use crate::api::{Control, Metrics, Refusal, RefusalKind, ReloadReport};
+use crate::domain::ids::SiteName;
+use crate::domain::status::SiteStatus;
+
+/// The daemon as the control socket sees it.
+#[derive(Debug)]
+pub(super) struct DaemonControl {
+    fleet: Arc<Fleet>,
+    metrics: Arc<Metrics>,
+    /// Reloads take turns: two at once could mix their files.
+    in_force: Mutex<watch::Sender<Arc<InForce>>>,
+}
+
+impl DaemonControl {
+    /// Over this fleet and configuration.
+    pub(super) fn new(
+        fleet: Arc<Fleet>,
+        metrics: Arc<Metrics>,
+        in_force: watch::Sender<Arc<InForce>>,
+    ) -> Self {
+        Self { fleet, metrics, in_force: Mutex::new(in_force) }
+    }
+
+    /// Reads all files again; everything or nothing.
+    ///
+    /// # Errors
+    /// See [`ReloadError`].
+    pub(super) async fn reload_files(&self) -> Result<usize, ReloadError> {
+        let in_force = self.in_force.lock().await;
+        reload::reload(&in_force, &self.fleet, &self.metrics).await
+    }
+
+    fn known(&self, site: &SiteName) -> Result<(), Refusal> {
+        if self.fleet.has(site) { Ok(()) } else { Err(Refusal::unknown_site(site.as_str())) }
+    }
+}
+
+impl Control for DaemonControl {
+    async fn poll(&self, site: SiteName, retry_login: bool) -> Result<SiteStatus, Refusal> {
+        self.known(&site)?;
+        self.fleet.poll(&site, retry_login).await.map_err(|why| Refusal::new(RefusalKind::Failed, why))
+    }
+
+    async fn reload(&self) -> Result<ReloadReport, Refusal> {
+        match self.reload_files().await {
+            Ok(sites) => Ok(ReloadReport { applied: true, sites, findings: Vec::new() }),
+            Err(error) => {
+                let sites = self.in_force.lock().await.borrow().config.sites.len();
+                Ok(ReloadReport { applied: false, sites, findings: error.lines() })
+            }
+        }
+    }
+
+    async fn apply(&self, site: SiteName) -> Result<SiteStatus, Refusal> {
+        self.known(&site)?;
+        // The first contact only reads; asked by name, what is ready is done at once.
+        let poll = || async {
+            self.fleet.poll(&site, false).await.map_err(|why| Refusal::new(RefusalKind::Failed, why))
+        };
+        let status = poll().await?;
+        if status.plan.steps.is_empty() { Ok(status) } else { poll().await }
+    }
+}

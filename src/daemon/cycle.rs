@@ -1,0 +1,248 @@
+//! One cycle over one site: read the manager, think, keep, carry out. No timing: when and why is the site task's.
+//!
+//! A cycle cannot fail, it reports. The order is what makes a kill at any point harmless: what was seen is kept
+//! before anything is done about it, and a release is on disk before the manager is told of it.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+
+use super::context::Context;
+use super::executor;
+use crate::device::n720::{Ask, Editors, Session, Target};
+use crate::domain::desired::DesiredSite;
+use crate::domain::fingerprint::{self, SiteKey};
+use crate::domain::history::HistoryEntry;
+use crate::domain::memory::SiteMemory;
+use crate::domain::observed::{ContactFailure, Observation};
+use crate::domain::registration;
+use crate::domain::rhythm::NextLook;
+use crate::domain::secret::SecretBook;
+use crate::domain::settings::Pace;
+use crate::domain::status::SiteStatus;
+use crate::domain::turn::{self, Turn, TurnInput};
+use crate::store::{CycleRecord, StoreError};
+
+/// What a cycle is asked to do beyond the usual.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Errand {
+    /// Also read every slot's editor page.
+    pub(super) audit: bool,
+    /// Try a password that the device has refused.
+    pub(super) retry_login: bool,
+}
+
+/// What a cycle came to.
+#[derive(Debug)]
+pub(super) struct Report {
+    /// As published.
+    pub(super) status: SiteStatus,
+    /// When to look again.
+    pub(super) next_look: NextLook,
+    /// Whether the manager was read.
+    pub(super) contact: Result<(), ContactFailure>,
+}
+
+/// What every stage of a cycle needs.
+pub(super) struct Scope<'a> {
+    pub(super) context: &'a Context,
+    pub(super) desired: &'a DesiredSite,
+    pub(super) pace: &'a Pace,
+    pub(super) secrets: SecretBook,
+    pub(super) key: SiteKey,
+    pub(super) own_url: Option<String>,
+}
+
+impl Scope<'_> {
+    fn turn(
+        &self,
+        contact: Result<&Observation, &ContactFailure>,
+        memory: SiteMemory,
+        now: DateTime<Utc>,
+    ) -> Turn {
+        turn::turn(&self.input(contact, now), memory)
+    }
+
+    pub(super) fn input<'b>(
+        &'b self,
+        contact: Result<&'b Observation, &'b ContactFailure>,
+        now: DateTime<Utc>,
+    ) -> TurnInput<'b> {
+        TurnInput {
+            desired: self.desired,
+            secrets: &self.secrets,
+            key: &self.key,
+            pace: self.pace,
+            own_url: self.own_url.as_deref(),
+            contact,
+            now,
+        }
+    }
+}
+
+/// Runs one cycle.
+///
+/// # Errors
+/// Only when the store cannot be read or written: then nothing was done to the device, because nothing may be done
+/// that would be forgotten.
+pub(super) async fn cycle(
+    context: &Context,
+    desired: &DesiredSite,
+    errand: Errand,
+) -> Result<Report, StoreError> {
+    let pace = context.pace();
+    let scope = scope(context, desired, &pace).await?;
+    let memory = remember(context, desired).await?;
+    let mut session = match open(&scope, &memory, errand).await {
+        Ok(session) => session,
+        Err(failure) => return blind(&scope, memory, failure).await,
+    };
+    let observation = read(&mut session, &scope, &memory, errand).await;
+    let mut turn = scope.turn(Ok(&observation), memory, context.now());
+    if errand.audit {
+        turn.memory.audited_at = Some(context.now());
+    }
+    keep(&scope, &turn).await?;
+    let acted = !turn.plan.orders.is_empty();
+    if acted {
+        executor::execute(&scope, &turn.plan.orders, &mut session).await?;
+    }
+    session.close().await;
+    let status = if acted { publish_after(&scope, &observation, &turn).await? } else { turn.status };
+    Ok(Report { status, next_look: turn.next_look, contact: Ok(()) })
+}
+
+/// What is known of the site. Alerts whose end every sink was told are forgotten here.
+async fn remember(context: &Context, desired: &DesiredSite) -> Result<SiteMemory, StoreError> {
+    let alerting = context.alerting();
+    context
+        .store(&desired.name, move |store, site| {
+            let mut memory = store.memory(site)?;
+            memory.alerts = alerting.unannounced(&memory.alerts, &store.ledger(site)?);
+            Ok(memory)
+        })
+        .await
+}
+
+async fn scope<'a>(
+    context: &'a Context,
+    desired: &'a DesiredSite,
+    pace: &'a Pace,
+) -> Result<Scope<'a>, StoreError> {
+    let site_secret = context.store(&desired.name, |store, site| store.site_secret(site)).await?;
+    let secrets = context.secrets_of(desired).await;
+    let key = SiteKey::new(site_secret.key);
+    let own_url = context.own_url(desired, &site_secret.token);
+    Ok(Scope { context, desired, pace, secrets, key, own_url })
+}
+
+/// Opens a session, unless the password is missing or was refused before.
+async fn open(scope: &Scope<'_>, memory: &SiteMemory, errand: Errand) -> Result<Session, ContactFailure> {
+    let desired = scope.desired;
+    let password = scope.secrets.get(&desired.manager.password).map_err(ContactFailure::SecretMissing)?;
+    let refused =
+        memory.refused_password.as_ref() == Some(&fingerprint::password_mark(&password, &scope.key));
+    if refused && !errand.retry_login {
+        return Err(ContactFailure::LoginRefused(format!(
+            "the manager refused the web password; it is not tried again until the secret changes or somebody runs \
+             'n720d poll {} --retry-login'",
+            desired.name
+        )));
+    }
+    scope.context.driver.open(&target(desired, password)).await
+}
+
+/// The manager of a site, as the driver wants it.
+pub(super) fn target(desired: &DesiredSite, password: crate::domain::secret::Secret) -> Target {
+    Target {
+        site: desired.name.clone(),
+        host: desired.manager.host.clone(),
+        port: desired.manager.port,
+        mac: desired.manager.mac,
+        password,
+        sip_port: desired.manager.sip_port,
+    }
+}
+
+/// Reads what the usual cycle needs, then what only this one does: editor pages where doubt remains, all of them
+/// before something is released, and the configuration file URL where it is ours to set.
+async fn read(session: &mut Session, scope: &Scope<'_>, memory: &SiteMemory, errand: Errand) -> Observation {
+    let desired = scope.desired;
+    let editors = if errand.audit { Editors::AllRegistered } else { Editors::None };
+    let config_url = desired.manager.enrol && (errand.audit || memory.release.is_none() || unfetched(memory));
+    let mut observation = session.observe(&Ask { editors, config_url }, scope.context.now()).await;
+    if observation.mac.known() != Some(&desired.manager.mac) {
+        return observation;
+    }
+    let mut wanted: BTreeSet<_> = registration::doubtful(desired, memory, &observation);
+    // A rehearsal: the planner names the pages without which nothing may be released.
+    wanted.extend(scope.turn(Ok(&observation), memory.clone(), scope.context.now()).unread);
+    wanted.retain(|slot| !observation.editors.contains_key(slot));
+    if !wanted.is_empty() {
+        session.read_editors(&wanted, &mut observation).await;
+    }
+    observation
+}
+
+fn unfetched(memory: &SiteMemory) -> bool {
+    memory.release.as_ref().is_some_and(|release| release.progress.fetched_at.is_none())
+}
+
+/// A cycle in which the manager could not be read.
+async fn blind(scope: &Scope<'_>, memory: SiteMemory, failure: ContactFailure) -> Result<Report, StoreError> {
+    let turn = scope.turn(Err(&failure), memory, scope.context.now());
+    keep(scope, &turn).await?;
+    Ok(Report { status: turn.status, next_look: turn.next_look, contact: Err(failure) })
+}
+
+/// Keeps what the turn came to, with the notifications it calls for, in one transaction; then publishes it.
+async fn keep(scope: &Scope<'_>, turn: &Turn) -> Result<(), StoreError> {
+    let context = scope.context;
+    let (memory, status) = (turn.memory.clone(), turn.status.clone());
+    let (marks, history) = (turn.marks.clone(), turn.history.clone());
+    let (alerting, desired, now) = (context.alerting(), scope.desired.clone(), context.now());
+    let queued = context
+        .store(&desired.name.clone(), move |store, site| {
+            let (ledgers, waiting) = (store.ledger(site)?, store.waiting(site)?);
+            let notifications = alerting.notifications(&desired, &memory.alerts, &ledgers, &waiting, now);
+            store.keep(
+                site,
+                &CycleRecord {
+                    memory: &memory,
+                    status: &status,
+                    marks: &marks,
+                    history: &history,
+                    notifications: &notifications,
+                },
+            )?;
+            Ok(!notifications.is_empty())
+        })
+        .await?;
+    if queued {
+        context.outbox_wake.send_replace(());
+    }
+    log_history(scope, &turn.history);
+    context.publish(&turn.status);
+    Ok(())
+}
+
+fn log_history(scope: &Scope<'_>, history: &[HistoryEntry]) {
+    for entry in history {
+        tracing::info!(site = %scope.desired.name, what = %entry.what, "{}", entry.outcome);
+    }
+}
+
+/// After the orders were carried out the generations have moved on: what people see must say so at once.
+async fn publish_after(
+    scope: &Scope<'_>,
+    observation: &Observation,
+    turn: &Turn,
+) -> Result<SiteStatus, StoreError> {
+    let context = scope.context;
+    let memory = context.store(&scope.desired.name, |store, site| store.memory(site)).await?;
+    let status = turn::status_after(&scope.input(Ok(observation), context.now()), &memory, &turn.plan);
+    let kept = status.clone();
+    context.store(&scope.desired.name, move |store, site| store.keep_status(site, &kept)).await?;
+    context.publish(&status);
+    Ok(status)
+}

@@ -1,0 +1,123 @@
+//! Reload: everything or nothing. Whatever can fail is done before anything live is touched.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::context::InForce;
+use super::fleet::Fleet;
+use crate::alerting::{Alerting, SinkSettings};
+use crate::api::Metrics;
+use crate::config::{self, Config, DaemonConfig, Finding, SinkConfig};
+use crate::secrets;
+
+/// Why a reload changed nothing.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ReloadError {
+    /// Files have errors.
+    #[error("the configuration in force is kept: {} errors\n{}", .0.len(), list(.0))]
+    Findings(Vec<Finding>),
+    /// A change that needs a restart.
+    #[error("the configuration in force is kept: {0} cannot change while n720d runs; restart it")]
+    NeedsRestart(&'static str),
+    /// A sink cannot be built.
+    #[error("the configuration in force is kept: {0}")]
+    Sink(String),
+}
+
+impl ReloadError {
+    /// What was found, a line each.
+    pub(super) fn lines(&self) -> Vec<String> {
+        match self {
+            Self::Findings(findings) => findings.iter().map(ToString::to_string).collect(),
+            Self::NeedsRestart(_) | Self::Sink(_) => vec![self.to_string()],
+        }
+    }
+}
+
+fn list(findings: &[Finding]) -> String {
+    findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// Builds what is in force from a configuration.
+///
+/// # Errors
+/// A sink that cannot be built, with the reason.
+pub(super) fn build(config: Config) -> Result<InForce, String> {
+    let alerts = &config.daemon.alerts;
+    let sinks = alerts.sinks.iter().map(sink_settings).collect::<Result<Vec<_>, _>>()?;
+    let alerting = Alerting::new(sinks, alerts.repeat_interval).map_err(|error| super::chain(&error))?;
+    Ok(InForce { alerting: Arc::new(alerting), config })
+}
+
+/// A sink with its secret resolved.
+fn sink_settings(sink: &SinkConfig) -> Result<SinkSettings, String> {
+    match sink {
+        SinkConfig::Journal { name } => Ok(SinkSettings::Journal { name: name.clone() }),
+        SinkConfig::Webhook { name, url, secret, timeout } => {
+            let resolve = |reference| secrets::resolve(reference).map_err(|error| super::chain(&error));
+            let secret = secret.as_ref().map(resolve).transpose();
+            Ok(SinkSettings::Webhook {
+                name: name.clone(),
+                url: url.clone(),
+                secret: secret.map_err(|why| format!("alert sink {name}: {why}"))?,
+                timeout: *timeout,
+            })
+        }
+    }
+}
+
+/// Reads all files again and, if all are good, puts them in force.
+///
+/// # Errors
+/// When anything is wrong with any file; then nothing has changed.
+pub(super) async fn reload(
+    in_force: &watch::Sender<Arc<InForce>>,
+    fleet: &Fleet,
+    metrics: &Metrics,
+) -> Result<usize, ReloadError> {
+    let outcome = attempt(in_force).await;
+    metrics.reloaded(outcome.is_ok(), super::clock::now());
+    match outcome {
+        Ok(next) => {
+            let sites = next.config.sites.len();
+            in_force.send_replace(Arc::clone(&next));
+            fleet.follow(&next.config);
+            tracing::info!(sites, "reloaded");
+            Ok(sites)
+        }
+        Err(error) => {
+            tracing::warn!(%error, "not reloaded");
+            Err(error)
+        }
+    }
+}
+
+async fn attempt(in_force: &watch::Sender<Arc<InForce>>) -> Result<Arc<InForce>, ReloadError> {
+    let file = in_force.borrow().config.daemon.file.clone();
+    let next = tokio::task::spawn_blocking(move || {
+        let config = config::load(&file).map_err(ReloadError::Findings)?;
+        if !config.invalid.is_empty() {
+            return Err(ReloadError::Findings(config.invalid.into_values().flatten().collect()));
+        }
+        build(config).map_err(ReloadError::Sink)
+    })
+    .await
+    .unwrap_or(Err(ReloadError::Sink("the reload was abandoned".to_owned())))?;
+    if let Some(what) = fixed_at_start(&in_force.borrow().config.daemon, &next.config.daemon) {
+        return Err(ReloadError::NeedsRestart(what));
+    }
+    Ok(Arc::new(next))
+}
+
+/// Sockets are bound and the store is open: these stay as they were at the start.
+fn fixed_at_start(old: &DaemonConfig, new: &DaemonConfig) -> Option<&'static str> {
+    let changed = [
+        (old.state_dir != new.state_dir, "state_dir"),
+        (old.provisioning.listen != new.provisioning.listen, "provisioning.listen"),
+        (old.api.listen != new.api.listen, "api.listen"),
+        (old.poll.concurrency != new.poll.concurrency, "poll.concurrency"),
+        (old.poll.timeout != new.poll.timeout, "poll.timeout"),
+    ];
+    changed.into_iter().find_map(|(differs, what)| differs.then_some(what))
+}

@@ -1,0 +1,249 @@
+//! One site without the daemon: look at it and say what would be done, or do it and see it through.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::assemble::{StartError, assemble};
+use super::cycle::{self, Errand};
+use super::{chain, clock, context};
+use crate::config::{Config, DaemonConfig};
+use crate::device::n720::{Ask, Driver, Editors, RecordedPage, Session};
+use crate::domain::desired::DesiredSite;
+use crate::domain::fingerprint::SiteKey;
+use crate::domain::memory::SiteMemory;
+use crate::domain::observed::{ContactFailure, Observation};
+use crate::domain::plan::{Disposition, Plan};
+use crate::domain::secret::SecretBook;
+use crate::domain::status::{Health, SiteStatus};
+use crate::domain::turn::{self, TurnInput};
+use crate::secrets;
+use crate::store::{SiteSecret, Store, StoreErrorKind};
+
+/// Beyond the settle time, how long a push may take to be fetched and verified before `apply` stops waiting.
+const PATIENCE: Duration = Duration::from_secs(240);
+
+/// Why a site could not be looked at.
+#[derive(Debug, thiserror::Error)]
+pub enum LookError {
+    /// The manager could not be read.
+    #[error("cannot read the manager of {site} at {address}: {why}")]
+    Contact {
+        /// The site.
+        site: String,
+        /// Host and port.
+        address: String,
+        /// Why.
+        why: String,
+    },
+    /// The store could not be read.
+    #[error("cannot read what is known of {site}: {why}")]
+    Store {
+        /// The site.
+        site: String,
+        /// Why.
+        why: String,
+    },
+    /// No HTTP client.
+    #[error("cannot set up the HTTP client: {why}")]
+    SetUp {
+        /// Why.
+        why: String,
+    },
+}
+
+/// What looking at a site came to.
+#[derive(Debug)]
+pub struct Look {
+    /// What was seen.
+    pub observation: Observation,
+    /// What would be done.
+    pub plan: Plan,
+    /// The status that follows.
+    pub status: SiteStatus,
+}
+
+/// How often a manager that somebody is logged in to is tried again, for one who waits at a terminal: the daemon's
+/// own readings last a few seconds.
+const BUSY_TRIES: u32 = 4;
+const BUSY_PAUSE: Duration = Duration::from_secs(2);
+
+/// Reads a manager; writes nothing, neither there nor here. With `record`, also gives the pages, redacted.
+///
+/// # Errors
+/// When the manager cannot be read at all; what of it cannot be read is unreadable in the observation.
+pub async fn observe(
+    daemon: &DaemonConfig,
+    desired: &DesiredSite,
+    record: bool,
+) -> Result<(Observation, Vec<RecordedPage>), LookError> {
+    let (_driver, mut session) = open(daemon, desired, &secrets::book_for(desired)).await?;
+    if record {
+        session.record();
+    }
+    let observation = session.observe(&Ask { editors: Editors::None, config_url: false }, clock::now()).await;
+    let pages = session.recorded().to_vec();
+    session.close().await;
+    Ok((observation, pages))
+}
+
+/// Reads a manager and plans, by what the store knows; writes nothing, neither there nor here.
+///
+/// # Errors
+/// When the manager or the store cannot be read.
+pub async fn look(daemon: &DaemonConfig, desired: &DesiredSite) -> Result<Look, LookError> {
+    let (memory, secret) = remembered(daemon, desired)?;
+    let secrets = secrets::book_for(desired);
+    let (_driver, mut session) = open(daemon, desired, &secrets).await?;
+    let ask = Ask { editors: Editors::None, config_url: desired.manager.enrol };
+    let mut observation = session.observe(&ask, clock::now()).await;
+    let key = SiteKey::new(secret.key);
+    let own_url = context::own_url(daemon.provisioning.public_url.as_deref(), desired, &secret.token);
+    let take = |observation: &Observation| {
+        let mut memory = memory.clone();
+        // A person is looking on: what the first contact would put off is shown as it is.
+        memory.first_contact.get_or_insert((chrono::DateTime::UNIX_EPOCH, desired.manager.mac));
+        let input = TurnInput {
+            desired,
+            secrets: &secrets,
+            key: &key,
+            pace: &daemon.poll.pace,
+            own_url: own_url.as_deref(),
+            contact: Ok(observation),
+            now: clock::now(),
+        };
+        turn::turn(&input, memory)
+    };
+    let unread = take(&observation).unread;
+    if !unread.is_empty() {
+        session.read_editors(&unread, &mut observation).await;
+    }
+    session.close().await;
+    let turn = take(&observation);
+    Ok(Look { observation, plan: turn.plan, status: turn.status })
+}
+
+async fn open(
+    daemon: &DaemonConfig,
+    desired: &DesiredSite,
+    secrets: &SecretBook,
+) -> Result<(Driver, Session), LookError> {
+    let contact = |failure: ContactFailure| LookError::Contact {
+        site: desired.name.to_string(),
+        address: format!("{}:{}", desired.manager.host, desired.manager.port),
+        why: failure.why().to_owned(),
+    };
+    let driver = Driver::new(daemon.poll.timeout).map_err(|error| LookError::SetUp { why: chain(&error) })?;
+    let password = secrets.get(&desired.manager.password);
+    let target = cycle::target(desired, password.map_err(|why| contact(ContactFailure::SecretMissing(why)))?);
+    let mut tries = 1;
+    loop {
+        match driver.open(&target).await {
+            Err(ContactFailure::SessionBusy(_)) if tries < BUSY_TRIES => tokio::time::sleep(BUSY_PAUSE).await,
+            outcome => return outcome.map(|session| (driver, session)).map_err(contact),
+        }
+        tries += 1;
+    }
+}
+
+/// What the store knows of a site; of a state directory that is not there yet, nothing.
+fn remembered(daemon: &DaemonConfig, desired: &DesiredSite) -> Result<(SiteMemory, SiteSecret), LookError> {
+    let nothing = || (SiteMemory::default(), SiteSecret { token: "not-yet-made".to_owned(), key: [0; 32] });
+    let fail = |why: String| LookError::Store { site: desired.name.to_string(), why };
+    let store = match Store::open_read_only(&daemon.state_dir) {
+        Ok(store) => store,
+        Err(error) if error.kind() == StoreErrorKind::Missing => return Ok(nothing()),
+        Err(error) => return Err(fail(chain(&error))),
+    };
+    let memory = store.memory(&desired.name).map_err(|error| fail(chain(&error)))?;
+    match store.site_secret(&desired.name) {
+        Ok(secret) => Ok((memory, secret)),
+        // The site is new to this store, and a reader makes no token.
+        Err(error) if error.kind() == StoreErrorKind::ReadOnly => Ok(nothing()),
+        Err(error) => Err(fail(chain(&error))),
+    }
+}
+
+/// How a site stands after a cycle, for somebody who waits for its plan to be carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing is left to do, and what was done was seen to take effect.
+    Converged,
+    /// Under way: worth another look.
+    UnderWay(String),
+    /// Something waits or is blocked, and will not move while one watches.
+    Stuck(String),
+    /// The manager could not be read.
+    Failed(String),
+}
+
+/// How a site stands.
+pub fn standing(status: &SiteStatus) -> Standing {
+    match status.health {
+        Health::Unreachable | Health::Unknown => return Standing::Failed(status.reason.clone()),
+        Health::Converged | Health::Waiting | Health::Drifted | Health::Blocked => {}
+    }
+    let generation = &status.generation;
+    let pushing = generation.released.is_some() && generation.verified != generation.released;
+    let held = status.plan.steps.iter().find_map(|step| match &step.disposition {
+        Disposition::Blocked { reason, .. } => Some((true, reason.clone())),
+        Disposition::Deferred { reason, until } => Some((until.is_none() && !pushing, reason.clone())),
+        Disposition::Ready => None,
+    });
+    match held {
+        Some((true, reason)) => Standing::Stuck(reason),
+        Some((false, reason)) => Standing::UnderWay(reason),
+        None if status.health == Health::Blocked => Standing::Stuck(status.reason.clone()),
+        None if !status.plan.steps.is_empty() => Standing::UnderWay("the next steps are ready".to_owned()),
+        None if pushing => Standing::UnderWay(status.reason.clone()),
+        None => Standing::Converged,
+    }
+}
+
+/// How long `apply` waits in all.
+pub fn patience(daemon: &DaemonConfig) -> Duration {
+    daemon.poll.pace.settle + PATIENCE
+}
+
+/// Carries out the plan of one site and sees it through, with a provisioning server of its own. `tell` gets every
+/// change of how the site stands.
+///
+/// # Errors
+/// When the store or a socket cannot be had: most likely because the daemon runs, whose turn it is then.
+pub async fn apply(
+    config: Config,
+    desired: &DesiredSite,
+    tell: impl Fn(&Standing),
+) -> Result<(SiteStatus, Standing), StartError> {
+    let deadline = Instant::now() + patience(&config.daemon);
+    let dir = config.daemon.state_dir.clone();
+    let assembly = assemble(config).await?;
+    let mut last = None;
+    let mut first = true;
+    let (status, standing) = loop {
+        let report = cycle::cycle(&assembly.context, desired, Errand::default())
+            .await
+            .map_err(|source| StartError::store(&dir, source))?;
+        let standing = standing(&report.status);
+        if last.as_ref() != Some(&standing) {
+            tell(&standing);
+            last = Some(standing.clone());
+        }
+        let next = Instant::now() + report.next_look.after;
+        // The first contact with a site only reads, whatever there is to do.
+        let again = std::mem::take(&mut first) && !report.status.plan.steps.is_empty();
+        match standing {
+            Standing::Stuck(_) if again => {}
+            Standing::UnderWay(_) if next < deadline => tokio::time::sleep_until(next).await,
+            standing @ (Standing::Converged
+            | Standing::UnderWay(_)
+            | Standing::Stuck(_)
+            | Standing::Failed(_)) => break (report.status, standing),
+        }
+    };
+    assembly.context.driver.drained().await;
+    assembly.stop.cancel();
+    assembly.servers.close();
+    assembly.servers.wait().await;
+    Ok((status, standing))
+}
