@@ -231,3 +231,135 @@ fn private_networks() -> Vec<IpNet> {
     let networks = [([127, 0, 0, 0], 8), ([10, 0, 0, 0], 8), ([172, 16, 0, 0], 12), ([192, 168, 0, 0], 16)];
     networks.into_iter().map(|(address, length)| IpNet::new_assert(address.into(), length)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::source::Source;
+    use super::*;
+    use crate::domain::secret::{Secret, SecretRef};
+
+    /// What `/etc/n720d/n720d.toml` gives, and what is said about it.
+    fn reading(text: &str, state_directory: Option<&str>) -> (Option<DaemonConfig>, Vec<String>) {
+        let source = Source::new(Path::new("/etc/n720d/n720d.toml"), text.to_owned());
+        let report = Report::new(&source);
+        let around = Surroundings { state_directory: state_directory.map(str::to_owned) };
+        let config = read(&report, &around).and_then(|reading| reading.config);
+        (config, report.into_findings().iter().map(ToString::to_string).collect())
+    }
+
+    fn config(text: &str) -> DaemonConfig {
+        let (config, findings) = reading(text, None);
+        assert!(findings.iter().all(|finding| finding.contains(": warning: ")), "{findings:#?}");
+        config.unwrap()
+    }
+
+    #[test]
+    fn an_empty_file_is_all_defaults() {
+        let config = config("");
+        let seconds = Duration::from_secs;
+        assert_eq!(config.sites_dir, Path::new("/etc/n720d/sites"));
+        assert_eq!(config.state_dir, Path::new("/var/lib/n720d"));
+        let pace = Pace {
+            interval: seconds(300),
+            interval_open: seconds(60),
+            settle: seconds(180),
+            before_close: vec![seconds(86_400), seconds(7_200)],
+        };
+        assert_eq!(config.poll.pace, pace);
+        assert!((config.poll.jitter - 0.1).abs() < f64::EPSILON);
+        assert_eq!((config.poll.concurrency, config.poll.timeout), (256, seconds(20)));
+        assert_eq!(config.poll.audit.to_string(), "30 3 * * *");
+        assert_eq!(config.provisioning.listen.to_string(), "0.0.0.0:8720");
+        assert_eq!(config.provisioning.public_url, None);
+        assert_eq!(config.provisioning.allow.len(), 4);
+        assert_eq!(config.api.listen.to_string(), "127.0.0.1:8721");
+        assert_eq!(config.alerts.repeat_interval, seconds(14_400));
+        assert_eq!(config.alerts.sinks, [SinkConfig::Journal { name: "journal".to_owned() }]);
+    }
+
+    #[test]
+    fn paths_start_at_the_files_folder() {
+        let config = config("sites_dir = 'a/b'\nstate_dir = '/x'\n");
+        assert_eq!(config.sites_dir, Path::new("/etc/n720d/a/b"));
+        assert_eq!(config.state_dir, Path::new("/x"));
+    }
+
+    #[test]
+    fn the_state_is_where_the_file_says_then_where_systemd_says() {
+        let state = |text, directory| reading(text, directory).0.unwrap().state_dir;
+        assert_eq!(state("", Some("/run/a:/run/b")), Path::new("/run/a"));
+        assert_eq!(state("", Some("")), Path::new("/var/lib/n720d"));
+        assert_eq!(state("state_dir = 's'", Some("/run/a")), Path::new("/etc/n720d/s"));
+    }
+
+    #[test]
+    fn what_is_written_arrives() {
+        let config = config(
+            "[poll]\ninterval = '1h30m'\ninterval_open = '30s'\njitter = '0%'\naudit = '0 4 * * sun'\nconcurrency = 8\n\
+             timeout = '5s'\nsettle = '5m'\n[provisioning]\nlisten = '[::1]:80'\npublic_url = 'http://h/x/'\n\
+             allow = ['10.1.2.3']\n[api]\nlisten = '[::1]:81'\n[alerts]\nrepeat_interval = '1d'\n\
+             before_close = ['1h', '2d', '1h']\n",
+        );
+        assert_eq!(config.poll.pace.interval, Duration::from_secs(5_400));
+        assert_eq!(config.poll.audit.to_string(), "0 4 * * sun");
+        let before = &config.poll.pace.before_close;
+        assert_eq!(
+            *before,
+            [Duration::from_secs(172_800), Duration::from_secs(3_600)],
+            "longest first, each once"
+        );
+        assert_eq!(config.provisioning.public_url.as_deref(), Some("http://h/x"));
+        assert_eq!(config.alerts.repeat_interval, Duration::from_secs(86_400));
+    }
+
+    #[test]
+    fn nothing_need_be_told_before_a_window_closes() {
+        assert!(config("[alerts]\nbefore_close = []\n").poll.pace.before_close.is_empty());
+    }
+
+    #[test]
+    fn a_settle_time_below_the_devices_is_a_warning() {
+        let (config, findings) = reading("[poll]\nsettle = '2s'\n", None);
+        assert_eq!(config.unwrap().poll.pace.settle, Duration::from_secs(2));
+        assert_eq!(
+            findings,
+            ["/etc/n720d/n720d.toml:2:10: warning: poll.settle: found 2 s, expected at least 180s: \
+              the device may take so long to act on a reservation"]
+        );
+    }
+
+    #[test]
+    fn sinks_are_named_by_kind_and_count_and_hide_their_urls() {
+        let config = config(
+            "[[alerts.sink]]\ntype = 'webhook'\nurl = 'https://h/hunter2'\nsecret = 'env:S'\n\
+             [[alerts.sink]]\ntype = 'journal'\n\
+             [[alerts.sink]]\ntype = 'webhook'\nurl = 'http://h/'\ntimeout = '3s'\n",
+        );
+        let names: Vec<&str> = config.alerts.sinks.iter().map(SinkConfig::name).collect();
+        assert_eq!(names, ["webhook-1", "journal-1", "webhook-2"]);
+        let first = SinkConfig::Webhook {
+            name: "webhook-1".to_owned(),
+            url: Secret::new("https://h/hunter2"),
+            secret: Some(SecretRef::Env("S".to_owned())),
+            timeout: Duration::from_secs(10),
+        };
+        assert_eq!(config.alerts.sinks.first(), Some(&first));
+        assert!(!format!("{config:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn without_a_schedule_there_is_no_configuration_but_a_finding() {
+        let (config, findings) = reading("[poll]\naudit = 'daily'\n", None);
+        assert!(config.is_none() && findings.len() == 1, "{findings:?}");
+        let (config, findings) = reading("[poll]\naudit = 7\n", None);
+        assert!(config.is_none() && findings.len() == 1, "{findings:?}");
+    }
+
+    #[test]
+    fn an_empty_allow_list_and_an_open_api_are_warnings() {
+        let (config, findings) = reading("[provisioning]\nallow = []\n[api]\nlisten = '10.0.0.1:1'\n", None);
+        assert!(config.is_some());
+        assert_eq!(findings.len(), 2, "{findings:?}");
+        assert!(findings.iter().all(|finding| finding.contains(": warning: ")));
+    }
+}

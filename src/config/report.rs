@@ -111,8 +111,11 @@ impl<'s> Report<'s> {
     }
 }
 
-/// A value as messages show it: in quotes, escaped, cut when long.
+/// A value as messages show it: in quotes, escaped, cut when long. A URL with a password in it is not shown.
 pub(super) fn quoted(text: &str) -> String {
+    if text.split_once("://").is_some_and(|(_, rest)| rest.contains('@')) {
+        return "a URL with a user or password (not shown)".to_owned();
+    }
     match text.char_indices().nth(LONGEST_QUOTE) {
         Some((cut, _)) => format!("{:?}…", text.get(..cut).unwrap_or_default()),
         None => format!("{text:?}"),
@@ -156,6 +159,7 @@ mod tests {
     #[test]
     fn long_values_are_cut_and_controls_escaped() {
         assert_eq!(quoted("a\nb"), r#""a\nb""#);
+        assert!(!quoted("http://admin:hunter2@10.20.0.2").contains("hunter2"));
         let long = "ä".repeat(200);
         assert_eq!(quoted(&long).chars().count(), 83);
     }

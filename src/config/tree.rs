@@ -19,7 +19,9 @@ pub(super) fn parse<'s>(report: &Report<'s>) -> Option<Spanned<DeTable<'s>>> {
     for error in &errors {
         let span = error.span().unwrap_or(0..0);
         // The text itself is not shown: it may be a password with a quote too few.
-        report.error(&report.place("", &span), "invalid TOML", error.message());
+        let (fault, expected) =
+            error.message().split_once(", expected ").unwrap_or((error.message(), "TOML"));
+        report.error(&report.place("", &span), format_args!("invalid TOML: {fault}"), expected);
     }
     errors.is_empty().then_some(tree)
 }

@@ -125,3 +125,115 @@ fn whole_story(error: &dyn std::error::Error) -> String {
     }
     story
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::domain::desired::{DesiredManager, DigestPolicy, Mode, PresentSlot, SipAccount, Trigger};
+    use crate::domain::ids::{ProviderIndex, SlotNumber};
+
+    fn secret_file(folder: &Path, name: &str) -> PathBuf {
+        let path = folder.join(name);
+        std::fs::write(&path, "hunter2\n").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        path
+    }
+
+    fn failure(reference: &SecretRef, credentials: Option<&Path>) -> String {
+        whole_story(&resolve_in(reference, credentials).unwrap_err())
+    }
+
+    #[test]
+    fn each_place_gives_its_secret() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = secret_file(folder.path(), "acme-web");
+        for reference in [
+            SecretRef::File(path),
+            SecretRef::Credential("acme-web".to_owned()),
+            SecretRef::Credential("acme/web".to_owned()),
+            SecretRef::Literal(Secret::new("hunter2")),
+        ] {
+            assert_eq!(
+                resolve_in(&reference, Some(folder.path())).unwrap().expose(),
+                "hunter2",
+                "{reference}"
+            );
+        }
+        let cargo = resolve_in(&SecretRef::Env("CARGO_PKG_NAME".to_owned()), None).unwrap();
+        assert_eq!(cargo.expose(), "n720d", "set by cargo for every test");
+    }
+
+    #[test]
+    fn what_is_missing_names_the_reference_and_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(
+            failure(&SecretRef::Credential("acme/web".to_owned()), None),
+            "secret credential:acme/web: CREDENTIALS_DIRECTORY is not set; add LoadCredential=acme-web to the unit"
+        );
+        let missing = failure(&SecretRef::Credential("acme/web".to_owned()), Some(folder.path()));
+        assert!(missing.starts_with("secret credential:acme/web cannot be read from "), "{missing}");
+        assert!(missing.contains("LoadCredential=") && missing.ends_with("(os error 2)"), "{missing}");
+        assert_eq!(
+            failure(&SecretRef::Env("N720D_NOT_SET".to_owned()), None),
+            "secret env:N720D_NOT_SET: the environment variable is not set, or is not UTF-8"
+        );
+    }
+
+    #[test]
+    fn an_empty_secret_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = secret_file(folder.path(), "empty");
+        std::fs::write(&path, "\nsecond line\n").unwrap();
+        assert!(failure(&SecretRef::File(path), None).ends_with("is empty"));
+        assert_eq!(failure(&SecretRef::Literal(Secret::new("")), None), "secret ******** is empty");
+    }
+
+    #[test]
+    fn a_sites_book_holds_every_reference() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| SecretRef::File(secret_file(folder.path(), name));
+        let gone = SecretRef::File(folder.path().join("gone"));
+        let account = |password| SipAccount {
+            user: "1".to_owned(),
+            login: "1".to_owned(),
+            password,
+            account_name: "1".to_owned(),
+            provider: ProviderIndex::default(),
+        };
+        let slot = |password| {
+            DesiredSlot::Present(PresentSlot { sip: Some(account(password)), ..PresentSlot::default() })
+        };
+        let slots = [slot(Some(file("sip"))), slot(Some(gone.clone())), slot(None), DesiredSlot::Absent];
+        let site = DesiredSite {
+            name: "acme".parse().unwrap(),
+            description: String::new(),
+            labels: std::collections::BTreeMap::new(),
+            time_zone: chrono_tz::Tz::UTC,
+            mode: Mode::Observe,
+            manager: DesiredManager {
+                host: "h".to_owned(),
+                port: 80,
+                mac: "7C2F80CA21E4".parse().unwrap(),
+                password: file("web"),
+                trigger: Trigger::None,
+                sip_port: 5060,
+                enrol: false,
+                digest: Some(DigestPolicy {
+                    mac_id_tail: Some(file("tail")),
+                    user: Some(("u".to_owned(), file("digest"))),
+                }),
+            },
+            registration: None,
+            providers: std::collections::BTreeMap::new(),
+            slots: SlotNumber::all().zip(slots).collect(),
+        };
+        let book = book_for(&site);
+        for name in ["web", "tail", "digest", "sip"] {
+            assert_eq!(book.get(&file(name)).unwrap().expose(), "hunter2", "{name}");
+        }
+        assert!(book.get(&gone).unwrap_err().contains("create it"), "one missing secret hides no other");
+        assert_eq!(references(&site).count(), 5);
+    }
+}

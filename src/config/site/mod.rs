@@ -4,6 +4,8 @@
 mod providers;
 mod registration;
 mod slots;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
@@ -210,7 +212,7 @@ fn secret(
     if let SecretRef::Literal(secret) = &reference.value
         && let Err(expected) = check(secret.expose())
     {
-        section.report.error(&reference.place, "another secret", expected);
+        section.report.error(&reference.place, "a secret of another form (not shown)", expected);
         return None;
     }
     Some(reference.value)
