@@ -2,6 +2,8 @@
 //!
 //! Each folder of `fixtures/config` is a case: the files, and in `expected.txt` what `check` prints and exits with.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::ffi::OsStr;
 use std::fs::{self, Permissions};
 use std::io::Write;

@@ -16,6 +16,7 @@ mod tree;
 mod value;
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use self::daemon::Surroundings;
@@ -99,10 +100,12 @@ struct Fleet {
 /// The site files in a folder, sorted: every `*.toml` that is not hidden.
 fn site_files(folder: &Path) -> Result<Vec<PathBuf>, Finding> {
     let refused = |error: &std::io::Error| {
-        let found = match error.kind() {
-            std::io::ErrorKind::NotFound => "no such folder".to_owned(),
-            std::io::ErrorKind::NotADirectory => "something that is no folder".to_owned(),
-            _ => error.to_string(),
+        let found = if error.kind() == ErrorKind::NotFound {
+            "no such folder".to_owned()
+        } else if error.kind() == ErrorKind::NotADirectory {
+            "something that is no folder".to_owned()
+        } else {
+            error.to_string()
         };
         Finding::of_file(folder, found, "the folder of the site files, sites_dir in n720d.toml")
     };
@@ -168,4 +171,106 @@ fn source_of_site(file: &Path) -> Result<(SiteName, Source), Finding> {
 
 fn stem(file: &Path) -> String {
     file.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// A folder with an `n720d.toml` and site files.
+    struct Folder(tempfile::TempDir);
+
+    impl Folder {
+        fn new(daemon: &str) -> Self {
+            let folder = Self(tempfile::tempdir().unwrap());
+            fs::create_dir(folder.0.path().join("sites")).unwrap();
+            fs::write(folder.0.path().join("n720d.toml"), daemon).unwrap();
+            folder
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.0.path().join(name)
+        }
+
+        /// A site that is right, at an address and with a MAC of its own.
+        fn site(self, name: &str, number: u8) -> Self {
+            let text = format!(
+                "[site]\ntime_zone = 'Europe/Berlin'\n[manager]\nurl = 'http://10.0.0.{number}'\n\
+                 mac = '7C2F80CA21{number:02X}'\npassword = 'env:WEB'\n"
+            );
+            fs::write(self.path("sites").join(name), text).unwrap();
+            self
+        }
+
+        fn load(&self) -> Result<Config, Vec<Finding>> {
+            load_in(&self.path("n720d.toml"), &Surroundings::default())
+        }
+
+        /// A finding as it prints, less this folder.
+        fn print(&self, finding: &Finding) -> String {
+            finding.to_string().replace(&format!("{}/", self.0.path().display()), "")
+        }
+    }
+
+    #[test]
+    fn one_bad_file_costs_no_other_site() {
+        let folder = Folder::new("").site("acme.toml", 1).site("bolt.toml", 2).site("cargo.toml", 3);
+        fs::write(folder.path("sites/bolt.toml"), "x = 1").unwrap();
+        fs::write(folder.path("sites/latin1.toml"), b"# \xfc").unwrap();
+        fs::create_dir(folder.path("sites/folder.toml")).unwrap();
+        let config = folder.load().unwrap();
+        let names: Vec<&str> = config.sites.keys().map(SiteName::as_str).collect();
+        assert_eq!(names, ["acme", "cargo"]);
+        let invalid: Vec<&str> = config.invalid.keys().map(String::as_str).collect();
+        assert_eq!(invalid, ["bolt", "folder", "latin1"]);
+        let of = |stem: &str| folder.print(config.invalid[stem].first().unwrap());
+        assert_eq!(of("folder"), "sites/folder.toml: error: found a directory, expected a TOML file");
+        assert_eq!(
+            of("latin1"),
+            "sites/latin1.toml:1:3: error: found a byte that is not UTF-8, expected a TOML file in UTF-8"
+        );
+    }
+
+    #[test]
+    fn a_broken_main_file_still_has_the_sites_checked() {
+        let folder = Folder::new("[poll]\ninterval = 'often'\naudit = 'never'\n").site("acme.toml", 1);
+        fs::write(folder.path("sites/bolt.toml"), "").unwrap();
+        let findings = folder.load().unwrap_err();
+        let files: Vec<String> = findings
+            .iter()
+            .map(|finding| folder.print(finding).split(':').next().unwrap().to_owned())
+            .collect();
+        assert_eq!(&files[..2], ["n720d.toml", "n720d.toml"]);
+        assert_eq!(files.iter().filter(|file| *file == "sites/bolt.toml").count(), 4);
+    }
+
+    #[test]
+    fn findings_come_in_the_order_of_files_and_lines() {
+        let folder = Folder::new("[poll]\nsettle = '1s'\n").site("acme.toml", 1);
+        fs::write(folder.path("sites/aaa.toml"), "").unwrap();
+        let findings = folder.load().unwrap().findings();
+        let mut sorted = findings.clone();
+        sorted.sort_by(Finding::reading_order);
+        assert_eq!(findings, sorted);
+        assert_eq!(findings.iter().filter(|finding| finding.is_error()).count(), 4);
+    }
+
+    #[test]
+    fn the_same_files_give_the_same_configuration() {
+        let folder = Folder::new("").site("acme.toml", 1).site("bolt.toml", 2);
+        assert_eq!(folder.load().unwrap(), folder.load().unwrap());
+    }
+
+    #[test]
+    fn every_prefix_of_a_site_file_is_refused_or_right_and_never_panics() {
+        let folder = Folder::new("[provisioning]\npublic_url = 'http://10.0.0.1'\n");
+        let whole = include_str!("../../config/sites/acme-berlin.toml");
+        for (end, _) in whole.char_indices().step_by(7) {
+            fs::write(folder.path("sites/acme.toml"), whole.get(..end).unwrap()).unwrap();
+            let config = folder.load().unwrap();
+            assert_eq!(config.sites.len() + config.invalid.len(), 1, "cut at {end}");
+        }
+    }
 }

@@ -24,13 +24,14 @@ impl Source {
     /// Reads a file; an unreadable one is one finding that says why and what to do.
     pub(super) fn read(file: &Path) -> Result<Self, Finding> {
         let refused = |error: &std::io::Error| {
-            let (found, expected) = match error.kind() {
-                ErrorKind::NotFound => ("no such file".to_owned(), "a TOML file"),
-                ErrorKind::PermissionDenied => (
-                    "a file that this user cannot read".to_owned(),
-                    "read permission for the user that n720d runs as",
-                ),
-                _ => (error.to_string(), "a readable TOML file"),
+            let kind = error.kind();
+            let (found, expected) = if kind == ErrorKind::NotFound {
+                ("no such file".to_owned(), "a TOML file")
+            } else if kind == ErrorKind::PermissionDenied {
+                let expected = "read permission for the user that n720d runs as";
+                ("a file that this user cannot read".to_owned(), expected)
+            } else {
+                (error.to_string(), "a readable TOML file")
             };
             Finding::of_file(file, found, expected)
         };

@@ -31,12 +31,14 @@ pub enum KeyringError {
 
 impl From<Error> for KeyringError {
     fn from(error: Error) -> Self {
-        // The crate's enum is non-exhaustive.
-        match error {
-            Error::NoEntry => Self::NoEntry,
-            Error::BadEncoding(_) => Self::NotText,
-            Error::TooLong(..) | Error::Invalid(..) => Self::Unfit,
-            _ => Self::Unavailable,
+        if matches!(error, Error::NoEntry) {
+            Self::NoEntry
+        } else if matches!(error, Error::BadEncoding(_)) {
+            Self::NotText
+        } else if matches!(error, Error::TooLong(..) | Error::Invalid(..)) {
+            Self::Unfit
+        } else {
+            Self::Unavailable
         }
     }
 }
@@ -51,7 +53,16 @@ pub(super) fn get(name: &str) -> Result<Secret, KeyringError> {
 /// # Errors
 /// When there is no keyring, or it does not take the name or the value.
 pub fn store(name: &str, secret: &Secret) -> Result<(), KeyringError> {
-    Ok(Entry::new(SERVICE, name)?.set_password(secret.expose())?)
+    let stored = Entry::new(SERVICE, name).and_then(|entry| entry.set_password(secret.expose()));
+    stored.map_err(on_storing)
+}
+
+/// The kernel answers that a key is missing when it is the keyring itself that the process cannot reach.
+fn on_storing(error: Error) -> KeyringError {
+    match KeyringError::from(error) {
+        KeyringError::NoEntry => KeyringError::Unavailable,
+        fault @ (KeyringError::Unavailable | KeyringError::NotText | KeyringError::Unfit) => fault,
+    }
 }
 
 #[cfg(test)]
@@ -71,5 +82,11 @@ mod tests {
         ] {
             assert_eq!(KeyringError::from(theirs), ours);
         }
+    }
+
+    #[test]
+    fn nothing_is_missing_when_storing_but_the_keyring() {
+        assert_eq!(on_storing(Error::NoEntry), KeyringError::Unavailable);
+        assert_eq!(on_storing(Error::TooLong("user".to_owned(), 9)), KeyringError::Unfit);
     }
 }

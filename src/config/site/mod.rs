@@ -166,14 +166,14 @@ fn manager(section: Section<'_>) -> ManagerReading {
         trigger: section.word("trigger", &triggers).map_or(Trigger::Web, |trigger| trigger.value),
         sip_port: section.integer("sip_port", 1..=u16::MAX).map_or(5060, |port| port.value),
         enrol: section.boolean("enrol"),
-        digest: section.section("digest").and_then(digest),
+        digest: section.section("digest").map(digest),
     };
     section.finish();
     reading
 }
 
 /// `[manager.digest]`: the tail of the MAC-ID, or a user with a password, or both.
-fn digest(section: Section<'_>) -> Option<DigestPolicy> {
+fn digest(section: Section<'_>) -> DigestPolicy {
     let tail = secret(&section, "mac_id_tail", |text| {
         let legal = text.len() == 4 && text.chars().all(|c| c.is_ascii_alphanumeric());
         if legal { Ok(()) } else { Err("the four characters behind the MAC in the MAC-ID".to_owned()) }
@@ -196,7 +196,7 @@ fn digest(section: Section<'_>) -> Option<DigestPolicy> {
         })
     });
     section.finish();
-    Some(DigestPolicy { mac_id_tail: tail, user: user.map(|user| user.value).zip(password) })
+    DigestPolicy { mac_id_tail: tail, user: user.map(|user| user.value).zip(password) }
 }
 
 /// User and password of HTTP Digest; the device says no limit, its other texts have this one.
