@@ -183,3 +183,186 @@ fn verdict(previous: Registration, claim: Claim, window: WindowState) -> Registr
         Claim::Undecided => previous,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::desired::{DesiredManager, DesiredSlot, Mode, PresentSlot, Trigger};
+    use crate::domain::observed::{Reading, SipState};
+    use crate::domain::secret::SecretRef;
+    use chrono::{TimeDelta, TimeZone};
+
+    fn at(minute: i64) -> DateTime<Utc> {
+        Utc.with_ymd_and_hms(2026, 11, 23, 7, 0, 0).unwrap() + TimeDelta::minutes(minute)
+    }
+
+    fn slot(number: u8) -> SlotNumber {
+        SlotNumber::new(number).unwrap()
+    }
+
+    fn ipui(last: u8) -> Ipui {
+        format!("02 B6 EC 8A {last:02X}").parse().unwrap()
+    }
+
+    fn site(slots: BTreeMap<SlotNumber, DesiredSlot>) -> DesiredSite {
+        DesiredSite {
+            name: "acme".parse().unwrap(),
+            description: String::new(),
+            labels: BTreeMap::new(),
+            time_zone: chrono_tz::Europe::Berlin,
+            mode: Mode::Manage,
+            manager: DesiredManager {
+                host: "127.0.0.1".to_owned(),
+                port: 80,
+                mac: "7C2F80CA21E4".parse().unwrap(),
+                password: SecretRef::Env("N720_TEST".to_owned()),
+                trigger: Trigger::Web,
+                sip_port: 5060,
+                enrol: false,
+                digest: None,
+            },
+            registration: None,
+            providers: BTreeMap::new(),
+            slots,
+        }
+    }
+
+    fn reserves(last: u8) -> DesiredSlot {
+        DesiredSlot::Present(PresentSlot { ipui: Some(ipui(last)), ..PresentSlot::default() })
+    }
+
+    fn observation(minute: i64, pending: &[u8], cells: &[(u8, HandsetState)]) -> Observation {
+        let cell = |handset| ObservedSlot {
+            user_id: None,
+            display_name: None,
+            provider: None,
+            sip: SipState::Registered,
+            handset,
+            model: None,
+            software: None,
+        };
+        Observation {
+            at: at(minute),
+            mac: Reading::Known("7C2F80CA21E4".parse().unwrap()),
+            firmware: Reading::Unreadable("cut".to_owned()),
+            device_clock: Reading::Unreadable("cut".to_owned()),
+            pending: Reading::Known(pending.iter().copied().map(ipui).collect()),
+            slots: Reading::Known(
+                cells.iter().map(|(number, state)| (slot(*number), cell(*state))).collect(),
+            ),
+            editors: BTreeMap::new(),
+            config_url: None,
+            base_stations: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    fn judged(
+        desired: &DesiredSite,
+        memory: &SiteMemory,
+        observation: &Observation,
+    ) -> BTreeMap<SlotNumber, SlotRecord> {
+        judge(&Scene {
+            desired,
+            memory,
+            observation: Some(observation),
+            window: None,
+            window_state: WindowState::Open,
+            settled: true,
+            now: observation.at,
+        })
+    }
+
+    #[test]
+    fn every_verdict_follows_from_the_one_before_the_claim_and_the_window() {
+        use Registration::{Expired, Lost, Pending, Registered, Reserved, Unknown};
+        let table = [
+            (Unknown, Claim::Registered, WindowState::Closed, Registered),
+            (Lost, Claim::Registered, WindowState::None, Registered),
+            (Unknown, Claim::Pending, WindowState::Open, Pending),
+            (Unknown, Claim::Pending, WindowState::Closed, Expired),
+            (Pending, Claim::Pending, WindowState::Closed, Expired),
+            (Expired, Claim::Pending, WindowState::Scheduled, Pending),
+            (Expired, Claim::Pending, WindowState::Always, Pending),
+            (Reserved, Claim::Pending, WindowState::None, Pending),
+            (Registered, Claim::Pending, WindowState::Open, Lost),
+            (Lost, Claim::Pending, WindowState::Closed, Lost),
+            (Registered, Claim::NotHere, WindowState::Open, Lost),
+            (Lost, Claim::NotHere, WindowState::Closed, Lost),
+            (Pending, Claim::NotHere, WindowState::Open, Reserved),
+            (Expired, Claim::NotHere, WindowState::Closed, Reserved),
+            (Unknown, Claim::NotHere, WindowState::None, Reserved),
+            (Pending, Claim::Undecided, WindowState::Closed, Pending),
+            (Lost, Claim::Undecided, WindowState::Open, Lost),
+        ];
+        for (before, claim, window, after) in table {
+            assert_eq!(verdict(before, claim, window), after, "{before:?}, {claim:?}, window {window:?}");
+        }
+    }
+
+    #[test]
+    fn slots_without_a_handset_have_no_verdict_and_no_doubt() {
+        let account_only = DesiredSlot::Present(PresentSlot::default());
+        let desired = site(BTreeMap::from([
+            (slot(1), reserves(1)),
+            (slot(2), DesiredSlot::Absent),
+            (slot(3), account_only),
+        ]));
+        let shown = [1, 2, 3, 4].map(|number| (number, HandsetState::Registered));
+        let seen = observation(0, &[], &shown);
+        let memory = SiteMemory::default();
+        assert_eq!(judged(&desired, &memory, &seen).into_keys().collect::<Vec<_>>(), [slot(1)]);
+        assert_eq!(doubtful(&desired, &memory, &seen), BTreeSet::from([slot(1)]));
+    }
+
+    #[test]
+    fn only_registered_slots_of_a_page_that_was_read_are_in_doubt() {
+        let desired =
+            site(BTreeMap::from([(slot(1), reserves(1)), (slot(2), reserves(2)), (slot(3), reserves(3))]));
+        let memory = SiteMemory::default();
+        let mut seen = observation(0, &[2], &[(1, HandsetState::Registered), (2, HandsetState::Pending)]);
+        assert_eq!(doubtful(&desired, &memory, &seen), BTreeSet::from([slot(1)]));
+        seen.editors.insert(slot(1), Reading::Known(Some(ipui(9))));
+        assert_eq!(doubtful(&desired, &memory, &seen), BTreeSet::new(), "whoever it is, it is known");
+        seen.slots = Reading::Unreadable("cut".to_owned());
+        seen.editors.clear();
+        assert_eq!(doubtful(&desired, &memory, &seen), BTreeSet::new());
+    }
+
+    #[test]
+    fn the_present_observation_is_not_taken_for_the_one_before() {
+        let desired = site(BTreeMap::from([(slot(1), reserves(1))]));
+        let mut memory = SiteMemory::default();
+        let waiting = observation(0, &[1], &[(1, HandsetState::Pending)]);
+        memory.slots = judged(&desired, &memory, &waiting);
+        let came = observation(5, &[], &[(1, HandsetState::Registered)]);
+        memory.observation = Some(came.clone());
+        assert_eq!(judged(&desired, &memory, &came)[&slot(1)].registration, Registration::Registered);
+    }
+
+    #[test]
+    fn pending_handsets_are_told_their_slots_in_order() {
+        use HandsetState::{None as Empty, Pending, Registered};
+        let cells = [(2, Pending), (5, Registered), (7, Empty), (40, Pending)];
+        let seen = observation(0, &[9, 8], &cells);
+        assert_eq!(pending_by_slot(&seen), Some(BTreeMap::from([(slot(2), ipui(9)), (slot(40), ipui(8))])));
+        assert_eq!(pending_by_slot(&observation(0, &[], &[(5, Registered)])), Some(BTreeMap::new()));
+    }
+
+    #[test]
+    fn pending_handsets_are_not_told_slots_by_guess() {
+        let cells = [(2, HandsetState::Pending), (40, HandsetState::Pending)];
+        assert_eq!(pending_by_slot(&observation(0, &[9], &cells)), None, "one fewer");
+        assert_eq!(
+            pending_by_slot(&observation(0, &[9, 8, 7], &cells)),
+            None,
+            "a slot without an active account"
+        );
+        let mut cut = observation(0, &[9, 8], &cells);
+        cut.pending = Reading::Unreadable("cut".to_owned());
+        assert_eq!(pending_by_slot(&cut), None);
+        let mut cut = observation(0, &[9, 8], &cells);
+        cut.slots = Reading::Unreadable("cut".to_owned());
+        assert_eq!(pending_by_slot(&cut), None);
+    }
+}

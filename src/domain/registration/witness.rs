@@ -189,7 +189,7 @@ impl View<'_> {
     fn gone_in_open_window(&self) -> Option<Finding> {
         let previous = self.previous?;
         let was_listed_last =
-            previous.registration == Registration::Pending && previous.pending_at == Some(previous.seen_at);
+            previous.registration == Registration::Pending && previous.pending_at >= Some(previous.seen_at);
         let is_open = match self.scene.window_state {
             WindowState::Open | WindowState::Always => true,
             WindowState::None | WindowState::Scheduled | WindowState::Closed => false,
