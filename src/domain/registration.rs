@@ -330,6 +330,29 @@ mod tests {
     }
 
     #[test]
+    fn a_handset_of_which_nothing_was_seen_is_not_missing_unless_a_push_is_under_way() {
+        let desired = site(BTreeMap::from([(slot(1), reserves(1))]));
+        let memory = SiteMemory::default();
+        for (settled, registration, evidence) in [
+            (true, Registration::Unknown, "not read yet"),
+            (false, Registration::Reserved, "wanted; an earlier push is settling"),
+        ] {
+            let scene = Scene {
+                desired: &desired,
+                memory: &memory,
+                observation: None,
+                window: None,
+                window_state: WindowState::None,
+                settled,
+                now: at(3),
+            };
+            let record = &judge(&scene)[&slot(1)];
+            assert_eq!((record.registration, record.evidence.as_str()), (registration, evidence));
+            assert_eq!((record.since, record.seen_at, record.pending_at), (at(3), at(3), None));
+        }
+    }
+
+    #[test]
     fn the_present_observation_is_not_taken_for_the_one_before() {
         let desired = site(BTreeMap::from([(slot(1), reserves(1))]));
         let mut memory = SiteMemory::default();
