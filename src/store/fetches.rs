@@ -125,3 +125,119 @@ fn keep_filled(
     db.execute("UPDATE site SET filled = ?2 WHERE id = ?1", params![site, filled])?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::{at, new_release, site, slot, store};
+    use super::*;
+
+    fn fetch(release: i64) -> FetchRow {
+        FetchRow {
+            site: site("acme"),
+            release,
+            version: "2311260801".parse().unwrap(),
+            peer: "10.20.0.2".parse().unwrap(),
+            method: "GET".into(),
+            status: 200,
+            user_agent: Some("Gigaset N720 DM PRO/70.111".into()),
+            by_manager: true,
+            firmware: Some("70.111.00.000.00".parse().unwrap()),
+            filled: Some(BTreeSet::from([slot(1), slot(7)])),
+        }
+    }
+
+    fn released(store: &Store, version: &str) -> i64 {
+        store.release(&site("acme"), &new_release(version), b"file", at(1), &[]).unwrap().id
+    }
+
+    fn fetched_at(store: &Store) -> Option<DateTime<Utc>> {
+        store.memory(&site("acme")).unwrap().release.and_then(|release| release.progress.fetched_at)
+    }
+
+    fn logged(store: &Store) -> u32 {
+        store
+            .read("count", |db| Ok(db.query_row("SELECT count(*) FROM fetch", (), |row| row.get(0))?))
+            .unwrap()
+    }
+
+    #[test]
+    fn the_managers_first_fetch_counts_and_enters_the_history_once() {
+        let (_dir, store) = store();
+        let id = released(&store, "2311260801");
+        for seconds in [5, 6] {
+            store.note_fetch(&fetch(id), at(seconds)).unwrap();
+        }
+        assert_eq!(fetched_at(&store), Some(at(5)));
+        let told = store.history(None, 9).unwrap();
+        assert_eq!(told.len(), 1);
+        assert!(told.iter().all(|(_, entry)| entry.outcome == "fetched VERSION 2311260801 from 10.20.0.2"));
+        assert_eq!(logged(&store), 2);
+    }
+
+    #[test]
+    fn what_is_not_the_manager_getting_the_file_is_logged_and_proves_nothing() {
+        let (_dir, store) = store();
+        let id = released(&store, "2311260801");
+        for other in [
+            FetchRow { by_manager: false, ..fetch(id) },
+            FetchRow { status: 401, ..fetch(id) },
+            FetchRow { method: "HEAD".into(), filled: None, ..fetch(id) },
+        ] {
+            store.note_fetch(&other, at(5)).unwrap();
+        }
+        assert_eq!(fetched_at(&store), None);
+        assert_eq!(store.memory(&site("acme")).unwrap().filled, None);
+        assert!(store.history(None, 9).unwrap().is_empty());
+        assert_eq!(logged(&store), 3);
+    }
+
+    #[test]
+    fn a_fetch_of_a_superseded_file_marks_no_release() {
+        let (_dir, store) = store();
+        let old = released(&store, "2311260801");
+        released(&store, "2311260802");
+        store.note_fetch(&fetch(old), at(5)).unwrap();
+        assert_eq!(fetched_at(&store), None);
+        assert!(store.history(None, 9).unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_the_manager_says_of_its_slots_is_kept_the_last_counts() {
+        let (_dir, store) = store();
+        let id = released(&store, "2311260801");
+        store.note_fetch(&fetch(id), at(5)).unwrap();
+        let last = BTreeSet::from([slot(100)]);
+        store.note_fetch(&FetchRow { filled: Some(last.clone()), ..fetch(id) }, at(6)).unwrap();
+        store.note_fetch(&FetchRow { filled: None, ..fetch(id) }, at(7)).unwrap();
+        let filled = store.memory(&site("acme")).unwrap().filled;
+        assert_eq!(filled, Some(FilledSlots { at: at(6), filled: last }));
+    }
+
+    #[test]
+    fn the_log_of_a_site_is_capped_and_so_is_what_a_stranger_writes_into_it() {
+        let (_dir, store) = store();
+        let id = released(&store, "2311260801");
+        let long = FetchRow { user_agent: Some("ä".repeat(5000)), ..fetch(id) };
+        for seconds in 0..i64::from(FETCHES_PER_SITE) + 5 {
+            store.note_fetch(&long, at(seconds)).unwrap();
+        }
+        assert_eq!(logged(&store), FETCHES_PER_SITE);
+        let (first, length): (String, u32) = store
+            .read("look", |db| {
+                Ok(db.query_row("SELECT min(at), max(length(user_agent)) FROM fetch", (), |row| {
+                    Ok((row.get(0)?, row.get(1)?))
+                })?)
+            })
+            .unwrap();
+        assert_eq!((first, length), (codec::time(at(5)), 200));
+    }
+
+    #[test]
+    fn a_fetch_of_another_sites_release_is_refused() {
+        let (_dir, store) = store();
+        let id = released(&store, "2311260801");
+        let stray = FetchRow { site: site("other"), ..fetch(id) };
+        assert!(matches!(store.note_fetch(&stray, at(5)), Err(StoreError::NoRelease { .. })));
+        assert_eq!(logged(&store), 0);
+    }
+}

@@ -92,3 +92,79 @@ pub(super) fn notified(outcome: String, at: DateTime<Utc>) -> HistoryEntry {
 fn entry(who: &str, what: &str, outcome: String, at: DateTime<Utc>) -> HistoryEntry {
     HistoryEntry { at, who: who.to_owned(), what: what.to_owned(), outcome }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::{at, entry, new_release, site, store};
+    use super::*;
+
+    fn tell(store: &Store, name: &str, entries: &[HistoryEntry]) {
+        store
+            .write("tell", |db| {
+                let id = store.site_id(db, &site(name))?;
+                append(db, id, entries)
+            })
+            .unwrap();
+    }
+
+    fn whats(store: &Store, name: Option<&str>, limit: usize) -> Vec<String> {
+        let name = name.map(site);
+        let entries = store.history(name.as_ref(), limit).unwrap();
+        entries.into_iter().map(|(site, entry)| format!("{site} {}", entry.what)).collect()
+    }
+
+    #[test]
+    fn history_is_newest_first_by_site_or_of_all_and_limited() {
+        let (_dir, store) = store();
+        tell(&store, "a", &[entry("release", 1), entry("trigger", 2)]);
+        tell(&store, "b", &[entry("release", 3)]);
+        assert_eq!(whats(&store, None, 9), ["b release", "a trigger", "a release"]);
+        assert_eq!(whats(&store, None, 2), ["b release", "a trigger"]);
+        assert_eq!(whats(&store, Some("a"), 9), ["a trigger", "a release"]);
+        assert_eq!(whats(&store, Some("nobody"), 9), [""; 0]);
+        assert_eq!(store.history(Some(&site("b")), 9).unwrap(), [(site("b"), entry("release", 3))]);
+    }
+
+    #[test]
+    fn a_site_keeps_so_many_entries_whatever_its_neighbours_write() {
+        let (_dir, store) = store();
+        tell(&store, "quiet", &[entry("release", 0)]);
+        let many: Vec<_> = (0..i64::from(HISTORY_PER_SITE) + 7).map(|i| entry(&format!("e{i}"), i)).collect();
+        tell(&store, "loud", &many);
+        let kept = whats(&store, Some("loud"), usize::MAX);
+        assert_eq!(kept.len(), many.len() - 7);
+        assert_eq!(kept.last().map(String::as_str), Some("loud e7"));
+        assert_eq!(whats(&store, Some("quiet"), 9), ["quiet release"]);
+    }
+
+    #[test]
+    fn entries_grow_old_by_the_sites_own_newest() {
+        let (_dir, store) = store();
+        let day = 86_400;
+        tell(&store, "a", &[entry("old", 0), entry("young", day)]);
+        tell(&store, "a", &[entry("new", HISTORY_DAYS * day + 1)]);
+        assert_eq!(whats(&store, None, 9), ["a new", "a young"]);
+    }
+
+    #[test]
+    fn every_outcome_of_a_trigger_has_its_words() {
+        let (_dir, store) = store();
+        let id = store.release(&site("a"), &new_release("2311260801"), b"", at(0), &[]).unwrap().id;
+        let outcomes = [
+            TriggerOutcome::Done,
+            TriggerOutcome::Accepted,
+            TriggerOutcome::NoLine,
+            TriggerOutcome::Busy("state 103".into()),
+            TriggerOutcome::Failed("state 99".into()),
+            TriggerOutcome::Unknown("connection lost".into()),
+        ];
+        for outcome in &outcomes {
+            store.note_trigger(id, outcome, at(1)).unwrap();
+        }
+        let mut told: Vec<_> = store.history(None, 9).unwrap().into_iter().map(|(_, e)| e.outcome).collect();
+        assert!(told.first().is_some_and(|text| text == "outcome unknown: connection lost"), "{told:?}");
+        told.sort();
+        told.dedup();
+        assert_eq!(told.len(), outcomes.len());
+    }
+}

@@ -165,3 +165,126 @@ fn keep_mark(db: &Transaction<'_>, site: i64, mark: &ReleaseMark) -> Result<(), 
     let changed = db.prepare_cached(sql)?.execute(params![release, site, codec::time(at)])?;
     if changed == 0 { Err(Fault::NoRelease(release)) } else { Ok(()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::{
+        at, entry, memory, new_release, notification, site, slot, slot_record, status, store, window,
+    };
+    use super::*;
+    use crate::domain::memory::Registration;
+
+    fn record<'a>(memory: &'a SiteMemory, status: &'a SiteStatus) -> CycleRecord<'a> {
+        CycleRecord { memory, status, marks: &[], history: &[], notifications: &[] }
+    }
+
+    fn changes(store: &Store) -> i64 {
+        store.read("count", |db| Ok(db.query_row("SELECT total_changes()", (), |row| row.get(0))?)).unwrap()
+    }
+
+    #[test]
+    fn what_was_kept_comes_back_whole_and_an_unknown_site_is_empty() {
+        let (_dir, store) = store();
+        store.keep(&site("acme"), &record(&memory(), &status("acme", 9))).unwrap();
+        assert_eq!(store.memory(&site("acme")).unwrap(), memory());
+        assert_eq!(store.statuses(None).unwrap(), [status("acme", 9)]);
+        assert_eq!(store.memory(&site("other")).unwrap(), SiteMemory::default());
+    }
+
+    #[test]
+    fn only_rows_that_changed_are_written() {
+        let (_dir, store) = store();
+        let acme = site("acme");
+        let mut memory = memory();
+        store.keep(&acme, &record(&memory, &status("acme", 9))).unwrap();
+        let before = changes(&store);
+        store.keep(&acme, &record(&memory, &status("acme", 9))).unwrap();
+        assert_eq!(changes(&store) - before, 0, "nothing changed");
+        memory.slots.insert(slot(1), slot_record(77));
+        store.keep(&acme, &record(&memory, &status("acme", 9))).unwrap();
+        assert_eq!(changes(&store) - before, 1, "one slot changed");
+        if let Some(observation) = &mut memory.observation {
+            observation.at = at(10);
+        }
+        store.keep(&acme, &record(&memory, &status("acme", 10))).unwrap();
+        assert_eq!(changes(&store) - before, 3, "the times of site and status changed");
+        assert_eq!(store.memory(&acme).unwrap(), memory);
+    }
+
+    #[test]
+    fn slots_and_alerts_that_are_gone_go_and_windows_stay() {
+        let (_dir, store) = store();
+        let acme = site("acme");
+        store.keep(&acme, &record(&memory(), &status("acme", 9))).unwrap();
+        store.keep(&acme, &record(&SiteMemory::default(), &status("acme", 9))).unwrap();
+        let kept = store.memory(&acme).unwrap();
+        assert_eq!(kept, SiteMemory { windows: vec![window(1)], ..SiteMemory::default() });
+    }
+
+    #[test]
+    fn the_end_of_a_window_enters_its_entry() {
+        let (_dir, store) = store();
+        let acme = site("acme");
+        let mut memory = memory();
+        memory.windows = vec![Window { missing_at_end: None, ..window(1) }, window(2)];
+        store.keep(&acme, &record(&memory, &status("acme", 9))).unwrap();
+        memory.windows = vec![window(1), window(2)];
+        store.keep(&acme, &record(&memory, &status("acme", 9))).unwrap();
+        assert_eq!(store.memory(&acme).unwrap().windows, [window(1), window(2)]);
+    }
+
+    #[test]
+    fn a_cycle_with_an_old_view_takes_nothing_back() {
+        let (_dir, store) = store();
+        let acme = site("acme");
+        let old = memory();
+        let release = store.release(&acme, &new_release("2311260801"), b"file", at(1), &[]).unwrap();
+        store.note_trigger_intent(release.id, at(2)).unwrap();
+        store.keep(&acme, &record(&old, &status("acme", 9))).unwrap();
+        let kept = store.memory(&acme).unwrap();
+        assert_eq!(kept.release.map(|release| release.progress.attempts), Some(1));
+        assert_eq!(kept.slots.get(&slot(1)).map(|slot| slot.registration), Some(Registration::Pending));
+    }
+
+    #[test]
+    fn a_verdict_on_a_release_is_set_once() {
+        let (_dir, store) = store();
+        let acme = site("acme");
+        let id = store.release(&acme, &new_release("2311260801"), b"file", at(1), &[]).unwrap().id;
+        for seconds in [5, 6] {
+            let at = at(seconds);
+            let marks =
+                [ReleaseMark::Verified { release: id, at }, ReleaseMark::Ineffective { release: id, at }];
+            let (memory, status) = (memory(), status("acme", 9));
+            store.keep(&acme, &CycleRecord { marks: &marks, ..record(&memory, &status) }).unwrap();
+        }
+        let progress =
+            store.memory(&acme).unwrap().release.map(|release| release.progress).unwrap_or_default();
+        assert_eq!((progress.verified_at, progress.ineffective_at), (Some(at(5)), Some(at(5))));
+    }
+
+    #[test]
+    fn a_verdict_on_another_sites_release_is_refused() {
+        let (_dir, store) = store();
+        let id = store.release(&site("other"), &new_release("2311260801"), b"file", at(1), &[]).unwrap().id;
+        let marks = [ReleaseMark::Verified { release: id, at: at(5) }];
+        let (memory, status) = (memory(), status("acme", 9));
+        let outcome = store.keep(&site("acme"), &CycleRecord { marks: &marks, ..record(&memory, &status) });
+        assert!(matches!(outcome, Err(StoreError::NoRelease { release, .. }) if release == id));
+    }
+
+    #[test]
+    fn history_and_notifications_are_kept_with_the_cycle() {
+        let (_dir, store) = store();
+        let acme = site("acme");
+        let (memory, status) = (memory(), status("acme", 9));
+        let history = [entry("verify", 1), entry("alert", 2)];
+        let notifications = [notification("n1", "hook", 3)];
+        let whole =
+            CycleRecord { history: &history, notifications: &notifications, ..record(&memory, &status) };
+        store.keep(&acme, &whole).unwrap();
+        let told: Vec<_> = store.history(None, 9).unwrap().into_iter().map(|(_, entry)| entry.what).collect();
+        assert_eq!(told, ["alert", "verify"]);
+        assert_eq!(store.due(at(3), 9).unwrap().len(), 1);
+    }
+}

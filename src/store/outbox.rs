@@ -173,3 +173,117 @@ fn word(reason: Reason) -> &'static str {
         Reason::Resolved => "resolved",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::super::fixtures::{at, notification, site, store};
+    use super::*;
+
+    fn queue(store: &Store, new: &NewNotification) {
+        store
+            .write("queue", |db| {
+                let id = store.site_id(db, &new.site)?;
+                enqueue(db, id, new)
+            })
+            .unwrap();
+    }
+
+    fn ids(store: &Store, seconds: i64, limit: usize) -> Vec<String> {
+        store.due(at(seconds), limit).unwrap().into_iter().map(|queued| queued.id).collect()
+    }
+
+    fn outcomes(store: &Store) -> Vec<String> {
+        store.history(None, 9).unwrap().into_iter().map(|(_, entry)| entry.outcome).collect()
+    }
+
+    #[test]
+    fn what_was_decided_is_due_at_once_and_in_the_ledger() {
+        let (_dir, store) = store();
+        let new = notification("n1", "hook", 1);
+        queue(&store, &new);
+        assert_eq!(
+            store.due(at(1), 9).unwrap(),
+            [Queued {
+                id: "n1".into(),
+                sink: "hook".into(),
+                site: site("acme"),
+                reason: Reason::First,
+                body: new.body.clone(),
+                attempts: 0,
+                created_at: at(1),
+            }]
+        );
+        assert!(ids(&store, 0, 9).is_empty(), "not before its time");
+        assert_eq!(store.ledger(&site("acme")).unwrap(), BTreeMap::from([("hook".to_owned(), new.ledger)]));
+        assert!(store.ledger(&site("other")).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_newer_notification_takes_the_place_of_an_undelivered_one_of_its_site_and_sink_only() {
+        let (_dir, store) = store();
+        queue(&store, &notification("n1", "hook", 1));
+        queue(&store, &notification("n2", "mail", 2));
+        queue(&store, &NewNotification { site: site("other"), ..notification("n3", "hook", 3) });
+        queue(&store, &notification("n4", "hook", 4));
+        assert_eq!(ids(&store, 9, 9), ["n2", "n3", "n4"]);
+        let ledger = store.ledger(&site("acme")).unwrap();
+        assert_eq!(ledger.get("hook").map(|entry| entry.digest.as_str()), Some("digest of n4"));
+    }
+
+    #[test]
+    fn a_delivery_ends_it_but_for_the_ledger_and_one_that_was_superseded_ends_nothing() {
+        let (_dir, store) = store();
+        queue(&store, &notification("n1", "hook", 1));
+        queue(&store, &notification("n2", "hook", 2));
+        store.delivered("n1", at(3)).unwrap();
+        assert_eq!(ids(&store, 9, 9), ["n2"]);
+        assert!(outcomes(&store).is_empty());
+        store.delivered("n2", at(4)).unwrap();
+        store.delivered("n2", at(5)).unwrap();
+        assert!(ids(&store, 9, 9).is_empty());
+        assert_eq!(outcomes(&store), ["told hook (first)"]);
+        assert_eq!(store.ledger(&site("acme")).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_failed_delivery_waits_keeps_its_id_and_counts() {
+        let (_dir, store) = store();
+        queue(&store, &notification("n1", "hook", 1));
+        store.postponed("n1", "connection refused", at(60)).unwrap();
+        assert!(ids(&store, 59, 9).is_empty());
+        let due = store.due(at(60), 9).unwrap();
+        assert_eq!(
+            due.iter().map(|queued| (queued.id.as_str(), queued.attempts)).collect::<Vec<_>>(),
+            [("n1", 1)]
+        );
+    }
+
+    #[test]
+    fn a_final_refusal_is_told_in_the_history() {
+        let (_dir, store) = store();
+        queue(&store, &NewNotification { reason: Reason::Resolved, ..notification("n1", "hook", 1) });
+        store.given_up("n1", "410 gone", at(2)).unwrap();
+        assert!(ids(&store, 9, 9).is_empty());
+        assert_eq!(outcomes(&store), ["could not tell hook (resolved): 410 gone"]);
+    }
+
+    #[test]
+    fn a_sink_with_thousands_waiting_hides_no_other() {
+        let (_dir, store) = store();
+        for i in 0..50 {
+            let new = notification(&format!("down{i}"), "down", 1);
+            queue(&store, &NewNotification { site: site(&format!("s{i}")), ..new });
+        }
+        queue(&store, &notification("up", "up", 2));
+        assert_eq!(ids(&store, 9, 2), ["down0", "down1", "up"]);
+    }
+
+    #[test]
+    fn due_times_compare_to_the_nanosecond() {
+        let (_dir, store) = store();
+        queue(&store, &notification("n1", "hook", 1));
+        assert!(store.due(at(1) - TimeDelta::nanoseconds(1), 9).unwrap().is_empty());
+    }
+}

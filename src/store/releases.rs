@@ -213,3 +213,108 @@ fn next_window(db: &Transaction<'_>, site: i64, window: &Window) -> Result<u32, 
 fn found(changed: usize, release: i64) -> Result<(), Fault> {
     if changed == 0 { Err(Fault::NoRelease(release)) } else { Ok(()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::{at, entry, new_release, site, store, window};
+    use super::*;
+
+    #[test]
+    fn a_release_is_remembered_as_it_was_made() {
+        let (_dir, store) = store();
+        let acme = site("acme");
+        let made =
+            store.release(&acme, &new_release("2311260801"), b"file", at(1), &[entry("release", 1)]).unwrap();
+        let memory = store.memory(&acme).unwrap();
+        assert_eq!(memory.release.as_ref(), Some(&made));
+        assert_eq!(made.progress, Progress::default());
+        assert_eq!(store.history(Some(&acme), 9).unwrap(), [(acme, entry("release", 1))]);
+    }
+
+    #[test]
+    fn windows_are_numbered_by_the_ledger() {
+        let (_dir, store) = store();
+        let acme = site("acme");
+        let mut numbers = Vec::new();
+        for minute in 1..=3 {
+            let new = new_release(&format!("23112608{minute:02}"));
+            let new = NewRelease { window: new.window.filter(|_| minute != 2), ..new };
+            numbers.push(store.release(&acme, &new, b"file", at(minute), &[]).unwrap().window);
+        }
+        assert_eq!(numbers, [Some(1), None, Some(2)]);
+        assert_eq!(store.memory(&acme).unwrap().windows, [window(1), window(2)]);
+        assert_eq!(
+            store.release(&site("other"), &new_release("2311260801"), b"", at(1), &[]).unwrap().window,
+            Some(1)
+        );
+    }
+
+    #[test]
+    fn earlier_releases_follow_newest_first() {
+        let (_dir, store) = store();
+        let acme = site("acme");
+        for minute in 1..=3 {
+            store
+                .release(&acme, &new_release(&format!("23112608{minute:02}")), b"", at(minute), &[])
+                .unwrap();
+        }
+        let past = store.memory(&acme).unwrap().past_releases;
+        let versions: Vec<_> = past.iter().map(|release| release.version.as_str()).collect();
+        assert_eq!(versions, ["2311260802", "2311260801"]);
+        assert!(past.iter().all(|release| !release.ineffective && release.content.0.starts_with('c')));
+    }
+
+    #[test]
+    fn the_last_released_file_is_served_and_the_ones_before_are_wiped() {
+        let (dir, store) = store();
+        let (acme, other) = (site("acme"), site("other"));
+        let token = store.site_secret(&acme).unwrap().token;
+        assert_eq!(store.served(&token).unwrap(), None, "nothing is released");
+        store.release(&acme, &new_release("2311260801"), b"first, with hunter2", at(1), &[]).unwrap();
+        let last = store.release(&acme, &new_release("2311260802"), b"second \xfc", at(2), &[]).unwrap();
+        store.release(&other, &new_release("2311260803"), b"other's", at(3), &[]).unwrap();
+        let served = store.served(&token).unwrap().unwrap();
+        assert_eq!(
+            (served.site.as_str(), served.release, served.version.as_str()),
+            ("acme", last.id, "2311260802")
+        );
+        assert_eq!(served.body, b"second \xfc");
+        assert!(!format!("{served:?}").contains("second"));
+        for wrong in ["", "x", &token.to_uppercase(), &token[..31]] {
+            assert_eq!(store.served(wrong).unwrap(), None, "{wrong}");
+        }
+        drop(store);
+        let database = std::fs::read(dir.path().join(super::super::DATABASE_FILE)).unwrap();
+        assert!(!database.windows(7).any(|bytes| bytes == b"hunter2"), "the old file is still on the disk");
+        assert!(database.windows(6).any(|bytes| bytes == b"second"));
+    }
+
+    #[test]
+    fn an_attempt_counts_before_it_is_made_and_loses_the_last_outcome() {
+        let (_dir, store) = store();
+        let acme = site("acme");
+        let id = store.release(&acme, &new_release("2311260801"), b"", at(1), &[]).unwrap().id;
+        let progress = || store.memory(&acme).unwrap().release.unwrap().progress;
+        store.note_trigger_intent(id, at(2)).unwrap();
+        assert_eq!(progress(), Progress { attempts: 1, triggered_at: Some(at(2)), ..Progress::default() });
+        let outcome = TriggerOutcome::Busy("state 103".into());
+        store.note_trigger(id, &outcome, at(3)).unwrap();
+        assert_eq!(progress().trigger, Some(outcome));
+        store.note_trigger_intent(id, at(4)).unwrap();
+        assert_eq!(progress(), Progress { attempts: 2, triggered_at: Some(at(4)), ..Progress::default() });
+        store.note_trigger(id, &TriggerOutcome::Done, at(5)).unwrap();
+        let told: Vec<_> =
+            store.history(None, 9).unwrap().into_iter().map(|(_, entry)| entry.outcome).collect();
+        assert_eq!(told, ["the manager downloaded and processed its file", "the manager is busy: state 103"]);
+    }
+
+    #[test]
+    fn a_trigger_of_no_release_is_an_error() {
+        let (_dir, store) = store();
+        for outcome in
+            [store.note_trigger_intent(9, at(1)), store.note_trigger(9, &TriggerOutcome::Done, at(1))]
+        {
+            assert!(matches!(outcome, Err(StoreError::NoRelease { release: 9, .. })));
+        }
+    }
+}

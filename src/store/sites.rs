@@ -189,3 +189,96 @@ fn keyed(seed: &Seed, purpose: &[u8], site: &SiteName) -> [u8; 32] {
 fn offset_of(seconds: Option<i32>) -> FixedOffset {
     seconds.and_then(FixedOffset::east_opt).unwrap_or_else(|| chrono::Offset::fix(&Utc))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::{at, memory, site, status, store};
+    use super::super::{CycleRecord, StoreErrorKind};
+    use super::*;
+
+    fn kept(store: &Store, name: &str) {
+        let (memory, status) = (memory(), status(name, 9));
+        let record =
+            CycleRecord { memory: &memory, status: &status, marks: &[], history: &[], notifications: &[] };
+        store.keep(&site(name), &record).unwrap();
+    }
+
+    #[test]
+    fn a_site_has_its_own_token_for_ever() {
+        let (dir, store) = store();
+        let acme = store.site_secret(&site("acme")).unwrap();
+        assert!(
+            acme.token.len() == 32 && acme.token.bytes().all(|b| b.is_ascii_hexdigit()),
+            "{}",
+            acme.token
+        );
+        assert_ne!(acme, store.site_secret(&site("other")).unwrap());
+        kept(&store, "acme");
+        drop(store);
+        let (store, _) = Store::open(dir.path(), at(0)).unwrap();
+        assert_eq!(store.site_secret(&site("acme")).unwrap(), acme);
+    }
+
+    #[test]
+    fn another_state_directory_has_other_tokens() {
+        let ((_one, a), (_two, b)) = (store(), store());
+        let (a, b) = (a.site_secret(&site("acme")).unwrap(), b.site_secret(&site("acme")).unwrap());
+        assert!(a.token != b.token && a.key != b.key);
+    }
+
+    #[test]
+    fn touching_moves_the_time_of_observation_and_status_and_nothing_else() {
+        let (_dir, store) = store();
+        for name in ["a", "b"] {
+            kept(&store, name);
+        }
+        store.touch(&[(site("a"), at(300)), (site("unknown"), at(300))]).unwrap();
+        let mut moved = memory();
+        if let Some(observation) = &mut moved.observation {
+            observation.at = at(300);
+        }
+        assert_eq!(store.memory(&site("a")).unwrap(), moved);
+        assert_eq!(store.memory(&site("b")).unwrap(), memory());
+        assert_eq!(store.statuses(None).unwrap(), [status("a", 300), status("b", 9)]);
+    }
+
+    #[test]
+    fn touching_a_site_that_was_never_read_invents_no_reading() {
+        let (_dir, store) = store();
+        store.site_secret(&site("a")).unwrap();
+        store.touch(&[(site("a"), at(300))]).unwrap();
+        assert_eq!(store.memory(&site("a")).unwrap().observation, None);
+    }
+
+    #[test]
+    fn statuses_are_asked_for_one_by_one_or_all_and_can_be_dropped() {
+        let (_dir, store) = store();
+        for name in ["b", "a"] {
+            kept(&store, name);
+        }
+        assert_eq!(store.statuses(None).unwrap(), [status("a", 9), status("b", 9)]);
+        assert_eq!(store.statuses(Some(&site("b"))).unwrap(), [status("b", 9)]);
+        store.forget_status(&site("b")).unwrap();
+        assert_eq!(store.statuses(None).unwrap(), [status("a", 9)]);
+        assert_eq!(store.memory(&site("b")).unwrap(), memory(), "the memory stays");
+    }
+
+    #[test]
+    fn a_refusal_is_forgotten_alone() {
+        let (_dir, store) = store();
+        kept(&store, "a");
+        store.forget_refusal(&site("a")).unwrap();
+        let expected = crate::domain::memory::SiteMemory { refused_password: None, ..memory() };
+        assert_eq!(store.memory(&site("a")).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_missing_database_is_no_empty_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = Store::open_read_only(dir.path()).unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Missing);
+        std::fs::write(dir.path().join(super::super::DATABASE_FILE), "").unwrap();
+        let error = Store::open_read_only(dir.path()).unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Missing, "{error}");
+    }
+}
