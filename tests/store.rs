@@ -1,5 +1,7 @@
 //! The store from outside, as processes and damaged files meet it: kills, a second instance, readers beside a writer,
 //! modes, and every page flipped or cut off.
+#![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
+#![expect(clippy::expect_used, reason = "a failed step of a test is a failed test")]
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -263,3 +263,134 @@ fn failure_label(failure: &ContactFailure) -> &'static str {
 fn seconds(at: DateTime<Utc>) -> f64 {
     at.timestamp_micros() as f64 / 1e6
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use chrono::TimeZone;
+
+    use super::super::board::tests::status;
+    use super::*;
+    use crate::domain::alert::{Alert, AlertKind};
+    use crate::domain::ids::SlotNumber;
+    use crate::domain::status::SlotStatus;
+
+    fn value(metrics: &Metrics, series: &str) -> Option<String> {
+        let text = metrics.encode().unwrap();
+        text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ').map(str::to_owned))
+    }
+
+    #[test]
+    fn what_was_counted_is_told() {
+        let metrics = Metrics::new(Board::default(), "1");
+        metrics.cycle(None, Duration::from_millis(400));
+        metrics.cycle(Some(&ContactFailure::SessionBusy("10.0.0.9".into())), Duration::from_secs(3));
+        metrics.released();
+        metrics.fetched(200);
+        metrics.fetched(404);
+        metrics.fetched(404);
+        metrics.notified("hook", DeliveryResult::Delivered);
+        metrics.notified("hook", DeliveryResult::GivenUp);
+        metrics.reloaded(true, Utc.timestamp_opt(1_790_000_000, 500_000_000).unwrap());
+        for (series, expected) in [
+            ("n720d_cycles_total{result=\"observed\"}", "1"),
+            ("n720d_cycles_total{result=\"session-busy\"}", "1"),
+            ("n720d_cycle_duration_seconds_count", "2"),
+            ("n720d_cycle_duration_seconds_sum", "3.4"),
+            ("n720d_cycle_duration_seconds_bucket{le=\"0.5\"}", "1"),
+            ("n720d_releases_total", "1"),
+            ("n720d_fetches_total{status=\"404\"}", "2"),
+            ("n720d_notifications_total{sink=\"hook\",result=\"delivered\"}", "1"),
+            ("n720d_notifications_total{sink=\"hook\",result=\"given-up\"}", "1"),
+            ("n720d_reload_success", "1"),
+            ("n720d_reload_timestamp_seconds", "1790000000.5"),
+        ] {
+            assert_eq!(value(&metrics, series).as_deref(), Some(expected), "{series}");
+        }
+    }
+
+    #[test]
+    fn a_reload_that_failed_keeps_the_time_of_the_last_good_one() {
+        let metrics = Metrics::new(Board::default(), "1");
+        metrics.reloaded(true, Utc.timestamp_opt(100, 0).unwrap());
+        metrics.reloaded(false, Utc.timestamp_opt(200, 0).unwrap());
+        assert_eq!(value(&metrics, "n720d_reload_success").as_deref(), Some("0"));
+        assert_eq!(value(&metrics, "n720d_reload_timestamp_seconds").as_deref(), Some("100.0"));
+    }
+
+    #[test]
+    fn handsets_and_alerts_are_counted_by_site_and_not_named() {
+        let board = Board::default();
+        let metrics = Metrics::new(board.clone(), "1");
+        let mut acme = status("acme", Health::Waiting);
+        for (number, ipui, registration) in [
+            (1, Some("02 B6 EC 8A A5"), Registration::Pending),
+            (2, Some("02 9E 74 A5 99"), Registration::Pending),
+            (3, None, Registration::Pending),
+        ] {
+            acme.slots.push(SlotStatus {
+                number: SlotNumber::new(number).unwrap(),
+                ipui: ipui.map(|text| text.parse().unwrap()),
+                user: Some("1013".into()),
+                display_name: Some("Reception".into()),
+                registration,
+                since: None,
+                evidence: String::new(),
+            });
+        }
+        for (id, state) in
+            [("a", AlertState::Firing), ("b", AlertState::Silenced), ("c", AlertState::Resolved)]
+        {
+            acme.alerts.push(Alert {
+                id: id.into(),
+                kind: AlertKind::WindowClosing,
+                severity: Severity::Critical,
+                summary: String::new(),
+                since: DateTime::UNIX_EPOCH,
+                state,
+                resolved_at: None,
+                handsets: Vec::new(),
+            });
+        }
+        board.publish(Arc::new(acme));
+        for (series, expected) in [
+            ("n720d_handsets{site=\"acme\",registration=\"pending\"}", "2"),
+            ("n720d_handsets{site=\"acme\",registration=\"lost\"}", "0"),
+            ("n720d_alerts{site=\"acme\",severity=\"critical\"}", "2"),
+            ("n720d_sites{health=\"waiting\"}", "1"),
+        ] {
+            assert_eq!(value(&metrics, series).as_deref(), Some(expected), "{series}");
+        }
+        let text = metrics.encode().unwrap();
+        assert!(!text.contains("Reception") && !text.contains("8A A5") && !text.contains("1013"), "{text}");
+        assert!(!text.contains("last_observation_timestamp_seconds{"), "it was never read");
+    }
+
+    #[test]
+    fn labels_are_the_words_of_the_interface() {
+        let word = |value: serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+        for (health, label) in HEALTHS {
+            assert_eq!(word(serde_json::to_value(health).unwrap()), label);
+        }
+        for (registration, label) in REGISTRATIONS {
+            assert_eq!(word(serde_json::to_value(registration).unwrap()), label);
+        }
+        for (severity, label) in SEVERITIES {
+            assert_eq!(word(serde_json::to_value(severity).unwrap()), label);
+        }
+        for failure in [
+            ContactFailure::Unreachable(String::new()),
+            ContactFailure::LoginRefused(String::new()),
+            ContactFailure::LoginLocked(String::new()),
+            ContactFailure::SessionBusy(String::new()),
+            ContactFailure::NotUnderstood(String::new()),
+            ContactFailure::SecretMissing(String::new()),
+        ] {
+            assert_eq!(
+                word(serde_json::to_value(&failure).unwrap()["kind"].clone()),
+                failure_label(&failure)
+            );
+        }
+    }
+}
