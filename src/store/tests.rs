@@ -199,3 +199,19 @@ fn a_cycle_that_cannot_be_kept_whole_is_not_kept_at_all() {
     assert_eq!(store.memory(&acme).unwrap(), crate::domain::memory::SiteMemory::default());
     assert!(store.due(at(99), 9).unwrap().is_empty() && store.history(None, 9).unwrap().is_empty());
 }
+
+#[test]
+fn another_process_that_holds_the_database_is_waited_for_and_then_named_as_the_cause() {
+    let (dir, store) = store();
+    let acme = site("acme");
+    store.keep(&acme, &record(&memory(), &status("acme", 9))).unwrap();
+    store.inner.connection.lock().unwrap().as_ref().unwrap().busy_timeout(std::time::Duration::ZERO).unwrap();
+    let other = Connection::open(dir.path().join(DATABASE_FILE)).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let error = store.forget_refusal(&acme).unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Busy);
+    assert!(error.to_string().contains("another process holds it"), "{error}");
+    assert_eq!(store.memory(&acme).unwrap(), memory(), "reading goes on");
+    other.execute_batch("ROLLBACK").unwrap();
+    store.forget_refusal(&acme).unwrap();
+}
