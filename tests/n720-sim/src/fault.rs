@@ -4,7 +4,8 @@
 
 use crate::clock::Moment;
 use crate::ids::Mac;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use std::time::Duration;
 
 /// Something a device does wrong.
@@ -78,7 +79,7 @@ pub enum Fault {
     /// The page carries the mark of another page.
     WrongEtag {
         /// The path in the mark.
-        path: String,
+        shown: String,
     },
     /// The status page is served without its pending rows, whole in every other way.
     HidePending,
@@ -101,6 +102,11 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// Whether nothing but its name belongs to it.
+    fn is_bare(&self) -> bool {
+        serde_json::to_value(self).is_ok_and(|value| value.as_object().is_some_and(|keys| keys.len() == 1))
+    }
+
     /// Turns the fault into an order without limits, to be narrowed.
     pub fn order(self) -> FaultOrder {
         FaultOrder { fault: self, path: None, times: None, for_ms: None }
@@ -121,30 +127,33 @@ impl Fault {
         self.order().lasting(time)
     }
 
-    /// Whether it strikes single web requests; the others are states of the whole device.
-    fn hits_requests(&self) -> bool {
+    /// Adds what it does to one web request; false if it is a state of the whole device instead.
+    fn strike(&self, strike: &mut Strike) -> bool {
         match self {
-            Self::Slow { .. }
-            | Self::Drip { .. }
-            | Self::Cut { .. }
-            | Self::Reset { .. }
-            | Self::Hang { .. }
-            | Self::WrongMac { .. }
-            | Self::Firmware { .. }
-            | Self::Status { .. }
-            | Self::Empty
-            | Self::Garbled { .. }
-            | Self::Redirect { .. }
-            | Self::WrongEtag { .. }
-            | Self::HidePending
-            | Self::ProfileState { .. }
-            | Self::LoginCode { .. } => true,
+            Self::Slow { delay_ms } => strike.delay = Duration::from_millis(*delay_ms),
+            Self::Drip { bytes, every_ms } => {
+                strike.drip = Some(((*bytes).max(1), Duration::from_millis(*every_ms)));
+            }
+            Self::Cut { after, declared } => strike.cut = Some(Cut { after: *after, declared: *declared }),
+            Self::Reset { after } => strike.reset = Some(*after),
+            Self::Hang { after } => strike.hang = Some(*after),
+            Self::WrongMac { mac } => strike.mac = Some(*mac),
+            Self::Firmware { version } => strike.firmware = Some(version.clone()),
+            Self::Status { status, retry_after_s } => strike.status = Some((*status, *retry_after_s)),
+            Self::Empty => strike.empty = true,
+            Self::Garbled { one_in } => strike.garbled = Some((*one_in).max(1)),
+            Self::Redirect { to } => strike.redirect = Some(to.clone()),
+            Self::WrongEtag { shown } => strike.etag = Some(shown.clone()),
+            Self::HidePending => strike.hide_pending = true,
+            Self::ProfileState { state, http } => strike.profile_state = Some((*state, *http)),
+            Self::LoginCode { code } => strike.login_code = Some(*code),
             Self::PersonLoggedIn
             | Self::Refuse
             | Self::UpdateRunning
             | Self::IgnoreFiles
-            | Self::IgnoreTriggers => false,
+            | Self::IgnoreTriggers => return false,
         }
+        true
     }
 
     /// The name used in scenarios, on the control port and in the journal.
@@ -174,21 +183,72 @@ impl Fault {
     }
 }
 
-/// A fault with its limits.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+/// What all faults together do to one web request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Strike {
+    pub(crate) delay: Duration,
+    /// Bytes at a time, and the time between.
+    pub(crate) drip: Option<(usize, Duration)>,
+    pub(crate) cut: Option<Cut>,
+    /// Bytes before the reset.
+    pub(crate) reset: Option<usize>,
+    /// Bytes before nothing comes any more.
+    pub(crate) hang: Option<usize>,
+    pub(crate) mac: Option<Mac>,
+    pub(crate) firmware: Option<String>,
+    /// Status and `Retry-After`.
+    pub(crate) status: Option<(u16, Option<u64>)>,
+    pub(crate) empty: bool,
+    /// One byte in this many is hit; never 0.
+    pub(crate) garbled: Option<usize>,
+    pub(crate) redirect: Option<String>,
+    pub(crate) etag: Option<String>,
+    pub(crate) hide_pending: bool,
+    pub(crate) profile_state: Option<(u16, u16)>,
+    pub(crate) login_code: Option<u16>,
+}
+
+/// Where a body ends early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Cut {
+    pub(crate) after: usize,
+    pub(crate) declared: bool,
+}
+
+/// A fault with its limits. As text it is one object: the fault's `kind` and keys, and the limits beside them.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FaultOrder {
     /// What goes wrong.
-    #[serde(flatten)]
     pub fault: Fault,
     /// Only on requests for this path; nothing: on every one.
-    #[serde(default)]
     pub path: Option<String>,
     /// How many requests it hits; nothing: all. Counts only for faults that hit requests.
-    #[serde(default)]
     pub times: Option<u32>,
     /// How long it lasts, in milliseconds; nothing: until cleared.
-    #[serde(default)]
     pub for_ms: Option<u64>,
+}
+
+/// The limits of an order, and all other keys beside them.
+#[derive(Deserialize)]
+struct Limits {
+    path: Option<String>,
+    times: Option<u32>,
+    for_ms: Option<u64>,
+    #[serde(flatten)]
+    rest: serde_json::Map<String, serde_json::Value>,
+}
+
+impl<'de> Deserialize<'de> for FaultOrder {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Limits { path, times, for_ms, rest } = Limits::deserialize(deserializer)?;
+        // Serde refuses unknown keys only for faults that have keys of their own.
+        let bare = rest.len() == 1;
+        let fault: Fault = serde_json::from_value(rest.into()).map_err(D::Error::custom)?;
+        if fault.is_bare() && !bare {
+            return Err(D::Error::custom(format!("the fault {} has no keys", fault.name())));
+        }
+        Ok(Self { fault, path, times, for_ms })
+    }
 }
 
 impl From<Fault> for FaultOrder {
@@ -275,17 +335,16 @@ impl Faults {
         self.active.iter().any(|active| active.order.fault == *fault)
     }
 
-    /// Counts a hit for every order on this path and hands the faults out.
-    pub(crate) fn hit(&mut self, path: &str) -> Vec<Fault> {
-        let mut hits = Vec::new();
+    /// What the orders in force do to a request for this path; each of them counts it.
+    pub(crate) fn strike(&mut self, path: &str) -> Strike {
+        let mut strike = Strike::default();
         for active in &mut self.active {
             let here = active.order.path.as_deref().is_none_or(|wanted| wanted == path);
-            if here && active.left != Some(0) && active.order.fault.hits_requests() {
+            if here && active.left != Some(0) && active.order.fault.strike(&mut strike) {
                 active.left = active.left.map(|left| left - 1);
-                hits.push(active.order.fault.clone());
             }
         }
-        hits
+        strike
     }
 
     /// The numbers of all orders in force.
@@ -317,11 +376,24 @@ mod tests {
     fn a_count_is_used_up_by_hits_on_its_path_only() {
         let mut faults = Faults::default();
         let id = faults.set(Fault::Empty.on("/status_device.html").times(1), at(0));
-        assert!(faults.hit("/login.html").is_empty());
-        assert_eq!(faults.hit("/status_device.html"), [Fault::Empty]);
-        assert!(faults.hit("/status_device.html").is_empty());
+        assert!(!faults.strike("/login.html").empty);
+        assert!(faults.strike("/status_device.html").empty);
+        assert_eq!(faults.strike("/status_device.html"), Strike::default());
         assert_eq!(faults.expire(at(0)), [id]);
         assert!(faults.ids().is_empty());
+    }
+
+    #[test]
+    fn faults_of_one_request_add_up_and_states_are_not_used_up() {
+        let mut faults = Faults::default();
+        faults.set(Fault::Slow { delay_ms: 5 }.order(), at(0));
+        faults.set(Fault::Cut { after: 9, declared: true }.times(1), at(0));
+        faults.set(Fault::UpdateRunning.times(1), at(0));
+        let strike = faults.strike("/");
+        assert_eq!(strike.delay, Duration::from_millis(5));
+        assert_eq!(strike.cut, Some(Cut { after: 9, declared: true }));
+        assert_eq!(faults.expire(at(0)), [2]);
+        assert!(faults.has(&Fault::UpdateRunning));
     }
 
     #[test]
@@ -351,7 +423,14 @@ mod tests {
         .unwrap();
         let wanted = Fault::Cut { after: 1000, declared: true }.on("/status_device.html").times(2);
         assert_eq!(order, wanted);
-        assert!(serde_json::from_str::<FaultOrder>(r#"{"kind":"bite"}"#).is_err());
+        for wrong in [
+            r#"{"kind":"bite"}"#,
+            r#"{"kind":"cut","after":1}"#,
+            r#"{"kind":"slow","delay_ms":1,"delay":1}"#,
+            r#"{"kind":"refuse","for":1}"#,
+        ] {
+            assert!(serde_json::from_str::<FaultOrder>(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

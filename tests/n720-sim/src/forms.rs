@@ -119,7 +119,8 @@ impl Settings {
         Self(BTreeMap::from([
             ("data_server", "update.example.com/n720".to_owned()),
             ("configfile_url", config.configfile_url.clone()),
-            ("automatic_update", "0".to_owned()),
+            // Never set by anybody: the page shows both radios without a mark.
+            ("automatic_update", String::new()),
             ("automatic_software_handset_update", "1".to_owned()),
             ("update_strategy", "1".to_owned()),
             ("led_signal", "1".to_owned()),
@@ -173,4 +174,59 @@ pub(crate) fn changes(
         (fits && settings.get(field.name) != value).then(|| (field.name, value.to_owned()))
     });
     accepted.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::DeviceBuilder;
+
+    fn settings() -> Settings {
+        Settings::of(&DeviceBuilder::new("7C2F80CA21E4").unwrap().digest("u", "p").into_config())
+    }
+
+    fn posted(body: &str) -> crate::http::Form {
+        crate::http::Form::parse(body)
+    }
+
+    fn form(path: &str) -> &'static Form {
+        FORMS.iter().find(|form| form.path == path).unwrap()
+    }
+
+    #[test]
+    fn only_what_is_posted_and_differs_changes() {
+        let found = changes(
+            form("/firmware_update.html"),
+            &settings(),
+            &posted("configfile_url=http%3A%2F%2Fa%2F&update_strategy=1&action=5&unknown=1"),
+        );
+        assert_eq!(found, [("configfile_url", "http://a/".to_owned())]);
+    }
+
+    #[test]
+    fn values_beyond_a_limit_or_outside_of_the_options_are_dropped() {
+        let long = "x".repeat(256);
+        let body = format!("configfile_url={long}&automatic_update=2&update_strategy=7");
+        assert!(changes(form("/firmware_update.html"), &settings(), &posted(&body)).is_empty());
+    }
+
+    #[test]
+    fn a_password_needs_its_flag_and_is_never_its_placeholder() {
+        let form = form("/settings_telephony_security.html");
+        let change = |body| changes(form, &settings(), &posted(body)).len();
+        assert_eq!(change("http_digest_password=new&password_changed=0"), 0);
+        assert_eq!(change("http_digest_password=new"), 0);
+        assert_eq!(change("http_digest_password=********&password_changed=1"), 0);
+        assert_eq!(change("http_digest_password=new&password_changed=1"), 1);
+    }
+
+    #[test]
+    fn every_field_that_is_stored_has_a_value_behind_it() {
+        let settings = settings();
+        for field in FORMS.iter().flat_map(|form| form.fields) {
+            let stored = !matches!(field.kind, Kind::Hidden(_));
+            assert_eq!(settings.0.contains_key(field.name), stored, "{}", field.name);
+        }
+        assert!(!settings.without_passwords().contains_key("http_digest_password"));
+    }
 }

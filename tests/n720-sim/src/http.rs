@@ -52,7 +52,8 @@ impl Request {
 pub(crate) struct Form(Vec<(String, String)>);
 
 impl Form {
-    fn parse(text: &str) -> Self {
+    /// Reads form-urlencoded text; a name without `=` has an empty value.
+    pub(crate) fn parse(text: &str) -> Self {
         let fields = text.split('&').filter(|pair| !pair.is_empty());
         Self(
             fields

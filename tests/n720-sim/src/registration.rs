@@ -358,9 +358,12 @@ mod tests {
 
         fn lost(&self) -> Vec<(u8, Ipui, Deregistration)> {
             let all = self.journal.since(0).into_iter();
-            all.filter_map(|entry| match entry.event {
-                Event::Deregistered { slot, ipui, why } => Some((slot, ipui, why)),
-                _other => None,
+            all.filter_map(|entry| {
+                if let Event::Deregistered { slot, ipui, why } = entry.event {
+                    Some((slot, ipui, why))
+                } else {
+                    None
+                }
             })
             .collect()
         }

@@ -5,7 +5,7 @@
 use crate::config::Framing;
 use crate::device::Shared;
 use crate::error::SimError;
-use crate::fault::Fault;
+use crate::fault::{Fault, Strike};
 use crate::http::{self, Response};
 use crate::web::{self, Answer};
 use std::io;
@@ -94,11 +94,11 @@ async fn talk(shared: Arc<Shared>, mut stream: TcpStream, peer: SocketAddr) {
         return;
     };
     let _turn = shared.turn.lock().await;
-    let Answer { response, faults } = shared.with(|state, at| web::answer(state, &request, peer, at));
+    let Answer { response, strike } = shared.with(|state, at| web::answer(state, &request, peer, at));
     let Some(response) = response else { return };
     let (framing, http10) = shared.peek(|state, _| (state.config.wire.framing, state.config.wire.http10));
     // A client that went away is its own business.
-    let _gone = deliver(&mut stream, &shared, &response, &faults, framing, http10).await;
+    let _gone = deliver(&mut stream, &shared, &response, &strike, framing, http10).await;
 }
 
 /// Puts the answer on the wire, as well as the faults let it.
@@ -106,56 +106,40 @@ async fn deliver(
     stream: &mut TcpStream,
     shared: &Shared,
     response: &Response,
-    faults: &[Fault],
+    strike: &Strike,
     mut framing: Framing,
     http10: bool,
 ) -> io::Result<()> {
-    let delay = faults
-        .iter()
-        .find_map(|fault| if let Fault::Slow { delay_ms } = fault { Some(*delay_ms) } else { None });
-    if let Some(delay) = delay {
-        tokio::time::sleep(Duration::from_millis(delay)).await;
+    if !strike.delay.is_zero() {
+        tokio::time::sleep(strike.delay).await;
     }
-    let cut = faults.iter().find_map(|fault| match fault {
-        Fault::Cut { after, declared } => Some((*after, *declared)),
-        _other => None,
-    });
-    if let Some((_, declared)) = cut {
-        framing = if declared { Framing::Length } else { Framing::UntilClose };
+    if let Some(cut) = strike.cut {
+        framing = if cut.declared { Framing::Length } else { Framing::UntilClose };
     }
     let mut bytes = http::head(response, framing, http10);
     let head = bytes.len();
     bytes.extend(http::framed(&response.body, framing, http10));
-    if let Some((after, _)) = cut {
-        bytes.truncate(head + after);
+    if let Some(cut) = strike.cut {
+        bytes.truncate(head + cut.after);
     }
-    let stop = faults.iter().find_map(|fault| match fault {
-        Fault::Reset { after } | Fault::Hang { after } => Some(*after),
-        _other => None,
-    });
-    if let Some(after) = stop {
+    if let Some(after) = strike.reset.or(strike.hang) {
         bytes.truncate(after);
     }
-    write(stream, &bytes, faults).await?;
-    if faults.iter().any(|fault| matches!(fault, Fault::Reset { .. })) {
-        stream.set_zero_linger()?;
-        return Ok(());
+    write(stream, &bytes, strike).await?;
+    if strike.reset.is_some() {
+        return stream.set_zero_linger();
     }
-    if faults.iter().any(|fault| matches!(fault, Fault::Hang { .. })) {
+    if strike.hang.is_some() {
         return hang(stream, shared).await;
     }
     stream.shutdown().await
 }
 
-async fn write(stream: &mut TcpStream, bytes: &[u8], faults: &[Fault]) -> io::Result<()> {
-    let drip = faults.iter().find_map(|fault| match fault {
-        Fault::Drip { bytes, every_ms } => Some((*bytes, *every_ms)),
-        _other => None,
-    });
-    let Some((portion, every_ms)) = drip else { return stream.write_all(bytes).await };
-    for part in bytes.chunks(portion.max(1)) {
+async fn write(stream: &mut TcpStream, bytes: &[u8], strike: &Strike) -> io::Result<()> {
+    let Some((portion, pause)) = strike.drip else { return stream.write_all(bytes).await };
+    for part in bytes.chunks(portion) {
         stream.write_all(part).await?;
-        tokio::time::sleep(Duration::from_millis(every_ms)).await;
+        tokio::time::sleep(pause).await;
     }
     Ok(())
 }

@@ -4,10 +4,9 @@
 
 use crate::access::{Attempt, code};
 use crate::clock::Moment;
-use crate::fault::Fault;
+use crate::fault::{Fault, Strike};
 use crate::forms::{self, FORMS, QUIET_ACTION};
 use crate::http::{Request, Response};
-use crate::ids::Mac;
 use crate::journal::{Event, SessionEnd, Trigger};
 use crate::language;
 use crate::pages::{self, login, mobile_devices, status};
@@ -15,27 +14,25 @@ use crate::profile;
 use crate::state::{Power, State};
 use std::net::{IpAddr, SocketAddr};
 
-/// An answer, or none at all, and the faults to deliver it with.
+/// An answer, or none at all, and what faults do to its delivery.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) response: Option<Response>,
-    pub(crate) faults: Vec<Fault>,
+    pub(crate) strike: Strike,
 }
 
 /// Answers one request and notes it in the journal.
 pub(crate) fn answer(state: &mut State, request: &Request, peer: SocketAddr, at: Moment) -> Answer {
     let silent = state.refusing() || !is_welcome(state, peer.ip());
-    let faults = if silent { Vec::new() } else { state.faults.hit(&request.path) };
+    let strike = if silent { Strike::default() } else { state.faults.strike(&request.path) };
     let with_session = !silent && state.access.touch(request.cookie("key"), at);
     let response = (!silent).then(|| {
-        let replaced = faults.iter().find_map(replacement);
-        let mut response = replaced.unwrap_or_else(|| route(state, request, with_session, &faults, at));
+        let mut response =
+            replacement(&strike).unwrap_or_else(|| route(state, request, with_session, &strike, at));
         if response.status == 200 {
             response.headers.push(("ETag", request.path.clone()));
         }
-        for fault in &faults {
-            spoil(&mut response, fault);
-        }
+        spoil(&mut response, &strike);
         response
     });
     state.journal.write(
@@ -47,7 +44,7 @@ pub(crate) fn answer(state: &mut State, request: &Request, peer: SocketAddr, at:
             with_session,
         },
     );
-    Answer { response, faults }
+    Answer { response, strike }
 }
 
 /// `foreign_sub` 0: only the device's own subnet is answered.
@@ -63,46 +60,42 @@ fn is_welcome(state: &State, peer: IpAddr) -> bool {
     }
 }
 
-/// What a fault answers instead of the device.
-fn replacement(fault: &Fault) -> Option<Response> {
-    match fault {
-        Fault::Status { status, retry_after_s } => {
-            let response = Response::new(*status);
-            Some(match retry_after_s {
-                Some(seconds) => response.with("Retry-After", seconds.to_string()),
-                None => response,
-            })
+/// What faults answer instead of the device.
+fn replacement(strike: &Strike) -> Option<Response> {
+    if let Some((status, retry_after_s)) = strike.status {
+        let mut response = Response::new(status);
+        response.set("Retry-After", retry_after_s.map(|seconds| seconds.to_string()));
+        return Some(response);
+    }
+    if let Some(to) = &strike.redirect {
+        return Some(Response::new(303).with("Location", to.clone()));
+    }
+    strike.empty.then(|| Response::page(""))
+}
+
+/// What faults do to a finished answer.
+fn spoil(response: &mut Response, strike: &Strike) {
+    if let Some(path) = &strike.etag {
+        response.set("ETag", Some(path.clone()));
+    }
+    if let Some(one_in) = strike.garbled {
+        for byte in response.body.iter_mut().step_by(one_in) {
+            *byte = byte.wrapping_mul(31).wrapping_add(0x9F);
         }
-        Fault::Empty => Some(Response::page("")),
-        Fault::Redirect { to } => Some(Response::new(303).with("Location", to.clone())),
-        _other => None,
     }
 }
 
-/// What a fault does to a finished answer.
-fn spoil(response: &mut Response, fault: &Fault) {
-    match fault {
-        Fault::WrongEtag { path } => response.set("ETag", Some(path.clone())),
-        Fault::Garbled { one_in } => {
-            for byte in response.body.iter_mut().step_by((*one_in).max(1)) {
-                *byte = byte.wrapping_mul(31).wrapping_add(0x9F);
-            }
-        }
-        _other => {}
-    }
-}
-
-fn route(state: &mut State, request: &Request, with_session: bool, faults: &[Fault], at: Moment) -> Response {
+fn route(state: &mut State, request: &Request, with_session: bool, strike: &Strike, at: Moment) -> Response {
     let (method, path) = (request.method.as_str(), request.path.as_str());
     match (method, path) {
         ("GET" | "POST", "/") => redirect(request, "/login.html"),
         ("GET", "/login.html") => Response::page(login::page(state, 0)),
-        ("POST", "/login.html") => log_in(state, request, at),
+        ("POST", "/login.html") => log_in(state, request, strike, at),
         ("POST", "/login_ajax.js") => {
-            let code = login_code(state, request, true, at);
+            let code = login_code(state, request, strike, true, at);
             Response::text(code.to_string())
         }
-        ("GET" | "POST", _) if with_session => inside(state, request, faults, at),
+        ("GET" | "POST", _) if with_session => inside(state, request, strike, at),
         ("GET" | "POST", _) => redirect(request, "/login.html"),
         _ => Response::new(405),
     }
@@ -115,7 +108,7 @@ fn redirect(request: &Request, path: &str) -> Response {
     response
 }
 
-fn log_in(state: &mut State, request: &Request, at: Moment) -> Response {
+fn log_in(state: &mut State, request: &Request, strike: &Strike, at: Moment) -> Response {
     let form = request.form();
     let wanted = form.get("language").and_then(|value| value.parse::<u8>().ok());
     if let Some(to) = wanted.filter(|wanted| *wanted != state.language) {
@@ -126,7 +119,7 @@ fn log_in(state: &mut State, request: &Request, at: Moment) -> Response {
         }
         return Response::page(login::page(state, code::OK));
     }
-    let code = login_code(state, request, false, at);
+    let code = login_code(state, request, strike, false, at);
     if code != code::OK {
         return Response::page(login::page(state, code));
     }
@@ -142,14 +135,12 @@ fn log_in(state: &mut State, request: &Request, at: Moment) -> Response {
 }
 
 /// The number both login paths answer with.
-fn login_code(state: &mut State, request: &Request, test: bool, at: Moment) -> u16 {
+fn login_code(state: &mut State, request: &Request, strike: &Strike, test: bool, at: Moment) -> u16 {
     let form = request.form();
     let take_over = form.get("loginajax") == Some("2");
     let attempt =
         Attempt { password: form.get("password").unwrap_or_default(), take_over, key: request.cookie("key") };
-    let forced =
-        state.faults.find(|fault| if let Fault::LoginCode { code } = fault { Some(*code) } else { None });
-    let code = if let Some(forced) = forced {
+    let code = if let Some(forced) = strike.login_code {
         forced
     } else if state.power != Power::Up {
         code::REBOOTING
@@ -163,13 +154,13 @@ fn login_code(state: &mut State, request: &Request, test: bool, at: Moment) -> u
 }
 
 /// Everything that needs the session.
-fn inside(state: &mut State, request: &Request, faults: &[Fault], at: Moment) -> Response {
+fn inside(state: &mut State, request: &Request, strike: &Strike, at: Moment) -> Response {
     match (request.method.as_str(), request.path.as_str()) {
         ("GET", "/logout.html") => {
             state.access.close(SessionEnd::LoggedOut, at, &mut state.journal);
             Response::page(login::goodbye(state))
         }
-        ("GET", "/status_device.html") => Response::page(status::page(state, &shown(state, faults), at)),
+        ("GET", "/status_device.html") => Response::page(status::page(state, &shown(state, strike), at)),
         ("GET", "/mobile_devices.html") => Response::page(mobile_devices::list(state)),
         ("POST", "/mobile_devices.html") => open_editor(state, request),
         ("GET", "/mobile_devices_editor.html") => match state.editor {
@@ -184,11 +175,7 @@ fn inside(state: &mut State, request: &Request, faults: &[Fault], at: Moment) ->
             redirect(request, "/settings_management_miscellaneous.html")
         }
         ("GET", "/profile_update_ajax.js") => {
-            let forced = faults.iter().find_map(|fault| match fault {
-                Fault::ProfileState { state, http } => Some((*state, *http)),
-                _other => None,
-            });
-            let (shown, http) = forced.unwrap_or_else(|| profile::shown(state));
+            let (shown, http) = strike.profile_state.unwrap_or_else(|| profile::shown(state));
             Response::text(format!("{shown};{http}"))
         }
         ("GET", "/upl_downl_status.html") => Response::page(pages::waiting(state, "/upl_downl_status.html")),
@@ -205,21 +192,12 @@ fn inside(state: &mut State, request: &Request, faults: &[Fault], at: Moment) ->
 }
 
 /// What the pages show of the device's identity, faults applied.
-fn shown(state: &State, faults: &[Fault]) -> status::Identity {
-    let mut identity = status::Identity {
-        mac: state.config.mac,
-        firmware: state.config.firmware.clone(),
-        hide_pending: false,
-    };
-    for fault in faults {
-        match fault {
-            Fault::WrongMac { mac } => identity.mac = Mac::clone(mac),
-            Fault::Firmware { version } => version.clone_into(&mut identity.firmware),
-            Fault::HidePending => identity.hide_pending = true,
-            _other => {}
-        }
+fn shown(state: &State, strike: &Strike) -> status::Identity {
+    status::Identity {
+        mac: strike.mac.unwrap_or(state.config.mac),
+        firmware: strike.firmware.clone().unwrap_or_else(|| state.config.firmware.clone()),
+        hide_pending: strike.hide_pending,
     }
-    identity
 }
 
 /// `action=1`, `used_account=<i>` leads to the editor of slot index i.

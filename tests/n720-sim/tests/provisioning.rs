@@ -1,5 +1,7 @@
 //! The provisioning file from trigger to effect: triggers, downloads, Digest, and what a file does.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop at the place")]
+
 mod common;
 
 use common::{BOUND, Client, FileServer, MAC, file, item, open_for_all, reserve};

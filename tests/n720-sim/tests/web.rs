@@ -1,10 +1,13 @@
 //! The web interface from outside: logins, sessions, pages, forms.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop at the place")]
+
 mod common;
 
 use common::{BOUND, Client, MAC, error_of, raw, send};
 use n720_sim::{DeviceBuilder, Event, Fault, Framing, Handset, SessionEnd, Timing, UserAgent, Wire};
 use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 fn builder() -> DeviceBuilder {
     DeviceBuilder::new(MAC).unwrap().timing(Timing::brisk())
@@ -271,8 +274,7 @@ async fn passwords_show_a_placeholder_and_change_only_with_their_flag() {
     let misc = "/settings_management_miscellaneous.html";
     client.post(misc, "web_password=other&password_changed=0").await;
     assert_eq!(Client::new(device.addr()).login("admin", "1", "2").await.status, 303);
-    let client = Client { key: None, ..client };
-    let mut client = client;
+    let mut client = Client { key: None, ..client };
     client.login("admin", "1", "2").await;
     client.post(misc, "web_password=other&password_changed=1").await;
     assert_eq!(client.login("other", "1", "2").await.status, 303);
@@ -305,7 +307,6 @@ async fn foreign_subnets_get_no_answer_when_they_are_shut_out() {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind("127.0.8.1:0".parse().unwrap()).unwrap();
     let mut stream = socket.connect(far.addr()).await.unwrap();
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     stream.write_all(b"GET /login.html HTTP/1.1\r\n\r\n").await.unwrap();
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).await.unwrap();

@@ -27,7 +27,8 @@ pub(crate) struct Frame<'a> {
 impl Frame<'_> {
     /// Puts the page together: a comment before the doctype, quirks mode, scripts in the head, one form.
     pub(crate) fn draw(&self, state: &State) -> String {
-        let mark = if state.config.byte_order_marks && self.path.len() % 2 == 0 { "\u{feff}" } else { "" };
+        let mark =
+            if state.config.byte_order_marks && self.path.len().is_multiple_of(2) { "\u{feff}" } else { "" };
         let opening = format!(
             "{mark}<!-- {path} (c) web interface -->\r\n\
              <!DOCTYPE HTML PUBLIC \"-//W3C//DTD HTML 4.01 Transitional//EN\">\r\n\

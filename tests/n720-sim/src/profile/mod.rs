@@ -70,13 +70,10 @@ impl Update {
 
 /// The two numbers of `/profile_update_ajax.js`.
 pub(crate) fn shown(state: &State) -> (u16, u16) {
-    let forced = state.faults.find(|fault| {
-        if let Fault::ProfileState { state, http } = fault { Some((*state, *http)) } else { None }
-    });
-    forced.unwrap_or(match state.update.button {
+    match state.update.button {
         Button::Idle | Button::Waiting => (state::WAIT, 0),
         Button::Over { state, http } => (state, http),
-    })
+    }
 }
 
 /// One download, with all it needs to know of the device.

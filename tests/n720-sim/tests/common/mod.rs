@@ -3,6 +3,7 @@
 //! Hand-written and tiny, so that nothing helps a test more than a socket would.
 
 #![expect(dead_code, unreachable_pub, reason = "each test binary uses its own part of this")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop at the place")]
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
