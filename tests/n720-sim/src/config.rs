@@ -112,7 +112,7 @@ pub struct DeviceConfig {
     pub firmware: String,
     /// The web password.
     pub password: String,
-    /// Codes of the languages it has.
+    /// The code of its interface language.
     pub language: u8,
     /// A login leads to `/backup_advice.html` instead of `/settings_lan.html`.
     pub advice_page: bool,
@@ -227,6 +227,12 @@ impl DeviceBuilder {
         web: SocketAddr;
         /// Where it takes SIP; port 0 is any free port.
         sip: SocketAddr;
+        /// The four characters after the MAC in its MAC-ID.
+        mac_id_tail: String;
+        /// Names of its base stations, in order; at most 30 on a real device.
+        base_stations: Vec<String>;
+        /// Whether some pages begin with a byte order mark.
+        byte_order_marks: bool;
         /// A code of its interface language: 1 English, 2 German, 9 French.
         language: u8;
         /// Whether a login leads to the advice page.
@@ -320,5 +326,44 @@ impl DeviceBuilder {
     /// [`SimError::Bind`] if an address is taken, [`SimError::Invalid`] for a slot outside of 1 to 100.
     pub async fn start(self) -> Result<Device, SimError> {
         Device::start(self.0).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_leaves_the_factory_like_a_real_one() {
+        let config = DeviceBuilder::new("7c:2f:80:ca:21:e4").unwrap().into_config();
+        assert_eq!(config.name, "7C2F80CA21E4");
+        assert_eq!(config.password, "admin");
+        assert_eq!(config.timing.settle, Duration::from_secs(180));
+        assert_eq!(config.timing.idle_timeout, Duration::from_secs(602));
+        assert!(DeviceBuilder::new("nonsense").is_err());
+    }
+
+    #[test]
+    fn what_is_set_is_kept_and_brisk_keeps_sessions_real() {
+        let config = DeviceBuilder::new("7C2F80CA21E4")
+            .unwrap()
+            .name("praxis")
+            .language(9)
+            .digest("u", "p")
+            .account(3, "1022", "Third")
+            .timing(Timing::brisk())
+            .into_config();
+        assert_eq!((config.name.as_str(), config.language), ("praxis", 9));
+        assert_eq!(config.accounts, [(3, "1022".to_owned(), "Third".to_owned())]);
+        assert_eq!(config.timing.idle_timeout, Timing::default().idle_timeout);
+        assert!(config.timing.settle < Timing::default().settle);
+    }
+
+    #[tokio::test]
+    async fn a_slot_that_does_not_exist_is_refused_at_the_start() {
+        for slot in [0, 101] {
+            let started = DeviceBuilder::new("7C2F80CA21E4").unwrap().account(slot, "1", "").start().await;
+            assert!(matches!(started, Err(SimError::Invalid { .. })), "{slot}");
+        }
     }
 }

@@ -5,6 +5,7 @@ use crate::clock::Moment;
 use crate::ids::Mac;
 use crate::language::{Words, words};
 use crate::state::State;
+use chrono::{Duration as Span, Timelike as _};
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
@@ -97,10 +98,13 @@ fn base_stations(rows: &mut Rows, state: &State, words: &Words, at: Moment) {
     table += "</table>";
     let _ =
         write!(rows.0, "<tr><td colspan=\"2\" class=\"colspan\" id=\"td_cell_status\">{table}</td></tr>\r\n");
-    let count = state.config.base_stations.len();
-    let link =
-        format!("<a id=\"vis-link-cluster1\" href=\"javascript:vis(1)\">{} 1</a>: {count}", words.cluster);
-    rows.wide(&link);
+    let _ = write!(
+        rows.0,
+        "<tr>\r\n<td><a id=\"vis-link-cluster1\" class=\"vis-link-cluster1\" href=\"javascript:vis(1)\">{} 1</a></td>\r\n\
+         <td>\r\n\t{}\r\n</td>\r\n</tr>\r\n",
+        words.cluster,
+        state.config.base_stations.len()
+    );
 }
 
 fn clock(rows: &mut Rows, state: &State, words: &Words, at: Moment) {
@@ -115,7 +119,9 @@ fn clock(rows: &mut Rows, state: &State, words: &Words, at: Moment) {
         ),
     );
     rows.pair(words.date, &format!("<span id=\"date\">{}</span>", shown.format("%d.%m.%Y")));
-    rows.pair(words.last_synchronisation, &shown.format("%d.%m.%Y 03:17").to_string());
+    // The device asks its time server every hour, at the seventeenth minute.
+    let synchronised = shown - Span::minutes(i64::from((shown.minute() + 43) % 60));
+    rows.pair(words.last_synchronisation, &synchronised.format("%d.%m.%Y %H:%M").to_string());
 }
 
 /// Every part of the address with three digits.
@@ -129,4 +135,57 @@ fn padded(ip: IpAddr) -> String {
 /// A device that is some time in service already.
 fn days(at: Moment) -> u64 {
     412 + at.up.as_secs() / 86_400
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::moment;
+    use crate::config::DeviceBuilder;
+    use crate::ids::Ipui;
+    use tokio::sync::mpsc;
+
+    fn drawn(change: impl FnOnce(&mut State), hide_pending: bool) -> String {
+        let at = moment(86_400, "2026-03-01T23:05:40Z");
+        let (jobs, _orders) = mpsc::unbounded_channel();
+        let config = DeviceBuilder::new("7C2F80CA21E4").unwrap().web("192.168.1.5:80".parse().unwrap());
+        let mut state = State::new(config.into_config(), at, jobs).unwrap();
+        change(&mut state);
+        let identity =
+            Identity { mac: state.config.mac, firmware: state.config.firmware.clone(), hide_pending };
+        page(&state, &identity, at)
+    }
+
+    #[test]
+    fn numbers_are_written_as_the_device_writes_them() {
+        let page = drawn(|_| {}, false);
+        for part in [
+            "\t192.168.001.005\r\n",
+            "<span id=\"hour\">00</span><span id=\"colon\">:</span><span id=\"minute\">05</span>",
+            "<span id=\"date\">02.03.2026</span>",
+            "\t01.03.2026 23:17\r\n",
+            "<span id=\"IWU_operating_days\">413</span>",
+        ] {
+            assert!(page.contains(part), "{part:?}");
+        }
+    }
+
+    #[test]
+    fn pending_rows_are_the_last_ones_and_only_there_if_any() {
+        let ipui = Ipui::new([2, 0xB6, 0xEC, 0x8A, 0xA5]);
+        let reserve = |state: &mut State| state.registry.slots[4].reserved = Some(ipui);
+        let last = "<td colspan=\"2\" class=\"colspan\">02 B6 EC 8A A5</td></tr>\r\n</table>\r\n</form>";
+        assert!(drawn(reserve, false).contains(last));
+        for page in [drawn(|_| {}, false), drawn(reserve, true)] {
+            let body = page.split_once("<body").unwrap().1;
+            assert!(!body.contains("Handsets") && body.contains("</html>"));
+        }
+    }
+
+    #[test]
+    fn the_size_is_that_of_the_real_page() {
+        assert!((240_000..=270_000).contains(&drawn(|_| {}, false).len()));
+        let thirty = |state: &mut State| state.config.base_stations = vec!["Base".to_owned(); 30];
+        assert!((240_000..=270_000).contains(&drawn(thirty, false).len()));
+    }
 }
