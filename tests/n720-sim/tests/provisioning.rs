@@ -370,3 +370,57 @@ async fn a_window_without_any_reservation_blocks_registration_by_hand() {
     plain.deregister(1).unwrap();
     assert_eq!(plain.deregistrations(), [(1, ipui(A), Deregistration::ByHand)]);
 }
+
+#[tokio::test]
+async fn providers_passwords_and_addresses_come_from_the_file() {
+    let lines = [
+        item("BS_VOIP_Data.astVoipProviders[0].aucSIP_PROVIDER_NAME[0]", "\"Example\""),
+        item("BS_VOIP_Data.astVoipProviders[0].aucSIP_SERVER[0]", "\"sip.example.com\""),
+        item("BS_VOIP_Data.astVoipProviders[0].aucSIP_PROVIDER_NAME[0]", "\"fifteen letters\""),
+        item("BS_CUSTOM.WebUIPassword", "\"Neu2026\""),
+        item("BS_CUSTOM.WebUIPassword", "\"not allowed!\""),
+        item("S_CONFIGFILE_URL", "\"http://127.0.0.1:9/%MACD?a&amp;b\""),
+        item("BS_IP_Data.ucB_ACCEPT_FOREIGN_SUBNET", "0"),
+    ];
+    let server = FileServer::start(&file(1, &lines)).await;
+    let device = builder(&server).account(1, "1013", "").start().await.unwrap();
+    let Event::FileApplied { ignored, .. } = fetch(&device).await else { panic!("applied") };
+    assert_eq!(ignored.len(), 2, "{ignored:?}");
+    let mut client = Client::new(device.addr());
+    assert_eq!(client.login("admin", "1", "0").await.status, 200);
+    assert_eq!(client.login("Neu2026", "1", "0").await.status, 303);
+    let page = client.get("/mobile_devices.html").await.text();
+    assert!(page.contains("class=\"green_sip\"") && page.contains("<div id=\"pn0\">Example</div>"));
+    assert_eq!(device.snapshot().configfile_url, "http://127.0.0.1:9/%MACD?a&b");
+    assert_eq!(device.snapshot().settings["foreign_sub"], "0");
+    let journal = serde_json::to_string(&device.journal()).unwrap();
+    assert!(!journal.contains("Neu2026"), "no password in the journal");
+}
+
+#[tokio::test]
+async fn a_window_that_closes_unfilled_leaves_its_handset_pending_and_a_second_one_lets_it_in() {
+    let now = chrono::Utc::now().with_timezone(&chrono_tz::Europe::Berlin);
+    let window = |from: chrono::DateTime<chrono_tz::Tz>| {
+        let stamp = from.format("\"%d%m%y%H%M\"").to_string();
+        let mut lines = open_for_all();
+        lines[0] = item("BS_AE_Subscriber.ulIPUIRegistrationDuration", "3600");
+        lines.push(item("BS_AE_Subscriber.acIPUIRegistrationTimestamp[0]", &stamp));
+        lines.push(reserve(0, A));
+        lines
+    };
+    let server = FileServer::start(&file(1, &window(now))).await;
+    let arrival = n720_sim::Arrival::AfterWindowOpens { nth: 2, delay: Duration::from_millis(1) };
+    let device = builder(&server).handset(Handset::new(ipui(A)).arriving(arrival)).start().await.unwrap();
+    fetch(&device).await;
+    device.wait_event("open", BOUND, |e| *e == Event::WindowOpened { nth: 1 }).await.unwrap();
+    device.wait_until("pending", BOUND, |snapshot| snapshot.pending == [ipui(A)]).await.unwrap();
+    device.advance_clock(7200);
+    device.wait_event("closed", BOUND, |e| *e == Event::WindowClosed {}).await.unwrap();
+    let closed = device.snapshot();
+    assert!(!closed.window_open && closed.pending == [ipui(A)], "pending also after the window");
+    server.serve(&file(2, &window(now + chrono::Duration::hours(2))));
+    fetch(&device).await;
+    device.wait_event("open again", BOUND, |e| *e == Event::WindowOpened { nth: 2 }).await.unwrap();
+    device.wait_until("in", BOUND, |snapshot| snapshot.pending.is_empty()).await.unwrap();
+    assert!(device.deregistrations().is_empty());
+}

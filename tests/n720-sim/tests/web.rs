@@ -312,3 +312,52 @@ async fn foreign_subnets_get_no_answer_when_they_are_shut_out() {
     stream.read_to_end(&mut bytes).await.unwrap();
     assert!(bytes.is_empty());
 }
+
+#[tokio::test]
+async fn the_settings_can_be_saved_to_a_file() {
+    let device = builder().start().await.unwrap();
+    let client = Client::logged_in(device.addr()).await;
+    let answer = client.post("/settings_management_save_and_restore.html", "save_restore_function=1").await;
+    assert!(answer.header("Location").unwrap().ends_with("/upl_downl_status.html"));
+    assert_eq!(client.get("/upl_downl_status.html").await.status, 200);
+    let backup = client.get("/settings.cfg").await;
+    assert_eq!(backup.header("Content-Type"), Some("application/octet-stream"));
+    assert!(backup.body.starts_with(b"N720CFG\0") && backup.body.len() > 4000);
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_not_found_but_only_within_a_session() {
+    let device = builder().start().await.unwrap();
+    assert_eq!(Client::new(device.addr()).get("/nothing.html").await.status, 303);
+    let client = Client::logged_in(device.addr()).await;
+    assert_eq!(client.get("/nothing.html").await.status, 404);
+    assert_eq!(client.post("/nothing.html", "a=b").await.status, 404);
+    let put = send(device.addr(), "PUT /login.html HTTP/1.1\r\n\r\n").await;
+    assert_eq!(put.status, 405);
+}
+
+#[tokio::test]
+async fn every_form_page_says_which_page_it_is_and_is_whole() {
+    let device = builder().start().await.unwrap();
+    let client = Client::logged_in(device.addr()).await;
+    for path in [
+        "/firmware_update.html",
+        "/settings_management_miscellaneous.html",
+        "/settings_management_date_n_time.html",
+        "/settings_telephony_security.html",
+        "/settings_management_save_and_restore.html",
+        "/settings_lan.html",
+        "/reboot.html",
+        "/backup_advice.html",
+        "/profile_update.html",
+    ] {
+        let page = client.get(path).await;
+        assert_eq!((page.status, page.header("ETag")), (200, Some(path)));
+        let text = page.text();
+        assert!(
+            text.contains("<form name=\"gigaset\"")
+                && text.contains("action=\"\"")
+                && text.ends_with("</html>\r\n")
+        );
+    }
+}

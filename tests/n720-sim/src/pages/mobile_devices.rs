@@ -172,3 +172,98 @@ pub(crate) fn editor(state: &State, index: usize, at: Moment) -> String {
     let path = "/mobile_devices_editor.html";
     Frame { path, title: words.edit, size: 80_000, script: "", body: &body }.draw(state)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::moment;
+    use crate::config::DeviceBuilder;
+    use crate::handset::Handset;
+    use crate::ids::Ipui;
+    use tokio::sync::mpsc;
+
+    const A: Ipui = Ipui::new([2, 0xB6, 0xEC, 0x8A, 0xA5]);
+
+    fn at() -> Moment {
+        moment(0, "2026-03-01T23:05:40Z")
+    }
+
+    fn state(columns: bool) -> State {
+        let (jobs, _orders) = mpsc::unbounded_channel();
+        let builder = DeviceBuilder::new("7C2F80CA21E4")
+            .unwrap()
+            .account(1, "1013", "Front \"desk\"")
+            .email_column(columns)
+            .mailbox_column(columns);
+        State::new(builder.into_config(), at(), jobs).unwrap()
+    }
+
+    /// The cells of the first row of slot index 0, by what is in them.
+    fn cells(state: &State) -> Vec<String> {
+        let page = list(state);
+        let body = page.split_once("<body").unwrap().1;
+        let row = body
+            .split_once("<td class=\"td_mobile_devices_number\"")
+            .unwrap()
+            .1
+            .split_once("</tr>")
+            .unwrap()
+            .0;
+        let cells = row.split("<td").skip(1).filter(|cell| cell.contains("td_mobile_devices_status"));
+        cells.map(|cell| cell.split_once('>').unwrap().1.split("</td>").next().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn the_columns_that_are_optional_can_be_missing() {
+        assert_eq!(cells(&state(false)).len(), 2, "SIP and DECT");
+        assert_eq!(cells(&state(true))[2..], [DASH, DASH]);
+    }
+
+    #[test]
+    fn the_sip_cell_tells_registered_not_registered_and_not_configured() {
+        let mut state = state(false);
+        assert!(cells(&state)[0].starts_with("<div class=\"red_sip\">"));
+        state.providers[0].server = "sip.example.com".to_owned();
+        state.providers[0].name = "Provider".to_owned();
+        assert!(cells(&state)[0].starts_with("<div class=\"green_sip\">"));
+        assert!(cells(&state)[0].ends_with("<div id=\"pn0\">Provider</div>"));
+        state.accounts[0].provider = None;
+        assert_eq!(cells(&state)[0], "—<div id=\"pn0\">&nbsp;</div>");
+    }
+
+    #[test]
+    fn the_dect_cell_tells_nothing_reserved_and_registered() {
+        let mut state = state(false);
+        assert_eq!(cells(&state)[1], DASH);
+        state.registry.slots[0].reserved = Some(A);
+        assert_eq!(cells(&state)[1], "<p>IPUI</p>");
+        assert!(!list(&state).contains("id=\"dssv0\""));
+        state.registry.place(0, &Handset::new(A).model("SL750H PRO", "88"), at(), &mut state.journal);
+        assert_eq!(cells(&state)[1], "<div id=\"dssn0\" class=\"green_dect\">SL750H PRO</div>");
+        assert!(list(&state).contains("<div id=\"dssv0\">88</div>"));
+    }
+
+    #[test]
+    fn the_mailbox_shows_only_when_it_is_on() {
+        let mut state = state(true);
+        state.accounts[0].mailbox = "*2".to_owned();
+        assert_eq!(cells(&state)[3], DASH);
+        state.accounts[0].mailbox_on = true;
+        assert!(cells(&state)[3].contains("green_netam"));
+    }
+
+    #[test]
+    fn text_is_escaped() {
+        assert!(list(&state(false)).contains("<div id=\"dn0\">Front &quot;desk&quot;</div>"));
+    }
+
+    #[test]
+    fn the_editor_hides_its_buttons_while_registration_by_ipui_is_on() {
+        let mut state = state(false);
+        let buttons = |state: &State| editor(state, 0, at()).matches("<input type=\"button\"").count();
+        assert_eq!(buttons(&state), 2);
+        state.registry.window.duration_s = Some(0);
+        assert_eq!(buttons(&state), 0);
+        assert!(editor(&state, 0, at()).contains("<div id=\"dect_user_id\">—</div>"));
+    }
+}
