@@ -3,6 +3,8 @@
 //! Never takes over a session (`loginajax=2`), never posts a password twice, never posts another language than the one
 //! that the device shows: that would switch it, and not log in.
 
+use std::time::Duration;
+
 use super::failure::TransportFailure;
 use super::http::{Answer, Server};
 use super::pages::login::{self, LoginPage};
@@ -30,51 +32,79 @@ pub(super) async fn log_in(server: &Server, target: &Target) -> Result<Secret, C
     };
     let fields = [("password", target.password.expose()), ("language", &language), ("loginajax", "0")]
         .map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let answer = server
-        .post(LOGIN, &fields, None)
-        .await
-        .map_err(|failure| unreachable_at("posted the password (not repeated)", &failure))?;
-    verdict(server, &answer).await
-}
-
-/// What the answer to the posted password means.
-async fn verdict(server: &Server, answer: &Answer) -> Result<Secret, ContactFailure> {
-    if answer.status == 200 {
-        let page = login_page(answer, "the answer to the password")?;
-        return Err(page.error.and_then(refusal_after).unwrap_or_else(|| {
-            let number = page.error.map_or("no number".to_owned(), |number| format!("number {number}"));
-            not_understood(&format!(
-                "the device took the password and did not log in (its login page came again, with {number}); it does so when \
-                 it switches its language: look at the language that its web interface is set to"
-            ))
-        }));
-    }
-    let redirected = matches!(answer.status, 301 | 302 | 303 | 307 | 308);
-    let to = answer.location.as_deref().map(|location| server.target_of(location)).transpose();
-    match (redirected, to, &answer.key) {
-        (true, Ok(to), Some(key)) if to.as_deref().is_none_or(|path| !is_login(path)) => Ok(key.clone()),
-        (true, Ok(Some(path)), _) if is_login(&path) => {
-            Err(not_understood("the device took the password and sent us back to its login page"))
-        }
-        (true, Ok(_), _) => {
+    let answer = server.post(LOGIN, &fields, None).await.map_err(|failure| {
+        unreachable_at(
+            "posted the password (once; a session it may have opened ends by itself after 10 minutes)",
+            &failure,
+        )
+    })?;
+    match (verdict(server, &answer), answer.key) {
+        (Ok(()), Some(key)) => Ok(key),
+        (Ok(()), None) => {
             Err(not_understood("the device redirected after the login, but set no session key"))
         }
-        (true, Err(elsewhere), key) => {
+        (Err(failure), Some(key)) => {
             // A key that was set all the same must not keep people out.
-            if let Some(key) = key {
-                log_out(server, key).await;
-            }
-            Err(not_understood(&format!("the answer to the login leads to another host, {elsewhere}")))
+            log_out(server, &key).await;
+            Err(failure)
         }
-        (false, _, _) => Err(unexpected(answer.status, "the answer to the password")),
+        (Err(failure), None) => Err(failure),
     }
 }
 
-/// Logs out; tried once more if the connection breaks. What comes of it is logged and changes nothing.
-pub(super) async fn log_out(server: &Server, key: &Secret) {
-    if let Err(failure) = server.get(LOGOUT, Some(key)).await {
-        tracing::warn!(host = server.base.host_str(), %failure, "could not log out; the device frees its session after 10 minutes");
+/// What the answer to the posted password means: a redirect to anywhere but the login page is a success.
+fn verdict(server: &Server, answer: &Answer) -> Result<(), ContactFailure> {
+    match answer.status {
+        200 => {
+            let page = login_page(answer, "the answer to the password")?;
+            Err(page.error.and_then(refusal_after).unwrap_or_else(|| language_trap(page.error)))
+        }
+        301 | 302 | 303 | 307 | 308 => {
+            match answer.location.as_deref().map(|location| server.target_of(location)).transpose() {
+                Ok(Some(path)) if is_login(&path) => {
+                    Err(not_understood("the device took the password and sent us back to its login page"))
+                }
+                Ok(_) => Ok(()),
+                Err(elsewhere) => Err(not_understood(&format!(
+                    "the answer to the login leads to another host, {elsewhere}"
+                ))),
+            }
+        }
+        status => Err(unexpected(status, "the answer to the password")),
     }
+}
+
+fn language_trap(number: Option<u16>) -> ContactFailure {
+    let number = number.map_or("no number".to_owned(), |number| format!("number {number}"));
+    not_understood(&format!(
+        "the device took the password and did not log in (its login page came again, with {number}); it does so when it \
+         switches its language: look at the language that its web interface is set to"
+    ))
+}
+
+/// Logs out. Tried up to three times, because a session that stays open keeps people out for ten minutes. What comes of
+/// it is logged and changes nothing.
+pub(super) async fn log_out(server: &Server, key: &Secret) {
+    let mut failed = String::new();
+    for pause in [300, 900, 0] {
+        match server.get(LOGOUT, Some(key)).await {
+            Ok(answer) if answer.status < 500 => return,
+            Ok(answer) => failed = format!("status {}", answer.status),
+            Err(failure) => {
+                failed = failure.to_string();
+                // A silent device keeps the next cycle and a shutdown waiting; its own time-out has to do.
+                if matches!(failure, TransportFailure::Timeout(_)) {
+                    break;
+                }
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+    }
+    tracing::warn!(
+        host = server.base.host_str(),
+        failed,
+        "could not log out; the device ends its session after 10 minutes"
+    );
 }
 
 pub(super) fn is_login(path: &str) -> bool {

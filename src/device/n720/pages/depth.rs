@@ -235,6 +235,7 @@ mod tests {
 
     #[test]
     fn repeated_formatting_is_paid_for() {
+        assert!(run(repeat(&["b"], MOST_NESTED + 1)).is_err());
         let many = repeat(&["b"], 400).chain(repeat(&["p"], 1000));
         assert_eq!(run(many), Err(Excess::Elements));
     }

@@ -56,7 +56,8 @@ fn account(page: &Page, row: ElementRef<'_>) -> Result<Option<(SlotNumber, Obser
     if indexes.iter().any(|other| *other != index) {
         return Err(format!("the row of slot {slot} holds ids of another slot"));
     }
-    if numbered != Some(u32::from(slot.number())) {
+    let shown = cells.first().map(|cell| dom::text(*cell)).unwrap_or_default();
+    if shown.trim_end_matches('.').trim_end() != slot.to_string() {
         return Err(format!("the row with the ids of slot {slot} is not numbered {slot}."));
     }
     let place = cells.iter().position(|cell| holds(*cell, &format!("pn{index}")));

@@ -61,7 +61,7 @@ fn mask_tails(text: &str) -> String {
         let digits = before
             .iter()
             .rev()
-            .filter(|b| !matches!(b, b':' | b'-' | b' '))
+            .filter(|b| !matches!(b, b':' | b'-'))
             .take(12)
             .filter(|b| b.is_ascii_hexdigit());
         let tail = bytes.get(at..at + 4).unwrap_or_default();
