@@ -1,11 +1,14 @@
 //! The page readers against pages with the structure of the real ones: a folder a case in `tests/fixtures/pages`, found by
 //! name. Every prefix and many mutations of them too: a damaged page gives a reason, never a shorter list.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot read its fixture has to fail")]
+
 use std::fs;
 use std::path::Path;
 
 use n720d::device::n720::pages::decode::decode;
 use n720d::device::n720::pages::forms::Form;
+use n720d::device::n720::pages::redact::redact;
 use n720d::device::n720::pages::{editor, login, mobile_devices, status};
 use n720d::domain::ids::SlotNumber;
 use n720d::domain::observed::Reading;
@@ -144,6 +147,38 @@ fn a_page_with_a_hundred_accounts_is_read() {
     let large = format!("{}{rows}{}", &case.text[..first], &case.text[end..]);
     let slots = mobile_devices::read(&large).unwrap();
     assert_eq!(slots.keys().map(|slot| slot.number()).collect::<Vec<_>>(), (1..=99).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_hostile_megabyte_takes_no_time() {
+    let began = std::time::Instant::now();
+    for unit in [
+        "<!--x-->",
+        "<!--",
+        "document.write('",
+        "document.write('<input'+",
+        "<script>",
+        "<a b='",
+        "</",
+        "<",
+        "<td>",
+        "<div>",
+        "<b a=1><p>",
+        "<table><tr><td>",
+        "<input value=\"",
+        "7C2F80CA21E4-",
+        "&nbsp;",
+        "02 B6 EC 8A A5 ",
+    ] {
+        let many = unit.repeat((1 << 20) / unit.len());
+        for start in ["<body>", "<script>", "<body><table><tr><td id=date>"] {
+            let text = format!("{start}{many}</html>");
+            let _ = (status::read(&text), mobile_devices::read(&text), Form::read(&text).is_ok());
+            let _ = (login::read(&text).is_ok(), redact(&text, &["02"]));
+        }
+    }
+    let taken = began.elapsed();
+    assert!(taken < std::time::Duration::from_secs(240), "{taken:?}");
 }
 
 /// Pieces that pages are damaged with.

@@ -41,6 +41,9 @@ impl Default for Pace {
     }
 }
 
+/// By host and port: whose turn it is. Grows with the managers ever met, a hundred bytes each.
+type Turns = BTreeMap<(String, u16), Arc<Semaphore>>;
+
 /// Drives any number of managers. Cheap to clone; clones share everything.
 #[derive(Debug, Clone)]
 pub struct Driver {
@@ -49,7 +52,7 @@ pub struct Driver {
     pace: Pace,
     tracker: TaskTracker,
     /// One turn per manager, by address: the device has one session, and a log-out that is still under way comes first.
-    turns: Arc<Mutex<BTreeMap<(String, u16), Arc<Semaphore>>>>,
+    turns: Arc<Mutex<Turns>>,
 }
 
 impl Driver {

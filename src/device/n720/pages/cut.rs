@@ -169,29 +169,6 @@ mod tests {
         assert!(cut(&flat).unwrap().whole);
     }
 
-    #[test]
-    fn hostile_megabytes_take_no_time() {
-        for unit in [
-            "<!--x-->",
-            "<!--",
-            "document.write('",
-            "<script>document.write(\"<input",
-            "<a b='",
-            "</",
-            "<td>",
-            "<",
-        ] {
-            let began = std::time::Instant::now();
-            let text = format!("<body><script>{}", unit.repeat((1 << 20) / unit.len()));
-            let _ = (cut(&text), cut(text.trim_start_matches("<body><script>")));
-            assert!(
-                began.elapsed() < std::time::Duration::from_secs(10),
-                "{unit} took {:?}",
-                began.elapsed()
-            );
-        }
-    }
-
     proptest::proptest! {
         #[test]
         fn any_text_is_cut_without_panic(text in "(<body>|<table>|</?[tdrpba]{1,2}|<script>|</script>|</html>|<!--|-->|[<>\"' é]){0,60}") {

@@ -218,8 +218,7 @@ mod tests {
     #[test]
     fn what_nests_is_counted() {
         assert_eq!(run(repeat(&["div"], MOST_NESTED)), Ok(MOST_NESTED));
-        for unit in
-            [&["div"][..], &["b"], &["x-a"], &["li", "dd"], &["table", "tr", "td"], &["ul", "li"], &["form"]]
+        for unit in [&["div"][..], &["x-a"], &["li", "dd"], &["table", "tr", "td"], &["ul", "li"], &["form"]]
         {
             assert_eq!(run(repeat(unit, MOST_NESTED + 1)), Err(Excess::Depth), "{unit:?}");
         }

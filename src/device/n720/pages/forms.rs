@@ -142,11 +142,11 @@ fn chosen(select: ElementRef<'_>) -> Vec<String> {
     let value = |option: &ElementRef<'_>| {
         option.value().attr("value").map_or_else(|| dom::text(*option), str::to_owned)
     };
-    let marked = options.iter().filter(|option| option.value().attr("selected").is_some());
+    let mut marked = options.iter().filter(|option| option.value().attr("selected").is_some());
     if select.value().attr("multiple").is_some() {
         return marked.map(value).collect();
     }
-    marked.last().or_else(|| options.first()).map(value).into_iter().collect()
+    marked.next_back().or_else(|| options.first()).map(value).into_iter().collect()
 }
 
 #[cfg(test)]

@@ -228,7 +228,7 @@ fn classify(row: ElementRef<'_>, announced: bool) -> Result<Row, String> {
     let cells = dom::cells(row);
     let heading = dom::inside(row)
         .any(|inner| matches!(inner.value().name(), "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "th"));
-    let has_five = !dom::hex_fives(&text).is_empty();
+    let has_five = cells.iter().any(|cell| !dom::hex_fives(&dom::text(*cell)).is_empty());
     match cells.as_slice() {
         [cell] => match text.parse::<Ipui>() {
             Ok(_) if heading => not_understood(),
