@@ -7,7 +7,7 @@ mod keyring;
 
 use std::path::{Path, PathBuf};
 
-use crate::domain::desired::{DesiredSite, DesiredSlot};
+use crate::domain::desired::DesiredSite;
 use crate::domain::secret::{Secret, SecretBook, SecretRef};
 
 pub use self::keyring::{KeyringError, store as store_in_keyring};
