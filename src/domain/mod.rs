@@ -36,3 +36,5 @@ pub mod turn;
 pub mod verify;
 pub mod version;
 pub mod window;
+#[cfg(test)]
+mod world;

@@ -313,3 +313,6 @@ fn observed_line(sighting: &Sighting<'_>, slot: SlotNumber) -> String {
         sighting.account(slot).map(|account| (&account.user_id, &account.display_name, account.handset));
     format!("{slot} {account:?} {:?}", sighting.holder(slot))
 }
+
+#[cfg(test)]
+mod tests;

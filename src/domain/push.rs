@@ -90,3 +90,74 @@ fn retry_at(progress: &Progress) -> Option<DateTime<Utc>> {
         Some(TriggerOutcome::Failed(_) | TriggerOutcome::Unknown(_)) | None => after(back_off),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::world::{SETTLE, World, at, present};
+    use super::*;
+
+    /// A release that was triggered at 0, with this outcome after so many attempts.
+    fn triggered(outcome: Option<TriggerOutcome>, attempts: u32) -> Release {
+        let mut world = World::new().want(1, present("1013", None));
+        world.release();
+        *world.progress() =
+            Progress { attempts, triggered_at: Some(at(0)), trigger: outcome, ..Progress::default() };
+        world.memory.release.unwrap()
+    }
+
+    fn failed() -> Option<TriggerOutcome> {
+        Some(TriggerOutcome::Failed("100".into()))
+    }
+
+    #[test]
+    fn a_trigger_that_came_to_nothing_is_repeated_ever_later() {
+        let retry = |outcome, attempts| match state(
+            Some(&triggered(outcome, attempts)),
+            SETTLE,
+            Some(at(500)),
+            at(500),
+        ) {
+            Push::Unfetched { retry_at } => {
+                retry_at.map(|at| (at - super::super::world::at(0)).num_seconds())
+            }
+            other @ (Push::None | Push::Settling { .. } | Push::ToBeRead | Push::Settled) => {
+                panic!("{other:?}")
+            }
+        };
+        let doubling: Vec<_> = (1..=9).map(|attempts| retry(failed(), attempts).unwrap()).collect();
+        assert_eq!(doubling, [30, 60, 120, 240, 480, 960, 1_920, 3_600, 3_600]);
+        assert_eq!(retry(failed(), u32::MAX), Some(3_600));
+        assert_eq!(retry(Some(TriggerOutcome::Unknown("cut".into())), 2), Some(60));
+        assert_eq!(retry(None, 1), Some(30), "the daemon went down before it learned the outcome");
+        assert_eq!(retry(Some(TriggerOutcome::Accepted), 1), Some(120));
+        assert_eq!(retry(Some(TriggerOutcome::Accepted), 5), Some(480));
+        assert_eq!(retry(Some(TriggerOutcome::Done), 1), Some(120));
+        assert_eq!(retry(Some(TriggerOutcome::Busy("103".into())), 7), None);
+        assert_eq!(retry(Some(TriggerOutcome::NoLine), 7), None);
+    }
+
+    #[test]
+    fn it_settles_from_the_fetch_or_from_a_reported_end() {
+        let at_seconds = |release: &Release, observed: i64, now: i64| {
+            state(Some(release), SETTLE, Some(at(observed)), at(now))
+        };
+        let done = triggered(Some(TriggerOutcome::Done), 1);
+        assert_eq!(at_seconds(&done, 170, 179), Push::Settling { until: at(180) });
+        assert_eq!(at_seconds(&done, 180, 180), Push::Unfetched { retry_at: Some(at(120)) });
+        let mut fetched = triggered(failed(), 1);
+        fetched.progress.fetched_at = Some(at(10));
+        assert_eq!(at_seconds(&fetched, 189, 189), Push::Settling { until: at(190) });
+        assert_eq!(at_seconds(&fetched, 189, 191), Push::ToBeRead);
+        assert_eq!(state(Some(&fetched), SETTLE, None, at(191)), Push::ToBeRead);
+        assert_eq!(at_seconds(&fetched, 190, 191), Push::Settled);
+        assert_eq!(state(None, SETTLE, None, at(0)), Push::None);
+    }
+
+    #[test]
+    fn a_known_outcome_ends_a_push_that_nobody_saw_fetched() {
+        let mut marked = triggered(Some(TriggerOutcome::Done), 1);
+        marked.progress.ineffective_at = Some(at(200));
+        assert_eq!(state(Some(&marked), SETTLE, Some(at(210)), at(210)), Push::Settled);
+        assert_eq!(state(Some(&marked), SETTLE, Some(at(100)), at(100)), Push::Settling { until: at(180) });
+    }
+}

@@ -130,3 +130,156 @@ fn was_asked_for(item: &DriftItem, release: &Release, desired: &DesiredSite) -> 
         | Action::Fetch => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::desired::DesiredSlot;
+    use super::super::observed::{HandsetState, Reading};
+    use super::super::release::TriggerOutcome;
+    use super::super::world::{World, at, ipui, present, slot};
+    use super::*;
+
+    /// One slot released at 0 and fetched at 10; it settles until 190.
+    fn fetched() -> World {
+        let mut world = World::new().want(1, present("1013", Some(1)));
+        world.release();
+        world.progress().fetched_at = Some(at(10));
+        world
+    }
+
+    fn no_effect(world: &World) -> Vec<String> {
+        match world.verify() {
+            Verification::NoEffect(missed) => missed,
+            other @ (Verification::NoRelease
+            | Verification::Waiting { .. }
+            | Verification::Superseded
+            | Verification::TookEffect
+            | Verification::CannotTell(_)) => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn it_waits_for_the_fetch_the_settle_time_and_a_reading_after_it() {
+        let waits_until = |world: &World| match world.verify() {
+            Verification::Waiting { until, .. } => until,
+            other @ (Verification::NoRelease
+            | Verification::NoEffect(_)
+            | Verification::Superseded
+            | Verification::TookEffect
+            | Verification::CannotTell(_)) => panic!("{other:?}"),
+        };
+        let mut world = fetched();
+        world.later(189);
+        world.now = at(189);
+        assert_eq!(waits_until(&world), Some(at(190)));
+        world.now = at(191);
+        assert_eq!(waits_until(&world), None, "read before the time was over");
+        world.progress().fetched_at = None;
+        world.later(500);
+        assert_eq!(waits_until(&world), None, "not fetched");
+        assert_eq!(World::new().verify(), Verification::NoRelease);
+    }
+
+    #[test]
+    fn a_reservation_takes_effect_when_it_is_pending_or_filled() {
+        let mut world = fetched().show_pending(1, "1013", 1);
+        world.later(190);
+        assert_eq!(world.verify(), Verification::TookEffect);
+        let mut world = fetched().show_registered(1, "1013", 1);
+        world.later(190);
+        assert_eq!(world.verify(), Verification::TookEffect);
+        world.progress().verified_at = Some(at(190));
+        assert_eq!(world.verify(), Verification::NoRelease, "marked already");
+    }
+
+    #[test]
+    fn what_is_not_shown_had_no_effect() {
+        let mut world = fetched();
+        world.later(190);
+        let missed = no_effect(&world);
+        assert_eq!(missed.len(), 2);
+        assert_eq!(missed[0], "slot 1 has no active account; user 1013 is wanted");
+        assert_eq!(missed[1], "slot 1 is not reserved for 02 B6 EC 8A 01");
+        let mut other = fetched().show_registered(1, "1013", 9);
+        other.later(190);
+        let why = "slot 1 holds the registered handset 02 B6 EC 8A 09; 02 B6 EC 8A 01 is wanted";
+        assert_eq!(no_effect(&other), [why]);
+    }
+
+    #[test]
+    fn only_what_was_asked_for_is_held_against_it() {
+        // Slot 2 was withheld, for another handset is registered there.
+        let world = World::new().want(1, present("1013", Some(1))).want(2, present("1014", Some(2)));
+        let mut world = world.show_registered(2, "1014", 9);
+        world.release();
+        world.progress().fetched_at = Some(at(10));
+        let mut world = world.show_pending(1, "1013", 1);
+        world.later(190);
+        assert_eq!(world.verify(), Verification::TookEffect);
+        // A slot that was listed later was not asked for either.
+        let mut world = world.want(3, present("1022", None));
+        world.later(195);
+        assert_eq!(world.verify(), Verification::TookEffect);
+    }
+
+    #[test]
+    fn a_cleared_slot_is_empty_afterwards() {
+        let mut world = World::new().want(2, DesiredSlot::Absent).show_pending(2, "1014", 2).with_baseline();
+        world.release();
+        world.progress().fetched_at = Some(at(10));
+        world.later(190);
+        assert_eq!(no_effect(&world).len(), 1);
+        world.slots().get_mut(&slot(2)).unwrap().handset = HandsetState::None;
+        world.pending().clear();
+        assert_eq!(no_effect(&world), ["slot 2 has an active account; it is to be absent"]);
+        world.slots().clear();
+        assert_eq!(world.verify(), Verification::TookEffect);
+    }
+
+    #[test]
+    fn a_site_file_that_changed_since_supersedes_it() {
+        let mut world = fetched().show_pending(1, "1013", 1).want(1, present("1013", Some(2)));
+        world.later(190);
+        assert_eq!(world.verify(), Verification::Superseded);
+        let mut gone = fetched();
+        gone.desired.slots.clear();
+        gone.later(190);
+        assert_eq!(gone.verify(), Verification::TookEffect, "nothing is left that could differ");
+    }
+
+    #[test]
+    fn what_cannot_be_read_tells_nothing() {
+        let cannot = |change: fn(&mut Observation)| {
+            let mut world = fetched();
+            world.later(190);
+            change(&mut world.seen);
+            match world.verify() {
+                Verification::CannotTell(why) => why,
+                other @ (Verification::NoRelease
+                | Verification::Waiting { .. }
+                | Verification::Superseded
+                | Verification::TookEffect
+                | Verification::NoEffect(_)) => panic!("{other:?}"),
+            }
+        };
+        assert!(cannot(|seen| seen.slots = Reading::Unreadable("cut".into())).ends_with("read: cut"));
+        assert!(cannot(|seen| seen.pending = Reading::Unreadable("cut".into())).ends_with("read: cut"));
+        assert!(cannot(|seen| seen.mac = Reading::Unreadable("cut".into())).contains("status page"));
+        let other = cannot(|seen| seen.mac = Reading::Known("7C2F80CA21E5".parse().unwrap()));
+        assert!(other.ends_with("7C2F80CA21E5"), "{other}");
+    }
+
+    #[test]
+    fn a_reported_end_without_a_fetch_can_fail_but_proves_nothing() {
+        let mut world = fetched();
+        world.progress().fetched_at = None;
+        world.progress().triggered_at = Some(at(10));
+        world.progress().trigger = Some(TriggerOutcome::Done);
+        world.later(190);
+        assert_eq!(no_effect(&world).len(), 2);
+        let mut world = world.show_pending(1, "1013", 1);
+        world.later(190);
+        assert!(matches!(world.verify(), Verification::CannotTell(why) if why.contains("data server")));
+        assert_eq!(*world.pending(), [ipui(1)]);
+    }
+}

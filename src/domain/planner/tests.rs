@@ -1,0 +1,445 @@
+//! The planner's rules, one test each.
+
+use std::collections::BTreeSet;
+
+use chrono::TimeDelta;
+
+use super::super::content::HandsetCode;
+use super::super::desired::{DesiredSlot, Mode};
+use super::super::memory::Registration;
+use super::super::observed::{FilledSlots, Reading};
+use super::super::plan::NewRelease;
+use super::super::release::{Progress, TriggerOutcome};
+use super::super::secret::{Secret, SecretRef};
+use super::super::world::{World, at, brief, ipui, present, slot};
+use super::*;
+
+const FIRST: [&str; 2] = ["ConfigureProvider None: ready", "SetPin None: ready"];
+
+/// The wiki's example: three accounts, the first two with a handset.
+fn wiki() -> World {
+    World::new()
+        .want(1, present("1013", Some(1)))
+        .want(2, present("1014", Some(2)))
+        .want(3, present("1022", None))
+}
+
+/// The same, released, fetched, settled and seen in effect.
+fn wiki_in_effect() -> World {
+    let mut world = wiki();
+    world.release();
+    world.progress().fetched_at = Some(at(10));
+    world.progress().verified_at = Some(at(200));
+    let mut world = world.show_pending(1, "1013", 1).show_pending(2, "1014", 2).show(3, "1022");
+    world.later(300);
+    world
+}
+
+fn release(world: &World) -> NewRelease {
+    world.plan().orders.release.unwrap()
+}
+
+fn codes(release: &NewRelease) -> Vec<(u8, HandsetCode)> {
+    let code = |(slot, content): (&SlotNumber, &super::super::content::SlotContent)| {
+        Some((slot.number(), content.handset?))
+    };
+    release.content.slots.iter().filter_map(code).collect()
+}
+
+#[test]
+fn the_wikis_accounts_go_out_in_one_release_with_the_window() {
+    let world = wiki();
+    let plan = world.plan();
+    let expected = [
+        FIRST[0],
+        FIRST[1],
+        "ConfigureAccount 1 None: ready",
+        "Reserve 1 None: ready",
+        "ConfigureAccount 2 None: ready",
+        "Reserve 2 None: ready",
+        "ConfigureAccount 3 None: ready",
+        "OpenWindow None: ready",
+    ];
+    assert_eq!(brief(&plan), expected);
+    let release = plan.orders.release.unwrap();
+    assert_eq!(codes(&release), [(1, HandsetCode::Reserve(ipui(1))), (2, HandsetCode::Reserve(ipui(2)))]);
+    assert_eq!(release.content.window.unwrap().seconds, 72_000);
+    assert_eq!(release.window.unwrap().missing_at_start, BTreeSet::from([slot(1), slot(2)]));
+    let (generation, _) = desired_generation(&world.desired, &world.secrets, &World::key());
+    assert_eq!(release.generation, generation);
+    assert_eq!(
+        release.reason,
+        "set providers; set the PIN; set the accounts of slots 1, 2, 3; reserve slots 1, 2; \
+         open the registration window"
+    );
+}
+
+#[test]
+fn a_manager_without_an_account_is_told_by_check_sync() {
+    assert_eq!(wiki().plan().orders.trigger, Some(Trigger::CheckSync));
+    assert_eq!(wiki().show(9, "9").plan().orders.trigger, Some(Trigger::Web));
+    let mut passive = wiki();
+    passive.desired.manager.trigger = Trigger::None;
+    let orders = passive.plan().orders;
+    assert!(orders.release.is_some() && orders.trigger.is_none());
+}
+
+#[test]
+fn what_is_in_place_without_a_release_gives_an_empty_plan() {
+    let mut world = World::new().want(1, present("1013", Some(1))).show_registered(1, "1013", 1);
+    assert_eq!(brief(&world.plan()), [""; 0]);
+    assert!(world.plan().orders.is_empty());
+    // Without a baseline a password cannot be compared; with one its change is seen.
+    world = world.with_baseline();
+    assert_eq!(brief(&world.plan()), [""; 0]);
+    let DesiredSlot::Present(slot) = world.desired.slots.get_mut(&slot(1)).unwrap() else { panic!() };
+    slot.sip.as_mut().unwrap().password = Some(SecretRef::Literal(Secret::new("neu")));
+    assert_eq!(brief(&world.plan()), ["ConfigureAccount 1 Interrupts: ready"]);
+    assert_eq!(release(&world).content.window, None, "everybody is registered: no window");
+}
+
+#[test]
+fn without_an_observation_there_is_nothing_to_do() {
+    let (world, key) = (wiki(), World::key());
+    let input = PlanInput { observation: None, ..world.input(&key) };
+    assert!(plan(&input).steps.is_empty() && plan(&input).orders.is_empty());
+    assert!(needs_deep(&input).is_empty());
+}
+
+#[test]
+fn mode_observe_shows_every_step_and_does_none() {
+    let mut world = wiki().show_registered(1, "9", 9);
+    world.desired.mode = Mode::Observe;
+    let plan = world.plan();
+    assert!(plan.orders.is_empty());
+    assert!(plan.steps.len() > 3);
+    assert!(brief(&plan).iter().all(|step| step.ends_with("deferred, mode = observe")), "{:?}", brief(&plan));
+}
+
+#[test]
+fn a_first_contact_only_reads() {
+    for met in [None, Some((at(0), "7C2F80CA21E4".parse().unwrap()))] {
+        let mut world = wiki();
+        world.memory.first_contact = met;
+        let plan = world.plan();
+        assert!(plan.orders.is_empty());
+        assert!(brief(&plan).iter().all(|step| step.ends_with("deferred, first contact: read only")));
+    }
+}
+
+#[test]
+fn another_or_an_old_device_is_not_written_to() {
+    let blocked = |change: fn(&mut Observation)| {
+        let mut world = wiki();
+        change(&mut world.seen);
+        let plan = world.plan();
+        assert!(plan.orders.is_empty() && !plan.steps.is_empty());
+        let reasons: BTreeSet<_> =
+            brief(&plan).iter().map(|step| step.split("blocked, ").nth(1).unwrap().to_owned()).collect();
+        reasons.into_iter().collect::<Vec<_>>()
+    };
+    assert_eq!(blocked(|seen| seen.mac = Reading::Known("7C2F80CA21E5".parse().unwrap())), ["WrongDevice"]);
+    assert_eq!(
+        blocked(|seen| seen.firmware = Reading::Known("70.107.00.000.00".parse().unwrap())),
+        ["FirmwareTooOld"]
+    );
+    assert_eq!(blocked(|seen| seen.firmware = Reading::Unreadable("no".into())), ["PageNotUnderstood"]);
+    assert_eq!(blocked(|seen| seen.mac = Reading::Unreadable("no".into())), ["PageNotUnderstood"]);
+    assert_eq!(blocked(|seen| seen.pending = Reading::Unreadable("no".into())), ["PageNotUnderstood"]);
+}
+
+#[test]
+fn a_handset_in_the_way_is_withheld_and_the_others_go_ahead() {
+    let world = wiki().show_registered(1, "1013", 9);
+    let plan = world.plan();
+    let expected = [
+        FIRST[0],
+        FIRST[1],
+        "Replace 1 Deregisters: blocked, PlanNeedsApproval",
+        "ConfigureAccount 2 None: ready",
+        "Reserve 2 None: ready",
+        "ConfigureAccount 3 None: ready",
+        "OpenWindow None: ready",
+    ];
+    assert_eq!(
+        brief(&plan).iter().map(|step| step.replace("Interrupts", "None")).collect::<Vec<_>>(),
+        expected
+    );
+    let release = plan.orders.release.unwrap();
+    assert_eq!(codes(&release), [(2, HandsetCode::Reserve(ipui(2)))]);
+    assert!(release.content.slots.contains_key(&slot(1)), "its account is still carried");
+    assert_eq!(release.window.unwrap().missing_at_start, BTreeSet::from([slot(2)]));
+    let (generation, _) = desired_generation(&world.desired, &world.secrets, &World::key());
+    assert_ne!(release.generation, generation);
+}
+
+#[test]
+fn the_wikis_swap_needs_a_person() {
+    let world = wiki().show_registered(1, "1013", 2).show_registered(2, "1014", 1).show(3, "1022");
+    let plan = world.with_baseline().plan();
+    let steps = [
+        "Replace 1 Deregisters: blocked, PlanNeedsApproval",
+        "Replace 2 Deregisters: blocked, PlanNeedsApproval",
+    ];
+    assert_eq!(brief(&plan), steps);
+    assert_eq!(plan.steps[0].who, ["1013", "1014"]);
+    assert!(plan.orders.is_empty());
+}
+
+#[test]
+fn the_wikis_disabled_account_keeps_its_handset_and_its_gap() {
+    // Account 2 was switched off with its handset, and a hand-added one has landed in its gap.
+    let absent = || World::new().want(2, DesiredSlot::Absent).show(1, "1013");
+    let mut hidden = absent();
+    hidden.memory.filled = Some(FilledSlots { at: at(-60), filled: BTreeSet::from([slot(2)]) });
+    assert_eq!(
+        brief(&hidden.with_baseline().plan()),
+        ["Deregister 2 Deregisters: blocked, PlanNeedsApproval"]
+    );
+    let landed = absent().show_registered(2, "1099", 9).with_baseline().plan();
+    assert_eq!(brief(&landed), ["Deregister 2 Deregisters: blocked, PlanNeedsApproval"]);
+    assert_eq!(landed.steps[0].who, ["1099"]);
+    assert!(landed.orders.is_empty());
+}
+
+#[test]
+fn an_absent_slot_without_a_handset_is_cleared_and_then_left_alone() {
+    let mut world = World::new().want(2, DesiredSlot::Absent).show_pending(2, "1014", 2).with_baseline();
+    assert_eq!(brief(&world.plan()), ["Deregister 2 None: ready"]);
+    assert_eq!(codes(&release(&world)), [(2, HandsetCode::Clear)]);
+    assert_eq!(release(&world).content.slots[&slot(2)].account.active, Some(false));
+    // Absent as far as can be seen: what is released for another reason does not clear it by the way.
+    world.slots().clear();
+    world.pending().clear();
+    assert_eq!(brief(&world.plan()), [""; 0]);
+    let world = world.want(3, present("1022", None));
+    assert_eq!(release(&world).content.slots.keys().copied().collect::<Vec<_>>(), [slot(3)]);
+}
+
+#[test]
+fn a_missing_secret_withholds_its_slot_alone() {
+    let mut world = wiki();
+    let DesiredSlot::Present(second) = world.desired.slots.get_mut(&slot(2)).unwrap() else { panic!() };
+    second.sip.as_mut().unwrap().password = Some(SecretRef::Env("NOPE".into()));
+    let plan = world.plan();
+    let of_two: Vec<_> = brief(&plan).into_iter().filter(|step| step.contains(" 2 ")).collect();
+    assert_eq!(
+        of_two,
+        ["ConfigureAccount 2 None: blocked, SecretMissing", "Reserve 2 None: blocked, SecretMissing"]
+    );
+    let release = plan.orders.release.unwrap();
+    assert_eq!(release.content.slots.keys().map(|slot| slot.number()).collect::<Vec<_>>(), [1, 3]);
+    assert_eq!(release.window.unwrap().missing_at_start, BTreeSet::from([slot(1)]));
+}
+
+#[test]
+fn what_is_released_waits_for_its_fetch() {
+    let mut world = wiki();
+    world.release();
+    let plan = world.plan();
+    let (fetch, others) = plan.steps.split_last().unwrap();
+    assert_eq!((fetch.action, &fetch.disposition), (Action::Fetch, &Disposition::Ready));
+    assert!(others.iter().all(|step| !is_ready(step)), "{:?}", brief(&plan));
+    assert_eq!((plan.orders.release, plan.orders.trigger), (None, Some(Trigger::CheckSync)));
+    world.desired.manager.trigger = Trigger::None;
+    let plan = world.plan();
+    assert!(plan.orders.is_empty());
+    assert!(brief(&plan).last().unwrap().contains("daily fetch"));
+}
+
+#[test]
+fn a_manager_is_told_again_after_a_wait_and_by_another_way_without_a_line() {
+    let mut world = wiki().show(9, "9");
+    world.release();
+    world.later(20);
+    *world.progress() = Progress {
+        attempts: 1,
+        triggered_at: Some(at(0)),
+        trigger: Some(TriggerOutcome::Failed("100".into())),
+        ..Progress::default()
+    };
+    let plan = world.plan();
+    assert!(plan.orders.is_empty());
+    let until = Some(at(30));
+    let reason = "waits before telling the manager again".to_owned();
+    assert_eq!(plan.steps.last().unwrap().disposition, Disposition::Deferred { reason, until });
+    world.later(30);
+    assert_eq!(world.plan().orders.trigger, Some(Trigger::Web));
+    world.progress().trigger = Some(TriggerOutcome::NoLine);
+    assert_eq!(world.plan().orders.trigger, Some(Trigger::CheckSync));
+}
+
+#[test]
+fn nothing_new_is_pushed_while_a_push_settles() {
+    let mut world = wiki();
+    world.release();
+    world.progress().fetched_at = Some(at(10));
+    let mut world = world.want(4, present("1030", None));
+    world.later(100);
+    let plan = world.plan();
+    assert!(plan.orders.is_empty());
+    for step in &plan.steps {
+        let Disposition::Deferred { reason, until } = &step.disposition else { panic!("{step:?}") };
+        assert!(reason.starts_with("settling until "), "{reason}");
+        assert_eq!(*until, Some(at(190)));
+    }
+    // Settled by the clock, but what was read is from before.
+    world.now = at(195);
+    assert!(world.plan().orders.is_empty());
+    world.later(191);
+    assert!(world.plan().orders.release.is_some());
+}
+
+#[test]
+fn in_effect_is_in_sync_and_the_window_is_no_drift() {
+    let world = wiki_in_effect();
+    assert_eq!(brief(&world.plan()), [""; 0]);
+    assert!(world.plan().orders.is_empty());
+}
+
+#[test]
+fn a_repair_is_the_same_content_under_a_new_version() {
+    let mut world = wiki_in_effect();
+    world.slots().get_mut(&slot(3)).unwrap().display_name = Some("by hand".into());
+    assert_eq!(brief(&world.plan()), ["ConfigureAccount 3 None: ready"]);
+    let (new, last) = (release(&world), world.memory.release.clone().unwrap());
+    assert_eq!(new.content_id, last.content);
+    assert_ne!(new.version, last.version);
+    assert_eq!(new.window, None, "the window that is open is repeated, not opened");
+    assert_eq!(new.content.window.unwrap().seconds, 72_000);
+}
+
+#[test]
+fn what_changed_nothing_twice_is_not_pushed_a_third_time() {
+    let mut world = wiki();
+    for round in 0..2 {
+        let plan = world.release();
+        assert!(plan.orders.release.is_some(), "{round}");
+        world.progress().fetched_at = Some(world.now);
+        world.later(300 * (round + 1));
+        world.progress().ineffective_at = Some(world.now);
+    }
+    let plan = world.plan();
+    assert!(plan.orders.is_empty());
+    assert!(brief(&plan).iter().all(|step| step.ends_with("blocked, PushIneffective")), "{:?}", brief(&plan));
+    let world = world.want(4, present("1030", None));
+    assert!(world.plan().orders.release.is_some(), "other content is another matter");
+}
+
+#[test]
+fn an_unfetched_release_that_no_longer_fits_is_replaced() {
+    let mut world = wiki().show(1, "1013").show(2, "1014").show(3, "1022").with_baseline();
+    world.release();
+    // Meanwhile somebody has registered other handsets by hand: the file that waits would throw them out.
+    let mut world = world.show_registered(1, "1013", 8).show_registered(2, "1014", 9);
+    world.later(60);
+    let plan = world.plan();
+    assert_eq!(
+        brief(&plan),
+        [
+            "Replace 1 Deregisters: blocked, PlanNeedsApproval",
+            "Replace 2 Deregisters: blocked, PlanNeedsApproval",
+            "Fetch None: ready"
+        ]
+    );
+    let release = plan.orders.release.unwrap();
+    assert_eq!(codes(&release), []);
+    assert_eq!(release.content.window, None);
+}
+
+#[test]
+fn every_editor_page_is_read_before_reservations_go_out() {
+    let mut world = wiki().show_registered(3, "1022", 7).show_registered(9, "9", 8);
+    world.seen.editors.remove(&slot(9));
+    let key = World::key();
+    assert_eq!(needs_deep(&world.input(&key)), BTreeSet::from([slot(9)]));
+    let plan = world.plan();
+    assert!(plan.orders.is_empty());
+    assert!(brief(&plan).iter().all(|step| step.contains("must be read first")));
+    world.seen.editors.insert(slot(9), Reading::Known(Some(ipui(1))));
+    assert!(needs_deep(&world.input(&key)).is_empty());
+    assert!(brief(&world.plan()).contains(&"Replace 1 Deregisters: blocked, PlanNeedsApproval".to_owned()));
+}
+
+#[test]
+fn a_window_that_closed_unfilled_opens_again_for_those_missing() {
+    let mut world = wiki_in_effect().show_registered(1, "1013", 1);
+    world.pending().retain(|pending| *pending != ipui(1));
+    world.window_state = WindowState::Closed;
+    assert_eq!(brief(&world.plan()), [""; 0], "nobody was counted at its end yet");
+    world.memory.windows[0].missing_at_end = Some(BTreeSet::from([slot(2)]));
+    let plan = world.release();
+    assert_eq!(brief(&plan), ["ReopenWindow None: ready"]);
+    assert_eq!(plan.steps[0].who, ["1014"]);
+    let release = plan.orders.release.unwrap();
+    assert_eq!(codes(&release), [(2, HandsetCode::Reserve(ipui(2)))]);
+    let (generation, _) = desired_generation(&world.desired, &world.secrets, &World::key());
+    assert_eq!(release.generation, generation, "the code left out is in place");
+    // It is used up then.
+    world.progress().fetched_at = Some(world.now);
+    world.progress().verified_at = Some(world.now);
+    world.later(9_000);
+    world.window_state = WindowState::Closed;
+    world.memory.windows[1].missing_at_end = Some(BTreeSet::from([slot(2)]));
+    assert_eq!(brief(&world.plan()), [""; 0]);
+}
+
+#[test]
+fn a_changed_policy_opens_a_new_window_and_a_newcomer_too() {
+    let mut world = wiki_in_effect();
+    world.next.first.as_mut().unwrap().policy = "always".into();
+    assert_eq!(brief(&world.plan()), ["OpenWindow None: ready"]);
+    let mut world = wiki_in_effect();
+    world.window_state = WindowState::Closed;
+    world.memory.windows[0].missing_at_end = Some(BTreeSet::new());
+    world.memory.windows[0].reopened = 1;
+    assert_eq!(brief(&world.plan()), [""; 0], "the reopenings are used up");
+    let world = world.want(5, present("1050", Some(5))).show(5, "1050");
+    assert!(
+        brief(&world.plan()).contains(&"OpenWindow None: ready".to_owned()),
+        "{:?}",
+        brief(&world.plan())
+    );
+}
+
+#[test]
+fn a_manager_that_points_elsewhere_is_enrolled() {
+    let mut world = World::new();
+    world.own_url = Some("http://10.1.0.5:8720/p/token/%MACD.xml".into());
+    world.desired.manager.enrol = true;
+    assert!(world.plan().steps.is_empty(), "the page was not asked for");
+    world.seen.config_url = Some(Reading::Unreadable("no".into()));
+    assert!(world.plan().steps.is_empty());
+    world.seen.config_url = Some(Reading::Known("http://elsewhere/".into()));
+    let plan = world.plan();
+    assert_eq!(brief(&plan), ["Enrol None: ready"]);
+    assert_eq!(plan.orders, Orders { enrol: true, ..Orders::default() });
+    assert!(!plan.steps[0].why.contains("token"));
+    world.seen.config_url = Some(Reading::Known(world.own_url.clone().unwrap()));
+    assert!(world.plan().steps.is_empty());
+}
+
+#[test]
+fn the_hash_follows_what_is_done_and_seen_and_not_the_time() {
+    let mut world = wiki().show_registered(1, "1013", 9);
+    world.release();
+    world.progress().fetched_at = Some(at(10));
+    world.later(20);
+    let settling = world.plan().hash;
+    world.now += TimeDelta::seconds(30);
+    assert_eq!(world.plan().hash, settling);
+    let other = world.show_registered(1, "1013", 8);
+    assert_ne!(other.plan().hash, settling);
+}
+
+#[test]
+fn a_remembered_handset_needs_no_page() {
+    let mut world = wiki_in_effect().show_registered(1, "1013", 1);
+    world.pending().retain(|pending| *pending != ipui(1));
+    world.seen.editors.clear();
+    assert_eq!(brief(&world.plan()), [""; 0], "nothing speaks for another handset");
+    world.remember(1, Registration::Registered, Some(9));
+    assert_eq!(brief(&world.plan()), ["Replace 1 Deregisters: blocked, PlanNeedsApproval"]);
+    world.remember(1, Registration::Registered, Some(1));
+    assert_eq!(brief(&world.plan()), [""; 0]);
+}
