@@ -88,3 +88,89 @@ fn account(slot: &PresentSlot, password: Option<Secret>) -> AccountContent {
         account_name: sip.map(|sip| sip.account_name.clone()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::ids::Ipui;
+    use super::super::secret::SecretRef;
+    use super::super::world::{World, ipui, present, slot};
+    use super::*;
+
+    fn world() -> World {
+        World::new()
+            .want(1, present("1013", Some(1)))
+            .want(2, DesiredSlot::Absent)
+            .want(3, present("1022", None))
+    }
+
+    fn open() -> Option<WindowContent> {
+        Some(WindowContent { start: chrono::NaiveDateTime::default(), seconds: 72_000 })
+    }
+
+    fn content(world: &World, handsets: &[u8], slots: &[u8]) -> ReleaseContent {
+        let set = |numbers: &[u8]| numbers.iter().map(|&number| slot(number)).collect();
+        compose(&world.desired, &world.secrets, &set(handsets), &set(slots), open())
+    }
+
+    fn codes(content: &ReleaseContent) -> Vec<(u8, Option<HandsetCode>)> {
+        content.slots.iter().map(|(slot, content)| (slot.number(), content.handset)).collect()
+    }
+
+    fn reserve(ipui: Ipui) -> Option<HandsetCode> {
+        Some(HandsetCode::Reserve(ipui))
+    }
+
+    #[test]
+    fn everything_that_is_listed_is_carried_and_nothing_else() {
+        let content = content(&world(), &[], &[]);
+        assert_eq!(codes(&content), [(1, reserve(ipui(1))), (2, Some(HandsetCode::Clear)), (3, None)]);
+        let account = &content.slots[&slot(1)].account;
+        assert_eq!((account.active, account.user.as_deref()), (Some(true), Some("1013")));
+        assert_eq!(account.password.as_ref().map(Secret::expose), Some("geheim"));
+        assert_eq!(
+            (account.mailbox.as_deref(), account.display_name.as_deref()),
+            (Some("*2"), Some("N720_1013"))
+        );
+        let absent = AccountContent { active: Some(false), ..AccountContent::default() };
+        assert_eq!(content.slots[&slot(2)].account, absent);
+        assert_eq!(content.window, open());
+        assert!(content.pin.is_some() && content.providers.len() == 1);
+    }
+
+    #[test]
+    fn what_is_not_mentioned_is_not_written() {
+        let only_handset = PresentSlot { ipui: Some(ipui(4)), ..PresentSlot::default() };
+        let mut world = World::new().want(4, DesiredSlot::Present(only_handset));
+        world.desired.registration = None;
+        world.desired.providers.clear();
+        let content = content(&world, &[], &[]);
+        assert_eq!(content.slots[&slot(4)].account, AccountContent::default());
+        assert_eq!((content.pin, content.providers.len()), (None, 0));
+    }
+
+    #[test]
+    fn withheld_codes_and_slots_stay_out_and_take_the_window_along() {
+        let without_code = content(&world(), &[1], &[2]);
+        assert_eq!(codes(&without_code), [(1, None), (3, None)]);
+        assert_eq!(without_code.window, None, "nothing is reserved any more");
+        assert_eq!(codes(&content(&world(), &[], &[1])), [(2, Some(HandsetCode::Clear)), (3, None)]);
+    }
+
+    #[test]
+    fn a_slot_whose_password_cannot_be_had_stays_out_whole() {
+        let mut world = world();
+        let DesiredSlot::Present(first) = world.desired.slots.get_mut(&slot(1)).unwrap() else { panic!() };
+        let reference = SecretRef::Keyring("acme/1013".into());
+        first.sip.as_mut().unwrap().password = Some(reference.clone());
+        world.secrets.enter(&reference, Err("keyring:acme/1013 is not in the keyring".into()));
+        assert_eq!(codes(&content(&world, &[], &[])), [(2, Some(HandsetCode::Clear)), (3, None)]);
+        let missing = missing_secrets(&world.desired, &world.secrets);
+        assert_eq!(
+            missing,
+            BTreeMap::from([(slot(1), "keyring:acme/1013 is not in the keyring".to_owned())])
+        );
+        world.secrets.enter(&reference, Ok(Secret::new("da")));
+        assert!(missing_secrets(&world.desired, &world.secrets).is_empty());
+        assert!(content(&world, &[], &[]).slots.contains_key(&slot(1)));
+    }
+}

@@ -301,3 +301,137 @@ fn distinct<'a>(users: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::desired::Provider;
+    use super::super::observed::Reading;
+    use super::super::secret::{Secret, SecretRef};
+    use super::super::world::{World, ipui, present, slot};
+    use super::*;
+
+    fn whys(world: &World) -> Vec<String> {
+        world.drift().into_iter().map(|item| item.why).collect()
+    }
+
+    fn actions(world: &World) -> Vec<(Action, Impact)> {
+        world.drift().into_iter().map(|item| (item.action, item.impact)).collect()
+    }
+
+    /// One account with its handset, as wanted.
+    fn in_sync() -> World {
+        World::new().want(1, present("1013", Some(1))).show_registered(1, "1013", 1).with_baseline()
+    }
+
+    fn wanted(world: &mut World) -> &mut PresentSlot {
+        match world.desired.slots.get_mut(&slot(1)).unwrap() {
+            DesiredSlot::Present(slot) => slot,
+            DesiredSlot::Absent => panic!("slot 1 is absent"),
+        }
+    }
+
+    #[test]
+    fn what_is_as_wanted_is_no_drift() {
+        assert_eq!(in_sync().drift(), []);
+        let mut world = in_sync();
+        world.slots().get_mut(&slot(1)).unwrap().user_id = Some(" 1013 ".into());
+        assert_eq!(world.drift(), []);
+        world.slots().get_mut(&slot(1)).unwrap().display_name = None;
+        wanted(&mut world).display_name = Some(String::new());
+        assert_eq!(world.drift().iter().filter(|item| item.visible).count(), 0, "no name is an empty one");
+        wanted(&mut world).display_name = None;
+        assert!(!world.drift().iter().any(|item| item.visible), "what is not mentioned is not compared");
+    }
+
+    #[test]
+    fn what_the_page_shows_is_compared() {
+        let mut world = in_sync();
+        let seen = world.slots().get_mut(&slot(1)).unwrap();
+        (seen.user_id, seen.display_name) = (Some("9".into()), Some("by hand".into()));
+        let items = world.drift();
+        assert_eq!(items.len(), 1);
+        assert_eq!(
+            items[0].why,
+            "slot 1 shows user \"9\"; \"1013\" is wanted; \
+             slot 1 shows the display name \"by hand\"; \"N720_1013\" is wanted"
+        );
+        assert_eq!((items[0].impact, items[0].visible), (Impact::Interrupts, true));
+        assert_eq!(items[0].who, ["1013", "9"]);
+        world.slots().get_mut(&slot(1)).unwrap().user_id = Some("1013".into());
+        assert_eq!(actions(&world), [(Action::ConfigureAccount, Impact::None)], "a name disturbs nobody");
+    }
+
+    #[test]
+    fn what_no_page_shows_is_compared_with_what_was_released() {
+        let mut world = in_sync();
+        wanted(&mut world).sip.as_mut().unwrap().password = Some(SecretRef::Literal(Secret::new("neu")));
+        assert_eq!(actions(&world), [(Action::ConfigureAccount, Impact::Interrupts)]);
+        assert_eq!(
+            whys(&world),
+            ["the account of slot 1 in the site file differs from what was last released"]
+        );
+        let mut world = in_sync();
+        wanted(&mut world).mailbox = Some(String::new());
+        assert_eq!(actions(&world), [(Action::ConfigureAccount, Impact::None)]);
+        let mut world = in_sync();
+        world.desired.registration.as_mut().unwrap().pin = None;
+        assert_eq!(world.drift(), [], "what is no longer mentioned stays as it is");
+        world
+            .desired
+            .providers
+            .insert(ProviderIndex::default(), Provider { port: Some(5061), ..Provider::default() });
+        assert_eq!(actions(&world), [(Action::ConfigureProvider, Impact::Interrupts)]);
+        assert_eq!(world.drift()[0].who, ["1013"]);
+    }
+
+    #[test]
+    fn without_anything_to_compare_with_unseen_parts_wait_for_visible_ones() {
+        let mut world = World::new().want(1, present("1013", Some(1))).show_registered(1, "1013", 1);
+        assert_eq!(world.drift(), []);
+        world.slots().clear();
+        let found: Vec<_> = actions(&world).into_iter().map(|(action, _)| action).collect();
+        let expected = [Action::ConfigureProvider, Action::SetPin, Action::ConfigureAccount, Action::Reserve];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn handsets_are_reserved_or_in_the_way() {
+        let mut world = in_sync();
+        wanted(&mut world).ipui = Some(ipui(2));
+        assert_eq!(actions(&world), [(Action::Replace, Impact::Deregisters)]);
+        world
+            .slots()
+            .insert(slot(1), super::super::world::shown("1013", super::super::observed::HandsetState::None));
+        assert_eq!(actions(&world), [(Action::Reserve, Impact::None)]);
+        let elsewhere = world.show_registered(7, "1077", 2);
+        assert_eq!(elsewhere.drift()[0].who, ["1013", "1077"]);
+        assert_eq!(actions(&elsewhere), [(Action::Replace, Impact::Deregisters)]);
+    }
+
+    #[test]
+    fn absent_is_absent_when_nothing_shows() {
+        let absent = || World::new().want(2, DesiredSlot::Absent).with_baseline();
+        assert_eq!(absent().drift(), []);
+        let registered = absent().show_registered(2, "1014", 2);
+        assert_eq!(actions(&registered), [(Action::Deregister, Impact::Deregisters)]);
+        let why = "slot 2 holds the registered handset 02 B6 EC 8A 02 and has an active account; it is to be absent";
+        assert_eq!(whys(&registered), [why]);
+        assert_eq!(actions(&absent().show_pending(2, "1014", 2)), [(Action::Deregister, Impact::None)]);
+        assert_eq!(actions(&absent().show(2, "1014")), [(Action::Deregister, Impact::None)]);
+    }
+
+    #[test]
+    fn nothing_follows_from_what_was_not_read() {
+        let mut world = in_sync();
+        world.slots().clear();
+        world.seen.pending = Reading::Unreadable("cut".into());
+        assert_eq!(actions(&world), [(Action::ConfigureAccount, Impact::None)], "only what was read");
+        world.seen.slots = Reading::Unreadable("cut".into());
+        assert_eq!(world.drift(), []);
+    }
+
+    #[test]
+    fn slots_that_are_not_listed_are_nobodys_business() {
+        assert_eq!(in_sync().show_registered(40, "9", 40).show_pending(41, "9", 41).drift(), []);
+    }
+}

@@ -3,11 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use chrono::TimeDelta;
-use chrono::offset::LocalResult;
-use chrono_tz::Tz;
-
-use super::content::WindowContent;
 use super::desired::{DesiredSite, WindowStart};
 use super::ids::SlotNumber;
 use super::memory::Window;
@@ -70,18 +65,18 @@ pub(super) fn choose(scene: &Scene<'_>) -> Option<Opening> {
         WindowState::None | WindowState::Scheduled | WindowState::Open | WindowState::Always => None,
         // Nobody was counted at its end yet: the last one may just have come in.
         WindowState::Closed if last.missing_at_end.is_none() => None,
-        WindowState::Closed if scene.newcomers && policy.start == WindowStart::WhenReleased => {
-            first("handsets were added since the last registration window")
+        WindowState::Closed => {
+            // "When released" holds for each handset that is released for the first time, not for the first of all.
+            let newly = || first("handsets were added since the last registration window");
+            let anew = (scene.newcomers && policy.start == WindowStart::WhenReleased).then(newly).flatten();
+            let used = last.reopened;
+            let why = format!(
+                "the registration window closed unfilled ({used} of {} reopenings used)",
+                policy.reopen
+            );
+            let again = || open(&scene.next.reopen, Action::ReopenWindow, &why);
+            anew.or_else(|| (used < policy.reopen).then(again).flatten())
         }
-        WindowState::Closed if last.reopened < policy.reopen => open(
-            &scene.next.reopen,
-            Action::ReopenWindow,
-            &format!(
-                "the registration window closed unfilled ({} of {} reopenings used)",
-                last.reopened, policy.reopen
-            ),
-        ),
-        WindowState::Closed => None,
     }
 }
 
@@ -93,15 +88,104 @@ pub(super) fn running(windows: &[Window], state: WindowState) -> Option<&Window>
     }
 }
 
-/// The window as the device counts it: real seconds, also across a change of the clock.
-pub(super) fn content_of(window: &Window, tz: Tz) -> WindowContent {
-    let instant = |local: chrono::NaiveDateTime| match local.and_local_timezone(tz) {
-        LocalResult::Single(at) | LocalResult::Ambiguous(at, _) => at.naive_utc(),
-        LocalResult::None => {
-            (local + TimeDelta::hours(1)).and_local_timezone(tz).earliest().map_or(local, |at| at.naive_utc())
+#[cfg(test)]
+mod tests {
+    use super::super::desired::RegistrationPolicy;
+    use super::super::world::{at, site, slot, window};
+    use super::*;
+
+    /// What is chosen for one missing handset, after one window that ended with it missing.
+    struct Case {
+        desired: DesiredSite,
+        windows: Vec<Window>,
+        state: WindowState,
+        next: NextWindow,
+        missing: BTreeSet<SlotNumber>,
+        newcomers: bool,
+    }
+
+    impl Case {
+        fn new() -> Self {
+            let mut last = window(1, 0);
+            last.missing_at_end = Some(BTreeSet::from([slot(2)]));
+            Self {
+                desired: site(),
+                windows: vec![last],
+                state: WindowState::Closed,
+                next: NextWindow { first: Some(window(2, 0)), reopen: Some(window(2, 1)) },
+                missing: BTreeSet::from([slot(2)]),
+                newcomers: false,
+            }
         }
-    };
-    let length = window.closes_at.map(|closes| instant(closes) - instant(window.opens_at));
-    let seconds = length.map_or(0, |length| u32::try_from(length.num_seconds().max(1)).unwrap_or(u32::MAX));
-    WindowContent { start: window.opens_at, seconds }
+
+        fn policy(&mut self) -> &mut RegistrationPolicy {
+            self.desired.registration.as_mut().unwrap()
+        }
+
+        fn choose(&self) -> Option<(Action, u8)> {
+            let opening = choose(&Scene {
+                desired: &self.desired,
+                windows: &self.windows,
+                state: self.state,
+                next: &self.next,
+                missing: &self.missing,
+                newcomers: self.newcomers,
+            })?;
+            assert_eq!(opening.window.missing_at_start, self.missing);
+            Some((opening.action, opening.window.reopened))
+        }
+    }
+
+    #[test]
+    fn the_first_one_opens_only_for_somebody() {
+        let mut case = Case::new();
+        case.windows.clear();
+        case.state = WindowState::None;
+        assert_eq!(case.choose(), Some((Action::OpenWindow, 0)));
+        case.missing.clear();
+        assert_eq!(case.choose(), None);
+        let mut without_policy = Case::new();
+        without_policy.desired.registration = None;
+        assert_eq!(without_policy.choose(), None);
+    }
+
+    #[test]
+    fn it_opens_again_within_its_budget_once_its_end_was_counted() {
+        let mut case = Case::new();
+        assert_eq!(case.choose(), Some((Action::ReopenWindow, 1)));
+        case.windows[0].missing_at_end = None;
+        assert_eq!(case.choose(), None);
+        let mut used_up = Case::new();
+        used_up.windows[0].reopened = 1;
+        assert_eq!(used_up.choose(), None);
+        used_up.policy().reopen = 2;
+        assert_eq!(used_up.choose(), Some((Action::ReopenWindow, 1)));
+    }
+
+    #[test]
+    fn one_that_is_not_over_stays() {
+        for state in [WindowState::Scheduled, WindowState::Open, WindowState::Always] {
+            let mut case = Case::new();
+            case.windows[0].missing_at_end = None;
+            (case.state, case.newcomers) = (state, true);
+            assert_eq!(case.choose(), None, "{state:?}");
+            assert_eq!(running(&case.windows, state), case.windows.last());
+            case.next.first.as_mut().unwrap().policy = "another".into();
+            assert_eq!(case.choose(), Some((Action::OpenWindow, 0)), "{state:?}");
+        }
+        assert_eq!(running(&Case::new().windows, WindowState::Closed), None);
+    }
+
+    #[test]
+    fn newcomers_get_a_window_of_their_own_unless_its_start_is_fixed() {
+        let mut case = Case::new();
+        case.newcomers = true;
+        assert_eq!(case.choose(), Some((Action::OpenWindow, 0)));
+        case.next.first = None;
+        assert_eq!(case.choose(), Some((Action::ReopenWindow, 1)), "none was prepared");
+        let mut dated = Case::new();
+        dated.newcomers = true;
+        dated.policy().start = WindowStart::At(at(0).naive_utc());
+        assert_eq!(dated.choose(), Some((Action::ReopenWindow, 1)));
+    }
 }

@@ -140,3 +140,94 @@ fn not_understood(what: &str, why: Option<&str>) -> Disposition {
     let reason = format!("{what} could not be read: {}", why.unwrap_or("no reason given"));
     blocked(reason, AlertKind::PageNotUnderstood)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::observed::Reading;
+    use super::super::world::{World, at};
+    use super::*;
+
+    const ZONE: Tz = chrono_tz::Europe::Berlin;
+
+    fn gated(change: impl FnOnce(&mut World)) -> Option<Disposition> {
+        let mut world = World::new();
+        change(&mut world);
+        gate(&world.desired, &world.memory, &world.seen)
+    }
+
+    fn alert(disposition: Option<Disposition>) -> Option<AlertKind> {
+        match disposition {
+            Some(Disposition::Blocked { alert, .. }) => Some(alert),
+            Some(Disposition::Ready | Disposition::Deferred { .. }) | None => None,
+        }
+    }
+
+    #[test]
+    fn a_known_device_of_the_right_kind_is_written_to() {
+        assert_eq!(gated(|_| {}), None);
+    }
+
+    #[test]
+    fn reasons_come_in_the_order_of_their_weight() {
+        let spoil = |world: &mut World| {
+            world.memory.first_contact = None;
+            world.seen.slots = Reading::Unreadable("cut".into());
+            world.seen.firmware = Reading::Known("70.107.00.000.00".parse().unwrap());
+            world.seen.mac = Reading::Known("7C2F80CA21E5".parse().unwrap());
+        };
+        let observe = gated(|world| {
+            spoil(world);
+            world.desired.mode = Mode::Observe;
+        });
+        assert_eq!(observe, Some(deferred("mode = observe", None)));
+        assert_eq!(alert(gated(spoil)), Some(AlertKind::WrongDevice));
+        let right = |world: &mut World| {
+            spoil(world);
+            world.seen.mac = Reading::Known(world.desired.manager.mac);
+        };
+        assert_eq!(alert(gated(right)), Some(AlertKind::FirmwareTooOld));
+        let new = |world: &mut World| {
+            right(world);
+            world.seen.firmware = Reading::Known("70.108.00.000.00".parse().unwrap());
+        };
+        assert_eq!(alert(gated(new)), Some(AlertKind::PageNotUnderstood));
+        assert_eq!(
+            gated(|world| world.memory.first_contact = None),
+            Some(deferred("first contact: read only", None))
+        );
+    }
+
+    #[test]
+    fn what_may_deregister_and_what_lacks_a_secret_needs_a_person() {
+        assert_eq!(alert(obstacle(Impact::Deregisters, None)), Some(AlertKind::PlanNeedsApproval));
+        assert_eq!(alert(obstacle(Impact::Deregisters, Some("gone"))), Some(AlertKind::SecretMissing));
+        assert_eq!(obstacle(Impact::Interrupts, None), None);
+        assert_eq!(obstacle(Impact::None, None), None);
+    }
+
+    #[test]
+    fn a_push_is_waited_for() {
+        let hold = |push, in_release| hold(push, in_release, at(0), ZONE);
+        let until = at(60);
+        let clock = until.with_timezone(&ZONE).format("%H:%M:%S");
+        let settling = deferred(&format!("settling until {clock}"), Some(until));
+        assert_eq!(hold(Push::Settling { until }, false), Some(settling));
+        assert_eq!(hold(Push::Unfetched { retry_at: None }, false), None);
+        assert_eq!(hold(Push::Unfetched { retry_at: Some(at(0)) }, false), None);
+        let fetching = deferred("the manager may be fetching the last release", Some(until));
+        assert_eq!(hold(Push::Unfetched { retry_at: Some(until) }, false), Some(fetching));
+        assert!(hold(Push::Unfetched { retry_at: None }, true).is_some(), "it is released already");
+        assert!(hold(Push::ToBeRead, false).is_some());
+        assert_eq!((hold(Push::None, false), hold(Push::Settled, true)), (None, None));
+    }
+
+    #[test]
+    fn a_fetch_waits_for_its_time_or_for_the_manager() {
+        let hold = |push, way| hold_fetch(push, way, at(0), ZONE);
+        let unfetched = |seconds| Push::Unfetched { retry_at: Some(at(seconds)) };
+        assert_eq!(hold(unfetched(0), Some(Trigger::Web)), None);
+        let waits = deferred("waits before telling the manager again", Some(at(9)));
+        assert_eq!(hold(unfetched(9), Some(Trigger::CheckSync)), Some(waits));
+        assert!(hold(unfetched(0), None).is_some(), "nobody tells it: it comes by itself");
+    }
+}

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::ids::{Ipui, SlotNumber};
 use super::memory::{Registration, SiteMemory};
 use super::observed::{HandsetState, Observation, ObservedSlot, Reading};
+use super::registration;
 
 /// This cycle's pages and what is remembered.
 pub(super) struct Sighting<'a> {
@@ -60,13 +61,12 @@ impl<'a> Sighting<'a> {
     pub(super) fn new(observation: &'a Observation, memory: &'a SiteMemory) -> Option<Self> {
         let slots = observation.slots.known()?;
         let pending = observation.pending.known();
-        let reserved = pending.map(|pending| attribute(pending, slots)).unwrap_or_default();
         Some(Self {
             observation,
             memory,
             slots,
             pending: pending.map(|pending| pending.iter().copied().collect()),
-            reserved,
+            reserved: registration::pending_by_slot(observation).unwrap_or_default(),
         })
     }
 
@@ -213,17 +213,146 @@ impl Holder {
     }
 }
 
-/// The pending list is in slot order and without slot numbers: it can be dealt out to the slots whose cell says
-/// "reserved" when there are as many of both.
-fn attribute(pending: &[Ipui], slots: &BTreeMap<SlotNumber, ObservedSlot>) -> BTreeMap<SlotNumber, Ipui> {
-    let cells: Vec<SlotNumber> = slots
-        .iter()
-        .filter(|(_, account)| account.handset == HandsetState::Pending)
-        .map(|(&slot, _)| slot)
-        .collect();
-    if cells.len() == pending.len() {
-        cells.into_iter().zip(pending.iter().copied()).collect()
-    } else {
-        BTreeMap::new()
+#[cfg(test)]
+mod tests {
+    use super::super::memory::Registration;
+    use super::super::observed::FilledSlots;
+    use super::super::world::{World, at, ipui, present, shown, slot};
+    use super::*;
+
+    /// Handset 1 is wanted in slot 1.
+    fn wanting() -> World {
+        World::new().want(1, present("1013", Some(1)))
+    }
+
+    fn standing(world: &World) -> Standing {
+        Sighting::new(&world.seen, &world.memory).unwrap().standing(slot(1), ipui(1))
+    }
+
+    fn holder(world: &World, number: u8) -> Holder {
+        Sighting::new(&world.seen, &world.memory).unwrap().holder(slot(number))
+    }
+
+    fn in_the_way(world: &World) -> (String, Option<u8>) {
+        match standing(world) {
+            Standing::InTheWay(why, other) => (why, other.map(SlotNumber::number)),
+            other @ (Standing::Unknown
+            | Standing::Registered
+            | Standing::RegisteredUnseen
+            | Standing::Reserved
+            | Standing::Wanting(_)) => panic!("{other:?}"),
+        }
+    }
+
+    fn why_wanting(world: &World) -> String {
+        match standing(world) {
+            Standing::Wanting(why) => why,
+            other @ (Standing::Unknown
+            | Standing::Registered
+            | Standing::RegisteredUnseen
+            | Standing::Reserved
+            | Standing::InTheWay(..)) => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn there_is_no_sighting_without_the_mobile_devices_page() {
+        let mut world = wanting();
+        world.seen.pending = Reading::Unreadable("cut".into());
+        assert_eq!(standing(&world), Standing::Unknown);
+        world.seen.slots = Reading::Unreadable("cut".into());
+        assert!(Sighting::new(&world.seen, &world.memory).is_none());
+    }
+
+    #[test]
+    fn the_editor_page_names_who_is_registered() {
+        assert_eq!(standing(&wanting().show_registered(1, "1013", 1)), Standing::Registered);
+        let other = wanting().show_registered(1, "1013", 9);
+        assert_eq!(holder(&other, 1), Holder::Registered(ipui(9)));
+        assert!(in_the_way(&other).0.contains("02 B6 EC 8A 09"));
+        for reading in [Reading::Unreadable("cut".into()), Reading::Known(None)] {
+            let mut unread = wanting().show_registered(1, "1013", 1);
+            unread.seen.editors.insert(slot(1), reading);
+            assert!(in_the_way(&unread).0.contains("could not be read"));
+        }
+    }
+
+    #[test]
+    fn a_page_that_was_not_asked_for_is_made_up_for_by_memory() {
+        let mut world = wanting().show_registered(1, "1013", 1);
+        world.seen.editors.clear();
+        assert_eq!((holder(&world, 1), standing(&world)), (Holder::NotRead, Standing::Registered));
+        assert_eq!(Sighting::new(&world.seen, &world.memory).unwrap().unasked(), BTreeSet::from([slot(1)]));
+        world.remember(1, Registration::Registered, Some(9));
+        assert_eq!(holder(&world, 1), Holder::Registered(ipui(9)));
+        world.memory.slots.clear();
+        world.pending().push(ipui(1));
+        assert!(
+            in_the_way(&world).0.contains("another registered handset"),
+            "a pending one is registered nowhere"
+        );
+    }
+
+    #[test]
+    fn a_handset_in_another_slot_is_in_the_way() {
+        let (why, other) = in_the_way(&wanting().show(1, "1013").show_registered(5, "9", 1));
+        assert_eq!(other, Some(5));
+        assert!(why.ends_with("wanted in slot 1 and registered in slot 5"), "{why}");
+        // It may be there, as far as can be read; unless it is pending, which proves that it is registered nowhere.
+        let mut world = wanting().show(1, "1013").show_registered(5, "9", 7);
+        world.seen.editors.insert(slot(5), Reading::Unreadable("cut".into()));
+        assert_eq!(in_the_way(&world).1, Some(5));
+        let mut pending = world.show_pending(6, "9", 1);
+        assert_eq!(why_wanting(&pending), "handset 02 B6 EC 8A 01 is reserved for another slot than 1");
+        pending.pending().clear();
+        assert_eq!(in_the_way(&pending).1, Some(5));
+    }
+
+    #[test]
+    fn reservations_are_told_apart() {
+        assert_eq!(standing(&wanting().show_pending(1, "1013", 1)), Standing::Reserved);
+        assert!(
+            why_wanting(&wanting().show_pending(1, "1013", 8)).starts_with("slot 1 is reserved for 02 B6")
+        );
+        assert_eq!(why_wanting(&wanting()), "slot 1 is not reserved for 02 B6 EC 8A 01");
+        // The two pages disagree: one reservation belongs to an account that is not active.
+        let mut world = wanting().show_pending(1, "1013", 8);
+        world.pending().push(ipui(9));
+        assert_eq!(holder(&world, 1), Holder::Reserved(None));
+        assert!(why_wanting(&world).contains("another handset"));
+        world.pending().push(ipui(1));
+        assert_eq!(standing(&world), Standing::Reserved);
+        world.slots().clear();
+        assert_eq!(standing(&world), Standing::Reserved, "an inactive account shows on no page");
+    }
+
+    #[test]
+    fn the_managers_own_list_speaks_for_slots_that_no_page_shows() {
+        let list = |world: &mut World, seconds| {
+            world.memory.filled = Some(FilledSlots { at: at(seconds), filled: BTreeSet::from([slot(1)]) });
+        };
+        let mut hidden = wanting();
+        list(&mut hidden, -60);
+        assert_eq!(holder(&hidden, 1), Holder::Hidden);
+        assert!(in_the_way(&hidden).0.contains("do not show"));
+        hidden.remember(1, Registration::Registered, None);
+        assert_eq!(standing(&hidden), Standing::RegisteredUnseen);
+        // A page that shows the slot empty is believed, unless the list is newer.
+        let mut empty = wanting().show(1, "1013");
+        list(&mut empty, -60);
+        assert_eq!(holder(&empty, 1), Holder::Nobody);
+        list(&mut empty, 60);
+        assert_eq!(holder(&empty, 1), Holder::Unreadable);
+        assert!(holder(&empty, 1).is_registered());
+    }
+
+    #[test]
+    fn accounts_are_what_the_page_shows() {
+        let world = wanting().show(3, "1022");
+        let sighting = Sighting::new(&world.seen, &world.memory).unwrap();
+        assert_eq!(sighting.account(slot(3)), Some(&shown("1022", HandsetState::None)));
+        assert_eq!(sighting.account(slot(1)), None);
+        assert!(!sighting.shows_registered(slot(3)));
+        assert_eq!(sighting.is_pending(ipui(1)), Some(false));
     }
 }

@@ -15,6 +15,7 @@ use super::planner::PlanInput;
 use super::release::{Generation, PastRelease};
 use super::sighting::{Sighting, Standing};
 use super::version;
+use super::window;
 
 /// What would be released now, and the differences it would mend.
 pub(super) struct Target {
@@ -212,7 +213,7 @@ fn contents(
             DesiredSlot::Absent => {}
         }
     }
-    let window = window.map(|window| opening::content_of(window, desired.time_zone));
+    let window = window.map(|window| window::content_of(window, desired.time_zone));
     let content = compose::compose(desired, input.secrets, &handsets, &slots, window);
     let logical = compose::compose(desired, input.secrets, &withheld.handsets, &withheld.slots, None);
     (content, logical)
