@@ -122,13 +122,17 @@ mod tests {
 
     /// A client's header for a nonce, made here with nothing of the code under test but MD5.
     fn shown(user: &str, password: &str, method: &str, uri: &str, nonce: &str) -> HeaderMap {
+        shown_in(REALM, user, password, method, uri, nonce)
+    }
+
+    fn shown_in(realm: &str, user: &str, password: &str, method: &str, uri: &str, nonce: &str) -> HeaderMap {
         let hash =
             |text: String| -> String { Md5::digest(text).iter().map(|byte| format!("{byte:02x}")).collect() };
-        let who = hash(format!("{user}:n720d:{password}"));
+        let who = hash(format!("{user}:{realm}:{password}"));
         let what = hash(format!("{method}:{uri}"));
         let response = hash(format!("{who}:{nonce}:00000001:0a4f113b:auth:{what}"));
         let value = format!(
-            r#"Digest username="{user}", realm="n720d", nonce="{nonce}", uri="{uri}", qop=auth, nc=00000001, cnonce="0a4f113b", response="{response}""#
+            r#"Digest username="{user}", realm="{realm}", nonce="{nonce}", uri="{uri}", qop=auth, nc=00000001, cnonce="0a4f113b", response="{response}""#
         );
         HeaderMap::from_iter([(header::AUTHORIZATION, value.parse().unwrap())])
     }
@@ -192,6 +196,12 @@ mod tests {
         let nobody = DigestCredentials::default();
         assert_eq!(gate.check("GET", &address(), &right, &nobody), Verdict::Wrong);
         assert_eq!(gate.check("HEAD", &address(), &right, &credentials()), Verdict::Wrong, "another method");
+        let elsewhere = shown_in("other", "provi", "s3cret", "GET", PATH, &nonce);
+        assert_eq!(
+            gate.check("GET", &address(), &elsewhere, &credentials()),
+            Verdict::Wrong,
+            "another realm"
+        );
         assert_eq!(gate.check("GET", &address(), &HeaderMap::new(), &credentials()), Verdict::NoneShown);
     }
 

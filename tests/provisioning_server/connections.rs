@@ -139,3 +139,16 @@ async fn a_server_told_to_stop_waits_for_nobody_longer_than_its_grace() {
     assert!(TcpStream::connect(address).await.is_err(), "the port is free again");
     assert_eq!(Answer::read(&mut asked).await.status, 0);
 }
+
+#[tokio::test]
+async fn a_connection_that_asks_nothing_does_not_hold_up_the_end() {
+    let limits = Limits { head_time: BOUND, total_time: BOUND, grace: BOUND, ..Limits::default() };
+    let server = start(limited(limits)).await;
+    let mut mute = server.connect().await;
+    // Connections are taken in turn: when this one is answered, the mute one is being waited for.
+    assert_eq!(server.get(PATH).await.status, 200);
+    let begun = Instant::now();
+    server.stop().await;
+    assert!(begun.elapsed() < LONG, "{:?}", begun.elapsed());
+    assert_eq!(Answer::read(&mut mute).await.status, 0);
+}
