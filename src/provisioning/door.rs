@@ -134,6 +134,8 @@ async fn visit<S: Shelf>(
             // A client may close its sending side after the request and still wants its answer.
             .half_close(true)
             .keep_alive(false)
+            // As servers have always written them, for clients that compare names letter by letter.
+            .title_case_headers(true)
             .serve_connection(TokioIo::new(stream), service)
     );
     let whole = async {

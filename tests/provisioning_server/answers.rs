@@ -13,10 +13,10 @@ async fn a_manager_gets_its_file_and_the_fetch_is_on_record() {
     let server = start(Setup::default()).await;
     let answer = server.get(PATH).await;
     assert_eq!((answer.status, answer.body.as_slice()), (200, BODY));
-    assert_eq!(answer.header("content-type"), Some("application/xml"));
-    assert_eq!(answer.header("content-length"), Some(BODY.len().to_string().as_str()));
-    assert_eq!(answer.header("cache-control"), Some("no-store"));
-    assert_eq!(answer.header("transfer-encoding"), None);
+    assert_eq!(answer.header("Content-Type"), Some("application/xml"));
+    assert_eq!(answer.header("Content-Length"), Some(BODY.len().to_string().as_str()));
+    assert_eq!(answer.header("Cache-Control"), Some("no-store"));
+    assert_eq!(answer.header("Transfer-Encoding"), None);
     let records = server.shelf.records.lock().unwrap().clone();
     assert_eq!(records.len(), 1);
     assert!(records[0].by_manager);
@@ -119,7 +119,7 @@ async fn other_methods_are_told_which_there_are() {
     let server = start(Setup::default()).await;
     for method in ["POST", "PUT", "DELETE", "OPTIONS", "PROPFIND"] {
         let answer = server.exchange(&format!("{method} {PATH} HTTP/1.1\r\nHost: x\r\n\r\n")).await;
-        assert_eq!((answer.status, answer.header("allow")), (405, Some("GET, HEAD")), "{method}");
+        assert_eq!((answer.status, answer.header("Allow")), (405, Some("GET, HEAD")), "{method}");
     }
     assert_eq!(server.shelf.lookups.load(Ordering::SeqCst), 0);
 }

@@ -42,7 +42,7 @@ impl Client<'_> {
         let Self { method, target, .. } = self;
         let answer = server.exchange(&format!("{method} {target} HTTP/1.1\r\nHost: x\r\n\r\n")).await;
         assert_eq!(answer.status, 401);
-        answer.header("www-authenticate").unwrap().to_owned()
+        answer.header("Www-Authenticate").unwrap().to_owned()
     }
 
     /// Answers a challenge.
@@ -113,7 +113,7 @@ async fn wrong_credentials_get_another_challenge_and_no_record() {
     ] {
         let answer = client.fetch(&server).await;
         assert_eq!(answer.status, 401, "{}", client.user);
-        let challenge = answer.header("www-authenticate").unwrap();
+        let challenge = answer.header("Www-Authenticate").unwrap();
         assert!(!challenge.contains("stale"), "{challenge}");
     }
     assert_eq!(server.recorded(), 0);
@@ -124,7 +124,7 @@ async fn a_challenge_from_before_a_restart_is_replaced_by_a_fresh_one() {
     let (before, after) = (start(setup()).await, start(setup()).await);
     let challenge = MANAGER.challenge(&before).await;
     let answer = MANAGER.answer(&after, &challenge).await;
-    let fresh = answer.header("www-authenticate").unwrap();
+    let fresh = answer.header("Www-Authenticate").unwrap();
     assert_eq!((answer.status, parameter(fresh, "stale")), (401, "true"));
     assert_eq!(MANAGER.answer(&after, fresh).await.status, 200);
 }

@@ -109,7 +109,7 @@ async fn each_connection_carries_one_request() {
     let server = start(Setup::default()).await;
     let answer = server.exchange(&get(PATH).repeat(2)).await;
     assert_eq!((answer.status, answer.body.as_slice()), (200, BODY));
-    assert_eq!(answer.header("connection"), Some("close"));
+    assert_eq!(answer.header("Connection"), Some("close"));
     assert_eq!(server.recorded(), 1);
 }
 

@@ -164,7 +164,7 @@ pub(crate) fn get(target: &str) -> String {
     )
 }
 
-/// An answer as it came: status, headers in lower case, body. An empty answer has status 0.
+/// An answer as it came: status, headers, body. An empty answer has status 0.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -185,7 +185,7 @@ impl Answer {
             lines.next().and_then(|line| line.split(' ').nth(1)).map_or(0, |code| code.parse().unwrap());
         let headers = lines
             .map(|line| line.split_once(':').unwrap())
-            .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
+            .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
             .collect();
         Self { status, headers, body: bytes.get(end + 4..).unwrap_or_default().to_vec() }
     }
@@ -196,7 +196,7 @@ impl Answer {
 
     /// The same without the date, which is the only part that may differ between two answers of one kind.
     pub(crate) fn undated(mut self) -> Self {
-        self.headers.remove("date");
+        self.headers.remove("Date");
         self
     }
 }
