@@ -56,3 +56,75 @@ fn with_handsets<S: Serializer>(alerts: &[Alert], serializer: S) -> Result<S::Ok
         handsets: &alert.handsets,
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+    use crate::domain::alert::{AlertKind, AlertState, Severity};
+    use crate::domain::ids::SlotNumber;
+
+    fn body() -> Body {
+        let alert = Alert {
+            id: "acme/window-closing".into(),
+            kind: AlertKind::WindowClosing,
+            severity: Severity::Warning,
+            summary: "the registration window closes".into(),
+            phase: "under 2 h".into(),
+            since: DateTime::UNIX_EPOCH,
+            state: AlertState::Firing,
+            resolved_at: None,
+            handsets: vec![HandsetNote {
+                number: SlotNumber::new(2).unwrap(),
+                ipui: "029E74A599".parse().ok(),
+                user: Some("1014".into()),
+                display_name: None,
+                instruction: "switch the handset on".into(),
+            }],
+        };
+        let ended = Alert {
+            id: "acme/drift".into(),
+            kind: AlertKind::Drift,
+            phase: String::new(),
+            state: AlertState::Resolved,
+            resolved_at: Some(DateTime::UNIX_EPOCH),
+            handsets: Vec::new(),
+            ..alert.clone()
+        };
+        Body {
+            version: 1,
+            reason: Reason::Changed,
+            site: "acme".parse().unwrap(),
+            labels: BTreeMap::from([("customer".into(), "acme".into())]),
+            alerts: vec![alert, ended],
+        }
+    }
+
+    #[test]
+    fn it_reads_as_the_interface_promises() {
+        let json: serde_json::Value = serde_json::from_str(&body().to_json().unwrap()).unwrap();
+        assert_eq!(
+            json,
+            serde_json::json!({
+                "version": 1, "reason": "changed", "site": "acme", "labels": {"customer": "acme"},
+                "alerts": [
+                    {"id": "acme/window-closing", "kind": "window-closing", "severity": "warning",
+                     "summary": "the registration window closes", "phase": "under 2 h",
+                     "since": "1970-01-01T00:00:00Z", "state": "firing",
+                     "handsets": [{"number": 2, "ipui": "02 9E 74 A5 99", "user": "1014", "display_name": null,
+                                   "instruction": "switch the handset on"}]},
+                    {"id": "acme/drift", "kind": "drift", "severity": "warning",
+                     "summary": "the registration window closes", "since": "1970-01-01T00:00:00Z",
+                     "state": "resolved", "resolved_at": "1970-01-01T00:00:00Z", "handsets": []},
+                ]
+            })
+        );
+    }
+
+    #[test]
+    fn what_was_written_is_read_back() {
+        assert_eq!(Body::parse(&body().to_json().unwrap()).unwrap(), body());
+        assert!(Body::parse("{}").is_err());
+    }
+}

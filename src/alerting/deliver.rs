@@ -176,3 +176,17 @@ async fn woken(wake: &mut watch::Receiver<()>) {
         pending::<()>().await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn back_off_doubles_from_ten_seconds_to_ten_minutes() {
+        let seconds: Vec<u64> = (0..8).map(|failures| back_off(failures).as_secs()).collect();
+        assert_eq!(seconds, [10, 20, 40, 80, 160, 320, 600, 600]);
+        assert_eq!(back_off(31), LONGEST_BACK_OFF);
+        assert_eq!(back_off(32), LONGEST_BACK_OFF);
+        assert_eq!(back_off(u32::MAX), LONGEST_BACK_OFF);
+    }
+}

@@ -177,3 +177,86 @@ fn not_sent(error: reqwest::Error) -> SinkError {
     }
     SinkError::new(reason, text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn signed(secret: &str, id: &str, timestamp: &str, body: &str) -> String {
+        Key::new(&Secret::new(secret)).map_err(|NotBase64| "not base64").unwrap().sign(id, timestamp, body)
+    }
+
+    #[test]
+    fn signs_like_the_reference_libraries_of_standard_webhooks() {
+        let signature = signed(
+            "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+            "msg_p5jXN8AQM9LWM0D4loKWxJek",
+            "1614265330",
+            r#"{"test": 2432232314}"#,
+        );
+        assert_eq!(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+    }
+
+    #[test]
+    fn a_secret_without_the_prefix_is_the_key_itself() {
+        let plain = signed("key", "msg_1", "1", "{}");
+        assert_eq!(plain, signed(&format!("whsec_{}", STANDARD.encode("key")), "msg_1", "1", "{}"));
+        assert_ne!(plain, signed("other", "msg_1", "1", "{}"));
+    }
+
+    #[test]
+    fn id_time_and_body_all_count() {
+        let reference = signed("key", "msg_1", "1", "{}");
+        for (id, timestamp, body) in [("msg_2", "1", "{}"), ("msg_1", "2", "{}"), ("msg_1", "1", "{ }")] {
+            assert_ne!(reference, signed("key", id, timestamp, body));
+        }
+    }
+
+    #[test]
+    fn statuses_are_fine_worth_another_try_or_final() {
+        let rows = [
+            (200, None),
+            (202, None),
+            (299, None),
+            (301, Some((FailureReason::Redirected, false))),
+            (307, Some((FailureReason::Redirected, false))),
+            (400, Some((FailureReason::Rejected, false))),
+            (401, Some((FailureReason::Auth, false))),
+            (403, Some((FailureReason::Auth, false))),
+            (404, Some((FailureReason::Rejected, false))),
+            (408, Some((FailureReason::Timeout, true))),
+            (410, Some((FailureReason::Rejected, false))),
+            (425, Some((FailureReason::RateLimited, true))),
+            (429, Some((FailureReason::RateLimited, true))),
+            (500, Some((FailureReason::Server, true))),
+            (503, Some((FailureReason::Server, true))),
+            (599, Some((FailureReason::Server, true))),
+        ];
+        for (status, expected) in rows {
+            let outcome = judge(StatusCode::from_u16(status).unwrap());
+            let found = outcome.err().map(|error| (error.reason, error.is_retryable()));
+            assert_eq!(found, expected, "{status}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_a_webhook_is_refused_without_showing_it() {
+        let build = |url: &str, secret: Option<&str>| {
+            let secret = secret.map(Secret::new);
+            let timeout = Duration::from_secs(1);
+            Webhook::new("hook", &Secret::new(url), secret.as_ref(), timeout).err().map(|error| {
+                let source = error.source().map(ToString::to_string).unwrap_or_default();
+                format!("{error}: {source}: {error:?}")
+            })
+        };
+        assert_eq!(build("https://hooks.example.net/t0ken", Some("whsec_c2VjcmV0")), None);
+        for url in ["t0ken", "ftp://hooks.example.net/t0ken", "http://", "https://hooks.example.net:x/t0ken"]
+        {
+            let text = build(url, None).unwrap();
+            assert!(text.contains("alert sink hook: its url cannot be read"), "{text}");
+            assert!(!text.contains("t0ken"), "{text}");
+        }
+        let text = build("https://hooks.example.net/t0ken", Some("whsec_%%hunter2")).unwrap();
+        assert!(text.contains("not base64") && !text.contains("hunter2"), "{text}");
+    }
+}

@@ -160,3 +160,145 @@ fn repeat_is_due(entry: &LedgerEntry, alerts: &[Alert], repeat: Duration, now: D
     let wanted = alerts.iter().any(|alert| alert.state == AlertState::Firing);
     wanted && (since >= repeat || since <= -repeat)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::alert::{AlertKind, HandsetNote, Severity};
+    use crate::domain::ids::SlotNumber;
+
+    const REPEAT: Duration = Duration::from_secs(4 * 3600);
+
+    fn at(minutes: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::minutes(minutes)
+    }
+
+    fn alert(id: &str, state: AlertState) -> Alert {
+        Alert {
+            id: id.into(),
+            kind: AlertKind::Drift,
+            severity: Severity::Warning,
+            summary: "differs".into(),
+            phase: String::new(),
+            since: at(0),
+            state,
+            resolved_at: None,
+            handsets: Vec::new(),
+        }
+    }
+
+    fn firing(id: &str) -> Alert {
+        alert(id, AlertState::Firing)
+    }
+
+    fn resolved(id: &str) -> Alert {
+        alert(id, AlertState::Resolved)
+    }
+
+    /// What the ledger says once these were told at minute 0.
+    fn told(alerts: &[Alert]) -> LedgerEntry {
+        ledger_after(None, alerts, at(0))
+    }
+
+    #[test]
+    fn the_decision_table() {
+        let a = || firing("a");
+        let (acknowledged, silenced) =
+            (alert("a", AlertState::Acknowledged), alert("a", AlertState::Silenced));
+        let rows: Vec<(&str, Option<LedgerEntry>, Vec<Alert>, i64, Option<Reason>)> = vec![
+            ("nothing, never told", None, vec![], 1, None),
+            ("an end of which nobody knew the beginning", None, vec![resolved("a")], 1, None),
+            ("the first", None, vec![a()], 1, Some(Reason::First)),
+            ("silenced from the start", None, vec![silenced.clone()], 1, None),
+            ("first again after an end", Some(told(&[])), vec![a()], 1, Some(Reason::First)),
+            ("the same", Some(told(&[a()])), vec![a()], 239, None),
+            ("the same for long", Some(told(&[a()])), vec![a()], 240, Some(Reason::Repeat)),
+            ("acknowledged, for long", Some(told(&[a()])), vec![acknowledged.clone()], 999, None),
+            (
+                "acknowledged beside another",
+                Some(told(&[a()])),
+                vec![acknowledged, firing("b")],
+                1,
+                Some(Reason::Changed),
+            ),
+            ("one more", Some(told(&[a()])), vec![a(), firing("b")], 1, Some(Reason::Changed)),
+            (
+                "one ended, one holds",
+                Some(told(&[a(), firing("b")])),
+                vec![a(), resolved("b")],
+                1,
+                Some(Reason::Changed),
+            ),
+            ("the last ended", Some(told(&[a()])), vec![resolved("a")], 1, Some(Reason::Resolved)),
+            ("the end was told already", Some(told(&[])), vec![resolved("a")], 1, None),
+            ("an end beside what holds, told already", Some(told(&[a()])), vec![a(), resolved("b")], 1, None),
+            ("silenced after it was told", Some(told(&[a()])), vec![silenced.clone()], 999, None),
+            (
+                "one ended, one silenced",
+                Some(told(&[a(), firing("b")])),
+                vec![silenced, resolved("b")],
+                1,
+                Some(Reason::Changed),
+            ),
+            ("the clock was set back a little", Some(told(&[a()])), vec![a()], -239, None),
+            ("the clock was set back far", Some(told(&[a()])), vec![a()], -240, Some(Reason::Repeat)),
+        ];
+        for (case, ledger, alerts, minute, expected) in rows {
+            assert_eq!(decide(ledger.as_ref(), &alerts, REPEAT, at(minute)), expected, "{case}");
+        }
+    }
+
+    #[test]
+    fn severity_phase_and_handsets_are_worth_another_message_and_texts_are_not() {
+        let before = firing("a");
+        let changed = |change: fn(&mut Alert)| {
+            let mut alert = before.clone();
+            change(&mut alert);
+            decide(Some(&told(std::slice::from_ref(&before))), &[alert], REPEAT, at(1))
+        };
+        let handset = |number, ipui: &str| HandsetNote {
+            number: SlotNumber::new(number).unwrap(),
+            ipui: ipui.parse().ok(),
+            user: None,
+            display_name: None,
+            instruction: String::new(),
+        };
+        assert_eq!(changed(|alert| alert.summary = "differs since 5 min".into()), None);
+        assert_eq!(changed(|alert| alert.since = at(5)), None);
+        assert_eq!(changed(|alert| alert.severity = Severity::Critical), Some(Reason::Changed));
+        assert_eq!(changed(|alert| alert.phase = "under 2 h".into()), Some(Reason::Changed));
+
+        let with = |handsets| Alert { handsets, ..firing("a") };
+        let one = with(vec![handset(1, "02 B6 EC 8A A5")]);
+        assert_ne!(digest(&[firing("a")]), digest(std::slice::from_ref(&one)));
+        assert_ne!(digest(std::slice::from_ref(&one)), digest(&[with(vec![handset(1, "02 9E 74 A5 99")])]));
+        let mut reworded = one.clone();
+        reworded.handsets[0].instruction = "switch it on".into();
+        assert_eq!(digest(&[one]), digest(&[reworded]));
+    }
+
+    #[test]
+    fn the_digest_knows_no_order_and_nothing_of_what_does_not_fire() {
+        let (a, b) = (firing("a"), firing("b"));
+        assert_eq!(digest(&[a.clone(), b.clone()]), digest(&[b, a.clone(), resolved("c")]));
+        assert_ne!(digest(&[a]), digest(&[]));
+    }
+
+    #[test]
+    fn a_silenced_alert_stays_in_the_ledger_so_that_its_end_is_told() {
+        let before = told(&[firing("a"), firing("b")]);
+        let silenced = alert("a", AlertState::Silenced);
+        let after = ledger_after(Some(&before), &[silenced.clone(), resolved("b")], at(1));
+        assert_eq!(after.firing, BTreeSet::from(["a".to_owned()]));
+        assert_eq!(decide(Some(&after), &[resolved("a")], REPEAT, at(2)), Some(Reason::Resolved));
+        let never_told = ledger_after(None, &[silenced], at(1));
+        assert!(never_told.firing.is_empty());
+    }
+
+    #[test]
+    fn reasons_are_the_words_of_the_interface() {
+        for reason in [Reason::First, Reason::Changed, Reason::Repeat, Reason::Resolved] {
+            assert_eq!(serde_json::to_string(&reason).unwrap(), format!("\"{}\"", reason.as_str()));
+        }
+    }
+}
