@@ -1,5 +1,6 @@
 //! Laws of the planner, held against a second, dumb opinion of the device: a table of slots that takes a content as
 //! n720.md says. It knows nothing of pages, releases or verdicts.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

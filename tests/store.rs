@@ -333,7 +333,7 @@ fn use_all(database: &[u8]) -> Result<Opened, StoreError> {
         store.memory(&acme())?;
         store.statuses(None)?;
         store.history(None, 100)?;
-        store.due(at(9), 9)?;
+        store.due("hook", at(9), 9)?;
         store.ledger(&acme())?;
         push(&store, 9, &mut |_| ())?;
         Ok(opened)

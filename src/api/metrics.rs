@@ -347,6 +347,7 @@ mod tests {
                 kind: AlertKind::WindowClosing,
                 severity: Severity::Critical,
                 summary: String::new(),
+                phase: String::new(),
                 since: DateTime::UNIX_EPOCH,
                 state,
                 resolved_at: None,

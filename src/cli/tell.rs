@@ -12,11 +12,11 @@ use crate::daemon;
 #[derive(Debug, thiserror::Error)]
 enum TellError {
     #[error("no daemon runs on {0}: start it with `n720d run` or `systemctl start n720d`")]
-    NoDaemon(String),
+    NotRunning(String),
     #[error("there is no provisioning URL for {0} yet: it is made when the daemon first watches the site")]
-    NoToken(String),
+    Unwatched(String),
     #[error("there is no provisioning URL without [provisioning] public_url in {0}")]
-    NoPublicUrl(String),
+    PublicUrlUnset(String),
 }
 
 /// `n720d poll`: has a manager read now.
@@ -51,11 +51,11 @@ pub(super) fn reload(file: &Path) -> Result<Exit, CliError> {
 pub(super) fn url(file: &Path, args: &UrlArgs) -> Result<Exit, CliError> {
     let config = configuration(file)?;
     let desired = site(&config, &args.site)?;
-    let missing = || CliError::other(TellError::NoToken(desired.name.to_string()));
+    let missing = || CliError::other(TellError::Unwatched(desired.name.to_string()));
     let store = known::store(&config.daemon.state_dir)?.ok_or_else(missing)?;
     let secret = store.site_secret(&desired.name).map_err(|_| missing())?;
     let url = daemon::own_url(config.daemon.provisioning.public_url.as_deref(), desired, &secret.token)
-        .ok_or_else(|| CliError::other(TellError::NoPublicUrl(file.display().to_string())))?;
+        .ok_or_else(|| CliError::other(TellError::PublicUrlUnset(file.display().to_string())))?;
     if args.json {
         output::json(&std::collections::BTreeMap::from([("url", url)]))?;
     } else {
@@ -67,5 +67,5 @@ pub(super) fn url(file: &Path, args: &UrlArgs) -> Result<Exit, CliError> {
 fn client(state_dir: &Path) -> Result<ControlClient, CliError> {
     ControlClient::connect(state_dir)
         .map_err(CliError::other)?
-        .ok_or_else(|| CliError::other(TellError::NoDaemon(state_dir.display().to_string())))
+        .ok_or_else(|| CliError::other(TellError::NotRunning(state_dir.display().to_string())))
 }

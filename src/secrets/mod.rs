@@ -131,7 +131,9 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
-    use crate::domain::desired::{DesiredManager, DigestPolicy, Mode, PresentSlot, SipAccount, Trigger};
+    use crate::domain::desired::{
+        DesiredManager, DesiredSlot, DigestPolicy, Mode, PresentSlot, SipAccount, Trigger,
+    };
     use crate::domain::ids::{ProviderIndex, SlotNumber};
 
     fn secret_file(folder: &Path, name: &str) -> PathBuf {
@@ -234,6 +236,6 @@ mod tests {
             assert_eq!(book.get(&file(name)).unwrap().expose(), "hunter2", "{name}");
         }
         assert!(book.get(&gone).unwrap_err().contains("create it"), "one missing secret hides no other");
-        assert_eq!(references(&site).count(), 5);
+        assert_eq!(site.references().count(), 5);
     }
 }

@@ -111,6 +111,7 @@ pub(crate) fn memory() -> SiteMemory {
             failures: 3,
             last: ContactFailure::SessionBusy("10.0.0.9".into()),
         }),
+        unreadable_cycles: 2,
         refused_password: Some(generation("hash")),
         audited_at: Some(at(2)),
     }
@@ -160,6 +161,7 @@ pub(crate) fn alert(id: &str, seconds: i64) -> Alert {
         kind: AlertKind::WindowClosing,
         severity: Severity::Warning,
         summary: "two handsets are missing".into(),
+        phase: "under 2h".into(),
         since: at(seconds),
         state: AlertState::Firing,
         resolved_at: None,

@@ -285,6 +285,6 @@ mod tests {
         store.keep(&acme, &whole).unwrap();
         let told: Vec<_> = store.history(None, 9).unwrap().into_iter().map(|(_, entry)| entry.what).collect();
         assert_eq!(told, ["alert", "verify"]);
-        assert_eq!(store.due(at(3), 9).unwrap().len(), 1);
+        assert_eq!(store.due("hook", at(3), 9).unwrap().len(), 1);
     }
 }

@@ -190,8 +190,8 @@ mod tests {
             .unwrap();
     }
 
-    fn ids(store: &Store, seconds: i64, limit: usize) -> Vec<String> {
-        store.due(at(seconds), limit).unwrap().into_iter().map(|queued| queued.id).collect()
+    fn ids(store: &Store, sink: &str, seconds: i64) -> Vec<String> {
+        store.due(sink, at(seconds), 9).unwrap().into_iter().map(|queued| queued.id).collect()
     }
 
     fn outcomes(store: &Store) -> Vec<String> {
@@ -204,7 +204,7 @@ mod tests {
         let new = notification("n1", "hook", 1);
         queue(&store, &new);
         assert_eq!(
-            store.due(at(1), 9).unwrap(),
+            store.due("hook", at(1), 9).unwrap(),
             [Queued {
                 id: "n1".into(),
                 sink: "hook".into(),
@@ -215,7 +215,7 @@ mod tests {
                 created_at: at(1),
             }]
         );
-        assert!(ids(&store, 0, 9).is_empty(), "not before its time");
+        assert!(ids(&store, "hook", 0).is_empty(), "not before its time");
         assert_eq!(store.ledger(&site("acme")).unwrap(), BTreeMap::from([("hook".to_owned(), new.ledger)]));
         assert!(store.ledger(&site("other")).unwrap().is_empty());
     }
@@ -227,7 +227,12 @@ mod tests {
         queue(&store, &notification("n2", "mail", 2));
         queue(&store, &NewNotification { site: site("other"), ..notification("n3", "hook", 3) });
         queue(&store, &notification("n4", "hook", 4));
-        assert_eq!(ids(&store, 9, 9), ["n2", "n3", "n4"]);
+        assert_eq!(ids(&store, "hook", 9), ["n3", "n4"]);
+        assert_eq!(ids(&store, "mail", 9), ["n2"]);
+        let waiting = store.waiting(&site("acme")).unwrap();
+        let waiting: Vec<_> =
+            waiting.iter().map(|(sink, queued)| (sink.as_str(), queued.id.as_str())).collect();
+        assert_eq!(waiting, [("hook", "n4"), ("mail", "n2")]);
         let ledger = store.ledger(&site("acme")).unwrap();
         assert_eq!(ledger.get("hook").map(|entry| entry.digest.as_str()), Some("digest of n4"));
     }
@@ -238,11 +243,11 @@ mod tests {
         queue(&store, &notification("n1", "hook", 1));
         queue(&store, &notification("n2", "hook", 2));
         store.delivered("n1", at(3)).unwrap();
-        assert_eq!(ids(&store, 9, 9), ["n2"]);
+        assert_eq!(ids(&store, "hook", 9), ["n2"]);
         assert!(outcomes(&store).is_empty());
         store.delivered("n2", at(4)).unwrap();
         store.delivered("n2", at(5)).unwrap();
-        assert!(ids(&store, 9, 9).is_empty());
+        assert!(ids(&store, "hook", 9).is_empty());
         assert_eq!(outcomes(&store), ["told hook (first)"]);
         assert_eq!(store.ledger(&site("acme")).unwrap().len(), 1);
     }
@@ -252,8 +257,8 @@ mod tests {
         let (_dir, store) = store();
         queue(&store, &notification("n1", "hook", 1));
         store.postponed("n1", "connection refused", at(60)).unwrap();
-        assert!(ids(&store, 59, 9).is_empty());
-        let due = store.due(at(60), 9).unwrap();
+        assert!(ids(&store, "hook", 59).is_empty());
+        let due = store.due("hook", at(60), 9).unwrap();
         assert_eq!(
             due.iter().map(|queued| (queued.id.as_str(), queued.attempts)).collect::<Vec<_>>(),
             [("n1", 1)]
@@ -265,7 +270,7 @@ mod tests {
         let (_dir, store) = store();
         queue(&store, &NewNotification { reason: Reason::Resolved, ..notification("n1", "hook", 1) });
         store.given_up("n1", "410 gone", at(2)).unwrap();
-        assert!(ids(&store, 9, 9).is_empty());
+        assert!(ids(&store, "hook", 9).is_empty());
         assert_eq!(outcomes(&store), ["could not tell hook (resolved): 410 gone"]);
     }
 
@@ -277,13 +282,14 @@ mod tests {
             queue(&store, &NewNotification { site: site(&format!("s{i}")), ..new });
         }
         queue(&store, &notification("up", "up", 2));
-        assert_eq!(ids(&store, 9, 2), ["down0", "down1", "up"]);
+        assert_eq!(ids(&store, "down", 9).len(), 9);
+        assert_eq!(ids(&store, "up", 9), ["up"]);
     }
 
     #[test]
     fn due_times_compare_to_the_nanosecond() {
         let (_dir, store) = store();
         queue(&store, &notification("n1", "hook", 1));
-        assert!(store.due(at(1) - TimeDelta::nanoseconds(1), 9).unwrap().is_empty());
+        assert!(store.due("hook", at(1) - TimeDelta::nanoseconds(1), 9).unwrap().is_empty());
     }
 }

@@ -144,7 +144,7 @@ fn a_store_for_reading_reads_everything_and_writes_nothing() {
     assert_eq!(reader.memory(&acme).unwrap(), memory());
     assert_eq!(reader.statuses(None).unwrap(), [status("acme", 9)]);
     assert_eq!(reader.site_secret(&acme).unwrap(), store.site_secret(&acme).unwrap());
-    assert!(reader.due(at(99), 9).unwrap().is_empty() && reader.ledger(&acme).unwrap().is_empty());
+    assert!(reader.due("hook", at(99), 9).unwrap().is_empty() && reader.ledger(&acme).unwrap().is_empty());
     let refusals = [
         reader.keep(&acme, &record(&memory(), &status("acme", 10))),
         reader.touch(&[(acme.clone(), at(10))]),
@@ -197,7 +197,7 @@ fn a_cycle_that_cannot_be_kept_whole_is_not_kept_at_all() {
     let error = store.keep(&acme, &whole).unwrap_err();
     assert_eq!(error.to_string(), "cannot keep the outcome of a cycle: there is no release 4711");
     assert_eq!(store.memory(&acme).unwrap(), crate::domain::memory::SiteMemory::default());
-    assert!(store.due(at(99), 9).unwrap().is_empty() && store.history(None, 9).unwrap().is_empty());
+    assert!(store.due("hook", at(99), 9).unwrap().is_empty() && store.history(None, 9).unwrap().is_empty());
 }
 
 #[test]
