@@ -296,6 +296,15 @@ mod tests {
     }
 
     #[test]
+    fn a_silenced_alert_that_ends_beside_what_holds_is_a_change() {
+        let before = told(&[firing("a"), firing("b")]);
+        let silenced = alert("b", AlertState::Silenced);
+        let while_silenced = ledger_after(Some(&before), &[firing("a"), silenced], at(1));
+        let ended = [firing("a"), resolved("b")];
+        assert_eq!(decide(Some(&while_silenced), &ended, REPEAT, at(2)), Some(Reason::Changed));
+    }
+
+    #[test]
     fn reasons_are_the_words_of_the_interface() {
         for reason in [Reason::First, Reason::Changed, Reason::Repeat, Reason::Resolved] {
             assert_eq!(serde_json::to_string(&reason).unwrap(), format!("\"{}\"", reason.as_str()));
