@@ -118,3 +118,42 @@ fn spoken(span: TimeDelta) -> String {
 fn clock(at: DateTime<FixedOffset>) -> String {
     at.format("%Y-%m-%d %H:%M %:z").to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::testing::Stage;
+    use super::*;
+    use crate::domain::memory::Registration;
+    use crate::domain::observed::ContactFailure;
+
+    #[test]
+    fn spans_are_spoken_in_their_two_largest_units() {
+        for (minutes, text) in [
+            (-5, "0 min"),
+            (59, "59 min"),
+            (60, "1 h"),
+            (125, "2 h 5 min"),
+            (1_440, "1 d"),
+            (1_500, "1 d 1 h"),
+            (1_441, "1 d"),
+        ] {
+            assert_eq!(spoken(TimeDelta::minutes(minutes)), text);
+        }
+    }
+
+    #[test]
+    fn the_worst_condition_comes_first() {
+        let mut stage = Stage::well();
+        stage.verdict(1, Registration::Lost).skew_seconds = Some(600);
+        let severities: Vec<_> = stage.look().holding.iter().map(|condition| condition.severity).collect();
+        assert!(severities.len() > 1);
+        assert!(severities.windows(2).all(|pair| pair[0] >= pair[1]), "{severities:?}");
+    }
+
+    #[test]
+    fn the_same_view_gives_the_same_conditions() {
+        let mut stage = Stage::well();
+        stage.verdict(1, Registration::Lost).failing(3, 40, ContactFailure::SessionBusy("2".into()));
+        assert_eq!(stage.look(), stage.look());
+    }
+}

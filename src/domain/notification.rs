@@ -200,12 +200,15 @@ mod tests {
         ledger_after(None, alerts, at(0))
     }
 
+    /// Case, ledger, alerts, minute since the ledger was written, decision.
+    type Row = (&'static str, Option<LedgerEntry>, Vec<Alert>, i64, Option<Reason>);
+
     #[test]
     fn the_decision_table() {
         let a = || firing("a");
         let (acknowledged, silenced) =
             (alert("a", AlertState::Acknowledged), alert("a", AlertState::Silenced));
-        let rows: Vec<(&str, Option<LedgerEntry>, Vec<Alert>, i64, Option<Reason>)> = vec![
+        let rows: Vec<Row> = vec![
             ("nothing, never told", None, vec![], 1, None),
             ("an end of which nobody knew the beginning", None, vec![resolved("a")], 1, None),
             ("the first", None, vec![a()], 1, Some(Reason::First)),
