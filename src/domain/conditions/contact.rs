@@ -96,7 +96,7 @@ fn failed(view: &View<'_>, trouble: &Trouble, found: &mut Conditions) {
                 found.hold(Condition::new(AlertKind::Unreachable, Severity::Critical, summary));
             }
         }
-        ContactFailure::LoginRefused(why) => found.hold(refused(view, why)),
+        ContactFailure::LoginRefused(_) => found.hold(refused(view)),
         ContactFailure::LoginLocked(why) => {
             found.cannot_tell([AlertKind::LoginRefused, AlertKind::SessionBusy]);
             if trouble.failures >= PATIENCE {
@@ -126,10 +126,11 @@ fn failed(view: &View<'_>, trouble: &Trouble, found: &mut Conditions) {
     }
 }
 
-fn refused(view: &View<'_>, why: &str) -> Condition {
+/// The detail of the failure is left out: it says the same again.
+fn refused(view: &View<'_>) -> Condition {
     let summary = format!(
-        "the DECT manager at {} refused the web password: {why}; it is not tried again until the secret changes \
-         or somebody runs `n720d poll {} --retry-login`",
+        "the DECT manager at {} refused the web password; it is not tried again until the secret changes or \
+         somebody runs `n720d poll {} --retry-login`",
         view.desired.manager.host, view.desired.name
     );
     Condition::new(AlertKind::LoginRefused, Severity::Critical, summary).in_phase("refused")

@@ -37,7 +37,7 @@ fn a_refused_password_is_told_at_once_with_the_way_out() {
     let found =
         failing(1, 0, ContactFailure::LoginRefused("login code 1".into())).the(AlertKind::LoginRefused);
     assert_eq!(found.severity, Severity::Critical);
-    insta::assert_snapshot!(found.summary, @"the DECT manager at 10.20.0.2 refused the web password: login code 1; it is not tried again until the secret changes or somebody runs `n720d poll acme-berlin --retry-login`");
+    insta::assert_snapshot!(found.summary, @"the DECT manager at 10.20.0.2 refused the web password; it is not tried again until the secret changes or somebody runs `n720d poll acme-berlin --retry-login`");
 }
 
 #[test]
