@@ -134,6 +134,8 @@ struct Site {
     key: SiteKey,
     memory: SiteMemory,
     model: Model,
+    /// Slots whose editor page cannot be read, a bit each.
+    blind: u8,
     /// The content of the release that the manager may fetch.
     served: Option<ReleaseContent>,
     now: DateTime<Utc>,
@@ -151,7 +153,7 @@ impl Site {
             ..SiteMemory::default()
         };
         let (secrets, key) = (SecretBook::default(), SiteKey::new([3; 32]));
-        Self { desired, secrets, key, memory, model, served: None, now }
+        Self { desired, secrets, key, memory, model, blind: 0, served: None, now }
     }
 
     fn input<'a>(&'a self, observation: &'a Observation) -> PlanInput<'a> {
@@ -187,7 +189,12 @@ impl Site {
     /// One pass: read, mark, plan, carry out. Long enough after the last one for a push to have settled.
     fn cycle(&mut self) -> Plan {
         self.now += TimeDelta::seconds(200);
-        let observation = self.model.observe(self.now);
+        let mut observation = self.model.observe(self.now);
+        for (number, reading) in &mut observation.editors {
+            if self.blind & (1 << number.number()) != 0 {
+                *reading = Reading::Unreadable("cut off".to_owned());
+            }
+        }
         let (_, wanted) = planner::desired_generation(&self.desired, &self.secrets, &self.key);
         let verdict =
             verify::verify(&self.desired, &self.memory, &wanted, Some(&observation), SETTLE, self.now);
@@ -443,8 +450,10 @@ proptest! {
         desired in desired(),
         model in model(),
         events in proptest::collection::vec(event(), 0..6),
+        blind in any::<u8>(),
     ) {
         let mut site = Site::new(desired, model);
+        site.blind = blind;
         for event in events.iter().map(Some).chain([None]) {
             for _ in 0..2 {
                 let before = site.model.working();

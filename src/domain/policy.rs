@@ -76,7 +76,7 @@ pub(super) fn hold(push: Push, in_release: bool, now: DateTime<Utc>, tz: Tz) -> 
         Push::Unfetched { .. } if in_release => {
             Some(deferred("released; the manager has not fetched it yet", None))
         }
-        Push::Unfetched { retry_at: Some(at) } if now < at => {
+        Push::Unfetched { busy_until: Some(at), .. } if now < at => {
             Some(deferred("the manager may be fetching the last release", Some(at)))
         }
         Push::Unfetched { .. } => None,
@@ -94,7 +94,7 @@ pub(super) fn hold_fetch(
         (Push::Unfetched { .. }, None) => {
             Some(deferred("waits for the manager's own daily fetch (trigger = \"none\")", None))
         }
-        (Push::Unfetched { retry_at: Some(at) }, Some(_)) if now < at => {
+        (Push::Unfetched { retry_at: Some(at), .. }, Some(_)) if now < at => {
             Some(deferred("waits before telling the manager again", Some(at)))
         }
         (Push::Unfetched { .. }, Some(_)) => None,
@@ -212,11 +212,12 @@ mod tests {
         let clock = until.with_timezone(&ZONE).format("%H:%M:%S");
         let settling = deferred(&format!("settling until {clock}"), Some(until));
         assert_eq!(hold(Push::Settling { until }, false), Some(settling));
-        assert_eq!(hold(Push::Unfetched { retry_at: None }, false), None);
-        assert_eq!(hold(Push::Unfetched { retry_at: Some(at(0)) }, false), None);
+        let unfetched = |busy_until| Push::Unfetched { retry_at: Some(at(999)), busy_until };
+        assert_eq!(hold(unfetched(None), false), None, "other content need not wait for a failed trigger");
+        assert_eq!(hold(unfetched(Some(at(0))), false), None);
         let fetching = deferred("the manager may be fetching the last release", Some(until));
-        assert_eq!(hold(Push::Unfetched { retry_at: Some(until) }, false), Some(fetching));
-        assert!(hold(Push::Unfetched { retry_at: None }, true).is_some(), "it is released already");
+        assert_eq!(hold(unfetched(Some(until)), false), Some(fetching));
+        assert!(hold(unfetched(None), true).is_some(), "it is released already");
         assert!(hold(Push::ToBeRead, false).is_some());
         assert_eq!((hold(Push::None, false), hold(Push::Settled, true)), (None, None));
     }
@@ -224,7 +225,7 @@ mod tests {
     #[test]
     fn a_fetch_waits_for_its_time_or_for_the_manager() {
         let hold = |push, way| hold_fetch(push, way, at(0), ZONE);
-        let unfetched = |seconds| Push::Unfetched { retry_at: Some(at(seconds)) };
+        let unfetched = |seconds| Push::Unfetched { retry_at: Some(at(seconds)), busy_until: None };
         assert_eq!(hold(unfetched(0), Some(Trigger::Web)), None);
         let waits = deferred("waits before telling the manager again", Some(at(9)));
         assert_eq!(hold(unfetched(9), Some(Trigger::CheckSync)), Some(waits));

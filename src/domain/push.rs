@@ -20,10 +20,12 @@ const FETCH_GRACE_SECONDS: i64 = 120;
 pub(super) enum Push {
     /// There is no release.
     None,
-    /// The manager has not fetched it. It may be told to (again) from then on; `None`: at once.
+    /// The manager has not fetched it.
     Unfetched {
-        /// Not before this.
+        /// It may be told to (again) from then on; `None`: at once.
         retry_at: Option<DateTime<Utc>>,
+        /// Until then it may be fetching, and the release is not to be replaced under its hands.
+        busy_until: Option<DateTime<Utc>>,
     },
     /// Fetched; the device may still be working on it.
     Settling {
@@ -50,11 +52,11 @@ pub(super) fn state(
     match settled_at(progress, settle) {
         Some(until) if now < until => Push::Settling { until },
         Some(_) if marked => Push::Settled,
-        Some(_) if progress.fetched_at.is_none() => Push::Unfetched { retry_at: retry_at(progress) },
+        Some(_) if progress.fetched_at.is_none() => unfetched(progress),
         Some(until) if observed_at.is_none_or(|at| at < until) => Push::ToBeRead,
         Some(_) => Push::Settled,
         None if marked => Push::Settled,
-        None => Push::Unfetched { retry_at: retry_at(progress) },
+        None => unfetched(progress),
     }
 }
 
@@ -78,16 +80,25 @@ pub(super) fn way(wanted: Trigger, release: Option<&Release>, observation: &Obse
     }
 }
 
-fn retry_at(progress: &Progress) -> Option<DateTime<Utc>> {
+fn unfetched(progress: &Progress) -> Push {
     let after = |seconds: i64| progress.triggered_at.map(|at| at + TimeDelta::seconds(seconds));
     let back_off = LONGEST_RETRY_SECONDS
         .min(FIRST_RETRY_SECONDS.saturating_mul(1 << progress.attempts.saturating_sub(1).min(16)));
     match &progress.trigger {
         // The next way is another one, or the next cycle is wait enough.
-        Some(TriggerOutcome::NoLine | TriggerOutcome::Busy(_)) => None,
-        Some(TriggerOutcome::Done | TriggerOutcome::Accepted) => after(back_off.max(FETCH_GRACE_SECONDS)),
+        Some(TriggerOutcome::NoLine | TriggerOutcome::Busy(_)) => {
+            Push::Unfetched { retry_at: None, busy_until: None }
+        }
+        Some(TriggerOutcome::Done | TriggerOutcome::Accepted) => Push::Unfetched {
+            retry_at: after(back_off.max(FETCH_GRACE_SECONDS)),
+            busy_until: after(FETCH_GRACE_SECONDS),
+        },
+        Some(TriggerOutcome::Failed(_)) => Push::Unfetched { retry_at: after(back_off), busy_until: None },
         // Without an outcome the daemon went down in between: the outcome is as unknown.
-        Some(TriggerOutcome::Failed(_) | TriggerOutcome::Unknown(_)) | None => after(back_off),
+        Some(TriggerOutcome::Unknown(_)) | None => Push::Unfetched {
+            retry_at: after(back_off),
+            busy_until: after(back_off.min(FETCH_GRACE_SECONDS)),
+        },
     }
 }
 
@@ -117,7 +128,7 @@ mod tests {
             Some(at(500)),
             at(500),
         ) {
-            Push::Unfetched { retry_at } => {
+            Push::Unfetched { retry_at, .. } => {
                 retry_at.map(|at| (at - super::super::world::at(0)).num_seconds())
             }
             other @ (Push::None | Push::Settling { .. } | Push::ToBeRead | Push::Settled) => {
@@ -137,13 +148,27 @@ mod tests {
     }
 
     #[test]
+    fn what_is_being_fetched_is_not_replaced() {
+        let busy = |outcome, attempts| match unfetched(&triggered(outcome, attempts).progress) {
+            Push::Unfetched { busy_until, .. } => busy_until,
+            other @ (Push::None | Push::Settling { .. } | Push::ToBeRead | Push::Settled) => {
+                panic!("{other:?}")
+            }
+        };
+        assert_eq!(busy(Some(TriggerOutcome::Accepted), 9), Some(at(120)));
+        assert_eq!(busy(Some(TriggerOutcome::Unknown("cut".into())), 1), Some(at(30)));
+        assert_eq!(busy(None, 9), Some(at(120)));
+        assert_eq!(busy(failed(), 9), None, "it is not fetching, however long the next try may wait");
+    }
+
+    #[test]
     fn it_settles_from_the_fetch_or_from_a_reported_end() {
         let at_seconds = |release: &Release, observed: i64, now: i64| {
             state(Some(release), SETTLE, Some(at(observed)), at(now))
         };
         let done = triggered(Some(TriggerOutcome::Done), 1);
         assert_eq!(at_seconds(&done, 170, 179), Push::Settling { until: at(180) });
-        assert_eq!(at_seconds(&done, 180, 180), Push::Unfetched { retry_at: Some(at(120)) });
+        assert_eq!(at_seconds(&done, 180, 180), unfetched(&done.progress));
         let mut fetched = triggered(failed(), 1);
         fetched.progress.fetched_at = Some(at(10));
         assert_eq!(at_seconds(&fetched, 189, 189), Push::Settling { until: at(190) });

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::{Ipui, NotA, SlotNumber};
 
-/// Identifies content without giving it away: the first 12 hex digits of a keyed hash (see [`crate::domain::content`]).
+/// Identifies content without giving it away: the first 12 hex digits of a keyed hash (see [`super::fingerprint`]).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Generation(pub String);
 
@@ -81,7 +81,8 @@ pub struct Release {
     pub content: Generation,
     /// Its VERSION.
     pub version: Version,
-    /// Which part of the content changed is told apart by these, one a part: `slot 7`, `providers`, `pin`.
+    /// Which part of the content changed is told apart by these, one a part (see [`super::fingerprint::parts`]).
+    /// What was left out because it is in place already counts as carried.
     pub parts: BTreeMap<String, Generation>,
     /// The reservations it carries.
     pub reserved: BTreeMap<SlotNumber, Ipui>,

@@ -18,8 +18,10 @@ const COUNT: u64 = MINUTES * HOURS * DAYS * MONTHS * YEARS;
 /// What repairs the same content therefore gets the next one. Always a valid date; the last one is followed by the
 /// first.
 pub fn choose<'a>(content_id: &Generation, used: impl Iterator<Item = &'a Version>) -> Version {
-    let used: BTreeSet<&Version> = used.collect();
-    let mut number = spread(content_id) % COUNT;
+    first_free(spread(content_id) % COUNT, &used.collect())
+}
+
+fn first_free(mut number: u64, used: &BTreeSet<&Version>) -> Version {
     // More steps than there are used ones cannot be needed, so this ends.
     for _ in 0..used.len() {
         if !used.contains(&at(number)) {
@@ -86,7 +88,10 @@ mod tests {
 
     #[test]
     fn the_last_one_is_followed_by_the_first() {
-        let wrap = |number: u64| at((number + 1) % COUNT);
-        assert_eq!(wrap(COUNT - 1), at(0));
+        let last = at(COUNT - 1);
+        assert_eq!(first_free(COUNT - 1, &BTreeSet::from([&last])), at(0));
+        let first = at(0);
+        assert_eq!(first_free(COUNT - 1, &BTreeSet::from([&last, &first])), at(1));
+        assert_eq!(first_free(COUNT - 1, &BTreeSet::new()), last);
     }
 }
