@@ -443,3 +443,67 @@ fn a_remembered_handset_needs_no_page() {
     world.remember(1, Registration::Registered, Some(1));
     assert_eq!(brief(&world.plan()), [""; 0]);
 }
+
+#[test]
+fn a_code_is_not_repeated_on_what_is_only_remembered() {
+    // Slot 1 has only a handset; its account is off, so that no page shows whether it came in.
+    let mut world = wiki_in_effect().show_registered(2, "1014", 2);
+    world.pending().clear();
+    world.slots().remove(&slot(1));
+    world.memory.filled = Some(FilledSlots { at: at(250), filled: BTreeSet::from([slot(1), slot(2)]) });
+    world.remember(1, Registration::Registered, None);
+    let release = release(&world);
+    assert_eq!(codes(&release), [(2, HandsetCode::Reserve(ipui(2)))]);
+    let (generation, _) = desired_generation(&world.desired, &world.secrets, &World::key());
+    assert_eq!(release.generation, generation, "it is in place");
+}
+
+#[test]
+fn whatever_goes_out_in_a_reopened_window_is_for_those_missing() {
+    let mut world = wiki_in_effect().show_registered(1, "1013", 1);
+    world.pending().retain(|pending| *pending != ipui(1));
+    world.memory.windows[0].reopened = 1;
+    let world = world.want(3, present("1023", None));
+    let new = release(&world);
+    assert_eq!(codes(&new), [(2, HandsetCode::Reserve(ipui(2)))]);
+    assert!(new.content.window.is_some(), "the window that is open is repeated");
+    assert_eq!(new.window, None);
+}
+
+#[test]
+fn a_corrected_site_file_does_not_wait_for_a_failed_trigger() {
+    let mut world = wiki();
+    world.release();
+    let failed = |attempts| Progress {
+        attempts,
+        triggered_at: Some(at(0)),
+        trigger: Some(TriggerOutcome::Failed("100".into())),
+        ..Progress::default()
+    };
+    *world.progress() = failed(9);
+    assert!(world.plan().orders.is_empty());
+    let mut world = world.want(3, present("1023", None));
+    let orders = world.plan().orders;
+    assert!(orders.release.is_some() && orders.trigger.is_some());
+    world.progress().trigger = Some(TriggerOutcome::Accepted);
+    assert!(world.plan().orders.is_empty(), "it may be fetching");
+}
+
+#[test]
+fn a_full_site_is_planned_the_same_way_twice() {
+    let full = || {
+        (1..=100).fold(World::new(), |world, number| {
+            let user = format!("{}", 1000 + u32::from(number));
+            world.want(number, present(&user, Some(number))).show_registered(number, &user, number)
+        })
+    };
+    let world = full().with_baseline();
+    assert_eq!(brief(&world.plan()), [""; 0]);
+    let mut swapped = full();
+    swapped.seen.editors =
+        SlotNumber::all().map(|slot| (slot, Reading::Known(Some(ipui(101 - slot.number()))))).collect();
+    let plan = swapped.plan();
+    let blocked = plan.steps.iter().filter(|step| step.action == Action::Replace && is_blocked(step)).count();
+    assert_eq!(blocked, 100);
+    assert_eq!(plan, swapped.plan());
+}
