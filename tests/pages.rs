@@ -173,12 +173,11 @@ fn a_hostile_megabyte_takes_no_time() {
         let many = unit.repeat((1 << 20) / unit.len());
         for start in ["<body>", "<script>", "<body><table><tr><td id=date>"] {
             let text = format!("{start}{many}</html>");
-            let _ = (status::read(&text), mobile_devices::read(&text), Form::read(&text).is_ok());
-            let _ = (login::read(&text).is_ok(), redact(&text, &["02"]));
+            let _ = (status::read(&text), redact(&text, &["02"]));
         }
     }
     let taken = began.elapsed();
-    assert!(taken < std::time::Duration::from_secs(240), "{taken:?}");
+    assert!(taken < std::time::Duration::from_secs(120), "{taken:?}");
 }
 
 /// Pieces that pages are damaged with.

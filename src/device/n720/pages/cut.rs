@@ -20,7 +20,7 @@ pub enum Refusal {
     #[error("its elements nest deeper than {MOST_NESTED}")]
     TooDeep,
     /// It makes too many elements.
-    #[error("it makes more than {MOST_ELEMENTS} elements")]
+    #[error("it makes more than {MOST_ELEMENTS} elements and pieces of text")]
     TooLarge,
     /// Markup that no N720 page has and whose nesting follows other rules.
     #[error("it holds a <{0}>, which no page of an N720 has")]
@@ -49,7 +49,7 @@ pub(super) fn cut(text: &str) -> Result<Cut, Refusal> {
     for token in Tokens::new(text) {
         match token {
             Token::Text(piece) => {
-                gauge.text();
+                gauge.text().map_err(too_much)?;
                 cut.body.push_str(piece);
             }
             Token::Open { name, .. } if name.eq_ignore_ascii_case("body") => {
@@ -85,12 +85,16 @@ fn open(name: &str, raw: &str, body: &mut String, gauge: &mut Gauge) -> Result<(
     if name != "textarea" && is_raw(&name) {
         return Ok(());
     }
-    gauge.open(&name).map_err(|excess| match excess {
-        Excess::Depth => Refusal::TooDeep,
-        Excess::Elements => Refusal::TooLarge,
-    })?;
+    gauge.open(&name).map_err(too_much)?;
     body.push_str(raw);
     Ok(())
+}
+
+fn too_much(excess: Excess) -> Refusal {
+    match excess {
+        Excess::Depth => Refusal::TooDeep,
+        Excess::Elements => Refusal::TooLarge,
+    }
 }
 
 fn close(name: &str, raw: &str, body: &mut String, gauge: &mut Gauge) {

@@ -7,7 +7,7 @@
 /// How deep elements may nest: what browsers allow too.
 pub(super) const MOST_NESTED: usize = 512;
 
-/// How many elements a page may make. A page with 100 accounts makes some 6,000.
+/// How many elements and pieces of text a page may make. A page with 100 accounts makes some 10,000.
 pub(super) const MOST_ELEMENTS: usize = 100_000;
 
 /// A tree that would be too deep or too large.
@@ -83,8 +83,7 @@ pub(super) struct Gauge {
 impl Gauge {
     /// A start tag, its name in lower case.
     pub(super) fn open(&mut self, name: &str) -> Result<(), Excess> {
-        self.text();
-        self.elements += 1;
+        self.text()?;
         if VOID.contains(&name) || IMPLIED.contains(&name) {
             return self.check();
         }
@@ -135,10 +134,11 @@ impl Gauge {
         }
     }
 
-    /// Text: open formatting elements are repeated around it where a block ended.
-    pub(super) fn text(&mut self) {
+    /// A piece of text; open formatting elements are repeated around it where a block ended.
+    pub(super) fn text(&mut self) -> Result<(), Excess> {
         let repeated = self.formatting.iter().rev().take_while(|open| open.is_some()).count();
-        self.elements = self.elements.saturating_add(repeated);
+        self.elements = self.elements.saturating_add(repeated + 1);
+        self.check()
     }
 
     fn check(&self) -> Result<(), Excess> {
