@@ -3,235 +3,27 @@
 
 #![expect(clippy::unwrap_used, reason = "a test whose device cannot be set up has to fail")]
 
+mod scripted;
+
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use n720d::device::n720::{Ask, Driver, Editors, EnrolError, Pace, Target};
+use n720d::device::n720::{Ask, Driver, Editors, EnrolError, Pace};
 use n720d::domain::ids::SlotNumber;
 use n720d::domain::observed::{ContactFailure, HandsetState, Observation, Reading};
 use n720d::domain::release::TriggerOutcome;
-use n720d::domain::secret::Secret;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use scripted::{Act, Device, FIRMWARE, KEY, LOGIN, PASSWORD, STATUS, but, but_status, page, redirect};
+use tokio::net::TcpListener;
 
-const PASSWORD: &str = "Planted7Password";
-const KEY: &str = "55667788";
-const STATUS: &str = include_str!("fixtures/pages/status-two-pending/page.html");
-const MOBILE: &str = include_str!("fixtures/pages/mobile-three-with-a-gap/page.html");
-const EDITOR: &str = include_str!("fixtures/pages/editor-registered/page.html");
-const LOGIN: &str = include_str!("fixtures/pages/login-german/page.html");
-const FIRMWARE: &str = include_str!("fixtures/pages/form-firmware-update/page.html");
-const MISCELLANEOUS: &str = include_str!("fixtures/pages/form-miscellaneous/page.html");
-
-/// One request as the device saw it.
-#[derive(Debug, Clone)]
-struct Request {
-    method: String,
-    path: String,
-    head: String,
-    body: String,
-}
-
-impl Request {
-    fn is(&self, method: &str, path: &str) -> bool {
-        self.method == method && self.path == path
-    }
-}
-
-/// What the device does with a request.
-enum Act {
-    /// Sends these bytes and closes.
-    Send(Vec<u8>),
-    /// Sends these bytes and resets the connection.
-    Reset(Vec<u8>),
-    /// Sends these bytes and then nothing more.
-    Hang(Vec<u8>),
-    /// Sends these bytes, then one byte every 20 ms.
-    Drip(Vec<u8>),
-}
-
-type Log = Arc<Mutex<Vec<Request>>>;
-
-struct Device {
-    target: Target,
-    log: Log,
-}
-
-impl Device {
-    /// A device that answers by `script`; its second argument counts the earlier requests of this method and path.
-    async fn start(script: impl Fn(&Request, usize) -> Act + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let log = Log::default();
-        let (seen, script) = (Arc::clone(&log), Arc::new(script));
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let (seen, script) = (Arc::clone(&seen), Arc::clone(&script));
-                tokio::spawn(serve(stream, seen, script));
-            }
-        });
-        let target = Target {
-            site: "acme".parse().unwrap(),
-            host: "127.0.0.1".into(),
-            port,
-            mac: "7C2F80CA21E4".parse().unwrap(),
-            password: Secret::new(PASSWORD),
-            sip_port: 5060,
-        };
-        Self { target, log }
-    }
-
-    fn count(&self, method: &str, path: &str) -> usize {
-        self.log.lock().unwrap().iter().filter(|request| request.is(method, path)).count()
-    }
-
-    fn posted(&self, path: &str) -> Vec<String> {
-        self.log
-            .lock()
-            .unwrap()
-            .iter()
-            .filter(|request| request.is("POST", path))
-            .map(|request| request.body.clone())
-            .collect()
-    }
-
-    /// Opens a session, observes, closes, and checks that it was logged out with its key.
-    async fn observe(&self, ask: &Ask) -> Observation {
-        let driver = driver();
-        let mut session = driver.open(&self.target).await.unwrap();
-        let seen = session.observe(ask, at()).await;
-        session.close().await;
-        self.is_logged_out();
-        seen
-    }
-
-    fn is_logged_out(&self) {
-        let log = self.log.lock().unwrap();
-        let out = log.iter().filter(|request| request.is("GET", "/logout.html")).collect::<Vec<_>>();
-        assert!(!out.is_empty(), "no log-out among {log:#?}");
-        assert!(out.iter().all(|request| request.head.contains(&format!("key={KEY}"))), "{out:#?}");
-    }
-}
-
-async fn serve(mut stream: TcpStream, log: Log, script: Arc<impl Fn(&Request, usize) -> Act>) {
-    let Some(request) = receive(&mut stream).await else { return };
-    let earlier = {
-        let mut log = log.lock().unwrap();
-        let earlier = log.iter().filter(|other| other.is(&request.method, &request.path)).count();
-        log.push(request.clone());
-        earlier
-    };
-    match script(&request, earlier) {
-        Act::Send(bytes) => {
-            // The driver may have gone; that is its right.
-            let _ = stream.write_all(&bytes).await;
-            let _ = stream.shutdown().await;
-        }
-        Act::Reset(bytes) => {
-            let _ = stream.write_all(&bytes).await;
-            stream.set_zero_linger().unwrap();
-        }
-        Act::Hang(bytes) => {
-            let _ = stream.write_all(&bytes).await;
-            // Until the driver closes the connection.
-            let _ = stream.read(&mut [0; 1]).await;
-        }
-        Act::Drip(bytes) => {
-            let _ = stream.write_all(&bytes).await;
-            while stream.write_all(b" ").await.is_ok() {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        }
-    }
-}
-
-async fn receive(stream: &mut TcpStream) -> Option<Request> {
-    let mut bytes = Vec::new();
-    let head_end = loop {
-        let mut piece = [0; 4096];
-        let length = stream.read(&mut piece).await.ok().filter(|length| *length > 0)?;
-        bytes.extend_from_slice(&piece[..length]);
-        if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
-            break end + 4;
-        }
-    };
-    let head = String::from_utf8_lossy(&bytes[..head_end]).into_owned();
-    let length = head
-        .lines()
-        .find_map(|line| {
-            line.to_ascii_lowercase()
-                .strip_prefix("content-length:")
-                .map(|value| value.trim().parse().unwrap())
-        })
-        .unwrap_or(0);
-    while bytes.len() < head_end + length {
-        let mut piece = [0; 4096];
-        let more = stream.read(&mut piece).await.ok().filter(|length| *length > 0)?;
-        bytes.extend_from_slice(&piece[..more]);
-    }
-    let mut words = head.split(' ');
-    Some(Request {
-        method: words.next()?.to_owned(),
-        path: words.next()?.to_owned(),
-        body: String::from_utf8_lossy(&bytes[head_end..]).into_owned(),
-        head,
-    })
-}
-
-fn page(path: &str, text: &str) -> Act {
-    Act::Send(
-        format!(
-            "HTTP/1.0 200 OK\r\nContent-Type: text/html\r\nETag: {path}\r\nConnection: close\r\n\r\n{text}"
-        )
-        .into_bytes(),
-    )
-}
-
-fn redirect(to: &str) -> Act {
-    Act::Send(format!("HTTP/1.1 303 See Other\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n").into_bytes())
-}
-
-fn logged_in() -> Act {
-    let head = format!(
-        "HTTP/1.1 303 See Other\r\nSet-Cookie: key={KEY}; path=/\r\nLocation: http://127.0.0.1/backup_advice.html\r\nContent-Length: 0\r\n\r\n"
-    );
-    Act::Send(head.into_bytes())
-}
-
-/// What a device in good order answers.
-fn well(request: &Request) -> Act {
-    let key = request.head.to_ascii_lowercase().contains(&format!("cookie: key={KEY}"));
-    match (request.method.as_str(), request.path.as_str()) {
-        ("GET", "/login.html") => page("/login.html", LOGIN),
-        ("POST", "/login.html") => logged_in(),
-        _ if !key => redirect("/login.html"),
-        ("GET", "/logout.html") => page("/logout.html", "<html><body></body></html>"),
-        ("GET", "/status_device.html") => page("\"/status_device.html\"", STATUS),
-        ("GET", "/mobile_devices.html") => page("/mobile_devices.html", MOBILE),
-        ("POST", "/mobile_devices.html") => redirect("mobile_devices_editor.html"),
-        ("GET", "/mobile_devices_editor.html") => page("/mobile_devices_editor.html", EDITOR),
-        ("GET", "/firmware_update.html") => page("/firmware_update.html", FIRMWARE),
-        ("GET", "/settings_management_miscellaneous.html") => {
-            page("/settings_management_miscellaneous.html", MISCELLANEOUS)
-        }
-        ("POST", "/settings_management_miscellaneous.html") => redirect("/profile_update.html"),
-        ("GET" | "POST", "/profile_update.html") => {
-            page("/profile_update.html", "<html><body></body></html>")
-        }
-        _ => Act::Send(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_vec()),
-    }
-}
-
-/// A device in good order but for the requests that `odd` answers.
-async fn but(odd: impl Fn(&Request, usize) -> Option<Act> + Send + Sync + 'static) -> Device {
-    Device::start(move |request, earlier| odd(request, earlier).unwrap_or_else(|| well(request))).await
-}
-
-/// A device in good order but for its status page.
-async fn but_status(act: impl Fn() -> Act + Send + Sync + 'static) -> Device {
-    but(move |request, _| request.is("GET", "/status_device.html").then(&act)).await
+/// Opens a session, observes, closes, and checks that it was logged out with its key.
+async fn observe(device: &Device, ask: &Ask) -> Observation {
+    let driver = driver();
+    let mut session = driver.open(&device.target).await.unwrap();
+    let seen = session.observe(ask, at()).await;
+    session.close().await;
+    device.is_logged_out();
+    seen
 }
 
 fn driver() -> Driver {
@@ -263,7 +55,7 @@ fn only_status_is_unreadable(seen: &Observation, part: &str) {
 #[tokio::test]
 async fn a_device_in_good_order_is_read_and_left_as_it_was() {
     let device = but(|_, _| None).await;
-    let seen = device.observe(&Ask { editors: Editors::Slots([slot(3)].into()), config_url: true }).await;
+    let seen = observe(&device, &Ask { editors: Editors::Slots([slot(3)].into()), config_url: true }).await;
     assert_eq!(seen.pending.known().unwrap().len(), 2);
     assert_eq!(seen.mac.known(), Some(&device.target.mac));
     assert_eq!(seen.slots.known().unwrap()[&slot(1)].handset, HandsetState::Registered);
@@ -285,7 +77,7 @@ async fn a_device_in_good_order_is_read_and_left_as_it_was() {
 #[tokio::test]
 async fn every_registered_slot_is_edited_when_asked_and_a_wrong_editor_page_is_unreadable() {
     let device = but(|_, _| None).await;
-    let seen = device.observe(&Ask { editors: Editors::AllRegistered, config_url: false }).await;
+    let seen = observe(&device, &Ask { editors: Editors::AllRegistered, config_url: false }).await;
     assert_eq!(seen.editors.keys().copied().collect::<Vec<_>>(), [slot(1)]);
     assert!(seen.editors[&slot(1)].why_not().unwrap().contains("index 2"), "{:?}", seen.editors);
 }
@@ -295,11 +87,11 @@ async fn silence_and_drip_end_at_the_time_limit() {
     let head = "HTTP/1.1 200 OK\r\n\r\n<html><body>";
     for start in ["", "HTTP/1.1 200 OK\r\nContent-", head] {
         let device = but_status(move || Act::Hang(start.into())).await;
-        only_status_is_unreadable(&device.observe(&nothing_more()).await, "within 2 s");
+        only_status_is_unreadable(&observe(&device, &nothing_more()).await, "within 2 s");
         assert_eq!(device.count("GET", "/status_device.html"), 1, "a silent device is not asked twice");
     }
     let device = but_status(move || Act::Drip(head.into())).await;
-    only_status_is_unreadable(&device.observe(&nothing_more()).await, "within 2 s");
+    only_status_is_unreadable(&observe(&device, &nothing_more()).await, "within 2 s");
 }
 
 #[tokio::test]
@@ -311,12 +103,12 @@ async fn a_page_cut_anywhere_is_unreadable_or_whole() {
             let device =
                 but_status(move || if reset { Act::Reset(part.clone()) } else { Act::Send(part.clone()) })
                     .await;
-            only_status_is_unreadable(&device.observe(&nothing_more()).await, "connection broke");
+            only_status_is_unreadable(&observe(&device, &nothing_more()).await, "connection broke");
             assert_eq!(device.count("GET", "/status_device.html"), 2, "a broken GET is tried once more");
         }
     }
     let device = but_status(|| page("/status_device.html", &STATUS[..STATUS.len() / 2])).await;
-    only_status_is_unreadable(&device.observe(&nothing_more()).await, "did not come whole");
+    only_status_is_unreadable(&observe(&device, &nothing_more()).await, "did not come whole");
 }
 
 #[tokio::test]
@@ -326,7 +118,7 @@ async fn a_get_that_breaks_once_is_made_good() {
             .then(|| Act::Reset(b"HTTP/1.1 200 OK\r\n".to_vec()))
     })
     .await;
-    assert_eq!(device.observe(&nothing_more()).await.pending.known().unwrap().len(), 2);
+    assert_eq!(observe(&device, &nothing_more()).await.pending.known().unwrap().len(), 2);
 }
 
 #[tokio::test]
@@ -337,17 +129,17 @@ async fn what_is_too_large_packed_or_another_page_is_unreadable() {
         Act::Send(bytes)
     };
     only_status_is_unreadable(
-        &but_status(endless).await.observe(&nothing_more()).await,
+        &observe(&but_status(endless).await, &nothing_more()).await,
         "larger than 1048576",
     );
     let packed = || Act::Send(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n\x1f\x8b".to_vec());
-    only_status_is_unreadable(&but_status(packed).await.observe(&nothing_more()).await, "gzip");
+    only_status_is_unreadable(&observe(&but_status(packed).await, &nothing_more()).await, "gzip");
     let other = || page("/settings_lan.html", STATUS);
-    only_status_is_unreadable(&but_status(other).await.observe(&nothing_more()).await, "wrong page");
+    only_status_is_unreadable(&observe(&but_status(other).await, &nothing_more()).await, "wrong page");
     let busy = || Act::Send(b"HTTP/1.1 503 Busy\r\nRetry-After: 5\r\nContent-Length: 0\r\n\r\n".to_vec());
-    only_status_is_unreadable(&but_status(busy).await.observe(&nothing_more()).await, "503 (busy)");
+    only_status_is_unreadable(&observe(&but_status(busy).await, &nothing_more()).await, "503 (busy)");
     let chunks = || Act::Send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n".to_vec());
-    only_status_is_unreadable(&but_status(chunks).await.observe(&nothing_more()).await, "connection broke");
+    only_status_is_unreadable(&observe(&but_status(chunks).await, &nothing_more()).await, "connection broke");
 }
 
 #[tokio::test]
@@ -359,14 +151,18 @@ async fn odd_but_honest_http_is_read() {
         "HTTP/1.1 200 OK\r\netag: status_device.html\r\n\r\n\u{feff}",
     ] {
         let device = but_status(move || Act::Send(format!("{head}{STATUS}").into_bytes())).await;
-        assert_eq!(device.observe(&nothing_more()).await.pending.known().map(Vec::len), Some(2), "{head:?}");
+        assert_eq!(
+            observe(&device, &nothing_more()).await.pending.known().map(Vec::len),
+            Some(2),
+            "{head:?}"
+        );
     }
     let chunked = || {
         let (a, b) = STATUS.split_at(1000);
         Act::Send(format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{a}\r\n{:x}\r\n{b}\r\n0\r\n\r\n", a.len(), b.len()).into_bytes())
     };
     assert_eq!(
-        but_status(chunked).await.observe(&nothing_more()).await.pending.known().map(Vec::len),
+        observe(&but_status(chunked).await, &nothing_more()).await.pending.known().map(Vec::len),
         Some(2)
     );
 }
@@ -376,10 +172,13 @@ async fn redirects_are_not_followed_and_no_other_host_is_asked() {
     let other = but(|_, _| None).await;
     let elsewhere = format!("http://localhost:{}/status_device.html", other.target.port);
     let device = but_status(move || redirect(&elsewhere)).await;
-    only_status_is_unreadable(&device.observe(&nothing_more()).await, "wrong redirect: to http://localhost");
+    only_status_is_unreadable(
+        &observe(&device, &nothing_more()).await,
+        "wrong redirect: to http://localhost",
+    );
     assert!(other.log.lock().unwrap().is_empty(), "the other host was asked");
     let device = but_status(|| redirect("/status_device.html")).await;
-    only_status_is_unreadable(&device.observe(&nothing_more()).await, "wrong redirect");
+    only_status_is_unreadable(&observe(&device, &nothing_more()).await, "wrong redirect");
     assert_eq!(device.count("GET", "/status_device.html"), 1);
 }
 
@@ -393,9 +192,9 @@ async fn a_lost_session_leaves_the_rest_unasked_and_does_not_log_in_again() {
     ];
     for act in lost {
         let device = but_status(act).await;
-        let seen = device
-            .observe(&Ask { editors: Editors::Slots([slot(1), slot(2)].into()), config_url: true })
-            .await;
+        let seen =
+            observe(&device, &Ask { editors: Editors::Slots([slot(1), slot(2)].into()), config_url: true })
+                .await;
         for reason in [
             seen.pending.why_not(),
             seen.slots.why_not(),
