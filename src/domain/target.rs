@@ -71,7 +71,6 @@ impl Target {
         };
         let before = input.memory.past_releases.first();
         last.progress.ineffective_at.is_some()
-            && last.progress.verified_at.is_none()
             && before.is_some_and(|PastRelease { content, ineffective, .. }| {
                 *ineffective && *content == last.content
             })
