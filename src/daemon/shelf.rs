@@ -74,10 +74,6 @@ impl Shelf for StoreShelf {
             },
         )?;
         self.context.metrics.fetched(fetch.status);
-        tracing::info!(
-            site = %fetch.site, version = %fetch.version, by_manager = fetch.by_manager, peer = %fetch.peer,
-            method = fetch.method.as_str(), "fetch"
-        );
         Ok(())
     }
 }

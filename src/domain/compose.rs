@@ -103,6 +103,7 @@ mod tests {
             .want(3, present("1022", None))
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "it stands for the value of an optional field")]
     fn open() -> Option<WindowContent> {
         Some(WindowContent { start: chrono::NaiveDateTime::default(), seconds: 72_000 })
     }
@@ -116,6 +117,7 @@ mod tests {
         content.slots.iter().map(|(slot, content)| (slot.number(), content.handset)).collect()
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "it stands for the value of an optional field")]
     fn reserve(ipui: Ipui) -> Option<HandsetCode> {
         Some(HandsetCode::Reserve(ipui))
     }

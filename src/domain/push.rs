@@ -116,6 +116,7 @@ mod tests {
         world.memory.release.unwrap()
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "it stands for the value of an optional field")]
     fn failed() -> Option<TriggerOutcome> {
         Some(TriggerOutcome::Failed("100".into()))
     }

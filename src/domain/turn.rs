@@ -283,23 +283,19 @@ fn verify_release(
     }
 }
 
-/// Which window a release may open: the policy's first, or the next one for those still missing.
+/// The windows that a release could open: the policy's first, for whom it was never opened; or the next one for those
+/// whom the last did not bring in. Which of them, if any, is the planner's choice.
 fn next_window(input: &TurnInput<'_>, memory: &SiteMemory, frame: &Frame) -> NextWindow {
     let Some(policy) = &input.desired.registration else { return NextWindow::default() };
     let last = memory.windows.last();
     let number = last.map_or(1, |last| last.number.saturating_add(1));
     let missing = missing(input.desired, memory);
-    match last.filter(|last| last.policy == window::policy_text(policy)) {
-        None => NextWindow {
-            first: Some(window::first_window(policy, frame.clock, input.now, missing, number)),
-            reopen: None,
-        },
-        Some(last) if may_reopen(policy, last, frame.state) => {
-            let reopened = window::reopened_window(last, policy, frame.clock, input.now, missing, number);
-            NextWindow { first: None, reopen: Some(reopened) }
-        }
-        Some(_) => NextWindow::default(),
-    }
+    let first = window::first_window(policy, frame.clock, input.now, missing.clone(), number);
+    let reopen = last
+        .filter(|last| last.policy == window::policy_text(policy))
+        .filter(|last| may_reopen(policy, last, frame.state))
+        .map(|last| window::reopened_window(last, policy, frame.clock, input.now, missing, number));
+    NextWindow { first: Some(first), reopen }
 }
 
 /// Listed slots whose handset is not known to be registered.
