@@ -14,7 +14,12 @@ pub fn read(text: &str, slot: SlotNumber) -> Result<Option<Ipui>, String> {
         // All zeros are no handset.
         found.extend(dom::hex_fives(&shown).iter().filter_map(|five| five.parse::<Ipui>().ok()));
     }
-    let in_script = dom::hex_fives(&page.scripts).iter().any(|five| five.parse::<Ipui>().is_ok());
+    // A string that is an IPUI and nothing else may be what a script fills in; one in a comment or in markup is not.
+    let in_script = page.scripts.split(['"', '\'', '`']).any(|literal| {
+        dom::hex_fives(literal)
+            .first()
+            .is_some_and(|five| dom::words(literal).len() == five.len() && five.parse::<Ipui>().is_ok())
+    });
     let mut found = found.into_iter();
     match (found.next(), found.next()) {
         (Some(one), Some(other)) => {
@@ -95,6 +100,10 @@ mod tests {
             Ok(None)
         );
         assert_eq!(editor("<td>00 00 00 00 00"), Ok(None));
+        assert_eq!(
+            editor("<script>// example: 02 3C 4D 5E 6F\nvar a = '<td>02 3C 4D 5E 6F</td>';</script>"),
+            Ok(None)
+        );
         for inner in [
             "<input type=radio name=radio_regist_pin value=1>",
             "<input type=hidden name=used_account value=3>",
