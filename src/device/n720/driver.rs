@@ -119,7 +119,8 @@ impl Driver {
         check_sync::notify(target, user).await
     }
 
-    /// Waits until every login and log-out under way is done. The caller bounds it.
+    /// Waits until every login and log-out under way is done, for a shutdown. The caller bounds it, and closes or drops
+    /// its sessions before. Sessions can still be opened afterwards.
     pub async fn drained(&self) {
         self.tracker.close();
         self.tracker.wait().await;

@@ -7,9 +7,12 @@ use std::time::Duration;
 /// A request that got no usable answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TransportFailure {
-    /// No TCP connection.
+    /// No TCP connection: refused, or no way there.
     #[error("no connection: {0}")]
     Connect(String),
+    /// No TCP connection, and nobody who refuses one, within the time given to connect.
+    #[error("no connection: nobody answered in time at its address")]
+    ConnectTimeout,
     /// No whole answer within the time that one request is given.
     #[error("no whole answer within {} s", .0.as_secs())]
     Timeout(Duration),
@@ -40,7 +43,9 @@ impl TransportFailure {
             let _ = write!(cause, ": {inner}");
             source = inner.source();
         }
-        if error.is_connect() {
+        if error.is_connect() && error.is_timeout() {
+            Self::ConnectTimeout
+        } else if error.is_connect() {
             Self::Connect(cause)
         } else if error.is_timeout() {
             Self::Timeout(timeout)
@@ -49,11 +54,11 @@ impl TransportFailure {
         }
     }
 
-    /// Whether asking again at once can help: the device drops connections while it works.
+    /// Whether asking again at once can help: the device drops and refuses connections while it works.
     pub(super) fn is_worth_another_try(&self) -> bool {
         match self {
-            Self::Broken { .. } => true,
-            Self::Connect(_) | Self::Timeout(_) | Self::TooLarge(_) | Self::Encoded(_) => false,
+            Self::Broken { .. } | Self::Connect(_) => true,
+            Self::ConnectTimeout | Self::Timeout(_) | Self::TooLarge(_) | Self::Encoded(_) => false,
         }
     }
 }
@@ -85,10 +90,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_broken_connection_is_tried_again() {
+    fn what_fails_at_once_is_tried_again_and_silence_is_not() {
         assert!(TransportFailure::Broken { got: 3, cause: "reset".into() }.is_worth_another_try());
+        assert!(TransportFailure::Connect("refused".into()).is_worth_another_try());
         for failure in [
-            TransportFailure::Connect("refused".into()),
+            TransportFailure::ConnectTimeout,
             TransportFailure::Timeout(Duration::from_secs(20)),
             TransportFailure::TooLarge(1),
             TransportFailure::Encoded("gzip".into()),

@@ -38,7 +38,7 @@ pub(super) struct Answer {
 }
 
 impl Server {
-    /// GETs a path; once more if the connection breaks.
+    /// GETs a path; once more if the connection breaks or is refused.
     pub(super) async fn get(&self, path: &str, key: Option<&Secret>) -> Result<Answer, TransportFailure> {
         match self.send(self.client.get(self.url(path)), key).await {
             Err(failure) if failure.is_worth_another_try() => {

@@ -93,7 +93,7 @@ pub(super) async fn log_out(server: &Server, key: &Secret) {
             Err(failure) => {
                 failed = failure.to_string();
                 // A silent device keeps the next cycle and a shutdown waiting; its own time-out has to do.
-                if matches!(failure, TransportFailure::Timeout(_)) {
+                if matches!(failure, TransportFailure::Timeout(_) | TransportFailure::ConnectTimeout) {
                     break;
                 }
             }
@@ -132,9 +132,10 @@ fn unreachable_at(doing: &str, failure: &TransportFailure) -> ContactFailure {
         TransportFailure::TooLarge(_) | TransportFailure::Encoded(_) => {
             not_understood(&format!("{doing}: {failure}"))
         }
-        TransportFailure::Connect(_) | TransportFailure::Timeout(_) | TransportFailure::Broken { .. } => {
-            ContactFailure::Unreachable(format!("{doing}: {failure}"))
-        }
+        TransportFailure::Connect(_)
+        | TransportFailure::ConnectTimeout
+        | TransportFailure::Timeout(_)
+        | TransportFailure::Broken { .. } => ContactFailure::Unreachable(format!("{doing}: {failure}")),
     }
 }
 
