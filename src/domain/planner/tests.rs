@@ -474,13 +474,12 @@ fn whatever_goes_out_in_a_reopened_window_is_for_those_missing() {
 fn a_corrected_site_file_does_not_wait_for_a_failed_trigger() {
     let mut world = wiki();
     world.release();
-    let failed = |attempts| Progress {
-        attempts,
+    *world.progress() = Progress {
+        attempts: 9,
         triggered_at: Some(at(0)),
         trigger: Some(TriggerOutcome::Failed("100".into())),
         ..Progress::default()
     };
-    *world.progress() = failed(9);
     assert!(world.plan().orders.is_empty());
     let mut world = world.want(3, present("1023", None));
     let orders = world.plan().orders;
