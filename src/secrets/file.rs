@@ -23,7 +23,8 @@ pub(super) fn read(reference: &SecretRef, path: &Path) -> Result<Secret, SecretE
 
 /// The same for a credential. systemd looks after its mode, which group root may read (so on systemd 257).
 pub(super) fn read_credential(reference: &SecretRef, path: &Path) -> Result<Secret, SecretError> {
-    let hint = "add LoadCredential= or LoadCredentialEncrypted= for it to the unit, and restart";
+    let hint =
+        "put it into the folder that the unit loads, or add LoadCredential= for it to the unit, and restart";
     let metadata = std::fs::metadata(path).map_err(|source| unreadable(reference, path, hint, source))?;
     first_line(reference, path, &metadata, hint)
 }

@@ -96,7 +96,7 @@ fn resolve_in(reference: &SecretRef, credentials: Option<&Path>) -> Result<Secre
             let Some(folder) = credentials else {
                 return Err(SecretError::NoCredentials { reference: reference.to_string(), name });
             };
-            file::read_credential(reference, &folder.join(name))?
+            file::read_credential(reference, &credential_file(folder, &name))?
         }
         SecretRef::File(path) => file::read(reference, path)?,
         SecretRef::Env(name) => std::env::var(name)
@@ -108,6 +108,17 @@ fn resolve_in(reference: &SecretRef, credentials: Option<&Path>) -> Result<Secre
         return Err(SecretError::Empty { reference: reference.to_string() });
     }
     Ok(secret)
+}
+
+/// What systemd puts before the names of a folder's files when the whole folder is one `LoadCredential=n720d:…`, as in
+/// the shipped unit.
+const FOLDER_PREFIX: &str = "n720d_";
+
+/// Where a credential lies: one of its own, or one of the folder that the shipped unit loads.
+fn credential_file(folder: &Path, name: &str) -> PathBuf {
+    let of_folder = folder.join(format!("{FOLDER_PREFIX}{name}"));
+    let own = folder.join(name);
+    if !own.exists() && of_folder.exists() { of_folder } else { own }
 }
 
 /// The file name of a credential. systemd allows no `/` in it: `acme/web` is looked for as `acme-web`.
@@ -237,5 +248,19 @@ mod tests {
         }
         assert!(book.get(&gone).unwrap_err().contains("create it"), "one missing secret hides no other");
         assert_eq!(site.references().count(), 5);
+    }
+
+    #[test]
+    fn a_credential_is_one_of_its_own_or_one_of_the_folder_that_the_unit_loads() {
+        let folder = tempfile::tempdir().unwrap();
+        let read = |name: &str| {
+            resolve_in(&SecretRef::Credential(name.into()), Some(folder.path()))
+                .map(|secret| secret.expose().to_owned())
+        };
+        std::fs::write(folder.path().join("n720d_acme-web"), "of the folder\n").unwrap();
+        assert_eq!(read("acme/web").unwrap(), "of the folder");
+        std::fs::write(folder.path().join("acme-web"), "its own\n").unwrap();
+        assert_eq!(read("acme/web").unwrap(), "its own");
+        assert!(read("other").is_err());
     }
 }
