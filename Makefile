@@ -38,5 +38,10 @@ install: ## put the release binary, units and an example configuration in place
 	install -D -m 0755 target/release/n720d $(DESTDIR)$(PREFIX)/bin/n720d
 	install -D -m 0644 systemd/n720d.service $(DESTDIR)$(PREFIX)/lib/systemd/system/n720d.service
 	install -D -m 0644 systemd/n720d.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/n720d.conf
-	install -d -m 0750 $(DESTDIR)/etc/n720d/sites
+	install -d -m 0750 $(DESTDIR)/etc/n720d $(DESTDIR)/etc/n720d/sites
+	# The unit loads this folder as credentials and does not start without it; it may be empty.
+	install -d -m 0700 $(DESTDIR)/etc/n720d/credentials
 	test -e $(DESTDIR)/etc/n720d/n720d.toml || install -m 0640 config/n720d.toml $(DESTDIR)/etc/n720d/n720d.toml
+	@# A package does this in its own scripts: the user has to be there before files can be given to its group.
+	test -n "$(DESTDIR)" || systemd-sysusers n720d.conf
+	test -n "$(DESTDIR)" || chgrp n720d /etc/n720d /etc/n720d/sites /etc/n720d/n720d.toml

@@ -20,6 +20,18 @@ pub enum StoreError {
         /// The other process, if its number could be read.
         pid: Option<u32>,
     },
+    /// Root was about to write what belongs to the service.
+    #[error(
+        "state directory {} belongs to user {owner}: run this as that user, for instance with \
+         `runuser -u n720d -- n720d …`, so that the service can still write its files",
+        state_dir.display()
+    )]
+    OtherOwner {
+        /// The directory.
+        state_dir: PathBuf,
+        /// The numeric user id of its owner.
+        owner: u32,
+    },
     /// There is no database to read.
     #[error("there is no {}: n720d has not run with this state directory yet", path.display())]
     Missing {
@@ -110,7 +122,7 @@ pub enum StoreErrorKind {
     Busy,
     /// The database is damaged. [`super::Store::open`] moves it aside and begins a new one.
     Corrupt,
-    /// A second instance.
+    /// A second instance, or another user's.
     InUse,
     /// There is no database.
     Missing,
@@ -126,7 +138,7 @@ impl StoreError {
     /// What kind of trouble it is.
     pub fn kind(&self) -> StoreErrorKind {
         match self {
-            Self::InUse { .. } => StoreErrorKind::InUse,
+            Self::InUse { .. } | Self::OtherOwner { .. } => StoreErrorKind::InUse,
             Self::Missing { .. } => StoreErrorKind::Missing,
             Self::NewerSchema { .. } | Self::NotOurs { .. } => StoreErrorKind::Foreign,
             Self::File { source, .. } => io_kind(source),

@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
@@ -22,7 +22,17 @@ pub(super) type Seed = [u8; 32];
 /// Makes the state directory, closed to others. One that exists keeps its mode: it may be shared on purpose, and the
 /// files in it are closed by themselves.
 pub(super) fn make_directory(state_dir: &Path) -> Result<(), StoreError> {
-    DirBuilder::new().recursive(true).mode(0o700).create(state_dir).map_err(fail("create", state_dir))
+    DirBuilder::new().recursive(true).mode(0o700).create(state_dir).map_err(fail("create", state_dir))?;
+    let owner = fs::metadata(state_dir).map_err(fail("look at", state_dir))?.uid();
+    owned_by(state_dir, owner, rustix::process::geteuid().as_raw())
+}
+
+/// Root, writing where the service's user works, would leave files behind that the service cannot write any more.
+fn owned_by(state_dir: &Path, owner: u32, user: u32) -> Result<(), StoreError> {
+    if user == 0 && owner != 0 {
+        return Err(StoreError::OtherOwner { state_dir: state_dir.to_owned(), owner });
+    }
+    Ok(())
 }
 
 /// Makes sure that the database exists and that only its owner can read it and the files SQLite keeps beside it
@@ -192,5 +202,16 @@ mod tests {
         let second = seed(dir.path()).unwrap();
         assert_ne!(second, first);
         assert_eq!(seed(dir.path()).unwrap(), second);
+    }
+
+    #[test]
+    fn root_does_not_write_where_the_service_works() {
+        let dir = Path::new("/var/lib/n720d");
+        assert!(owned_by(dir, 0, 0).is_ok() && owned_by(dir, 995, 995).is_ok());
+        let text = owned_by(dir, 995, 0).unwrap_err().to_string();
+        assert!(
+            text.contains("/var/lib/n720d") && text.contains("user 995") && text.contains("runuser"),
+            "{text}"
+        );
     }
 }
