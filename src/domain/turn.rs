@@ -382,3 +382,6 @@ fn status(input: &TurnInput<'_>, memory: &SiteMemory, plan: Option<&Plan>, frame
         right_device,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,190 @@
+//! Turns over a small world: what is learnt, what is not, and in which order things follow.
+
+use std::time::Duration;
+
+use super::*;
+use crate::domain::alert::AlertKind;
+use crate::domain::desired::Mode;
+use crate::domain::ids::Mac;
+use crate::domain::observed::HandsetState;
+use crate::domain::plan::Disposition;
+use crate::domain::status::Health;
+use crate::domain::world::{SETTLE, World, at, present, slot};
+
+fn pace() -> Pace {
+    Pace {
+        interval: Duration::from_secs(300),
+        interval_open: Duration::from_secs(60),
+        settle: SETTLE,
+        before_close: vec![Duration::from_secs(7200)],
+    }
+}
+
+/// Takes a turn over what the world shows, or over this failure.
+fn take(world: &World, failure: Option<&ContactFailure>) -> Turn {
+    let input = TurnInput {
+        desired: &world.desired,
+        secrets: &world.secrets,
+        key: &World::key(),
+        pace: &pace(),
+        own_url: None,
+        contact: failure.map_or(Ok(&world.seen), Err),
+        now: world.now,
+    };
+    turn(&input, world.memory.clone())
+}
+
+/// The site clock of the world shows Berlin's time.
+fn in_step(mut world: World) -> World {
+    let local = world.seen.at.with_timezone(&world.desired.time_zone).naive_local();
+    world.seen.device_clock = Reading::Known(local);
+    world
+}
+
+fn alert_kinds(turn: &Turn) -> Vec<AlertKind> {
+    turn.memory
+        .alerts
+        .iter()
+        .filter(|alert| alert.state == AlertState::Firing)
+        .map(|alert| alert.kind)
+        .collect()
+}
+
+fn what(turn: &Turn) -> Vec<&str> {
+    turn.history.iter().map(|entry| entry.what.as_str()).collect()
+}
+
+#[test]
+fn the_first_contact_is_remembered_and_only_reads() {
+    let mut world = in_step(World::new().want(1, present("1013", Some(1))));
+    world.memory = SiteMemory::default();
+    let first = take(&world, None);
+    assert_eq!(first.memory.first_contact, Some((world.now, world.desired.manager.mac)));
+    assert!(first.plan.orders.is_empty());
+    assert!(first.plan.steps.iter().all(|step| matches!(step.disposition, Disposition::Deferred { .. })));
+    assert_eq!(first.next_look.reason, "a second look after first contact");
+    world.memory = first.memory;
+    world.later(10);
+    let second = take(&in_step(world), None);
+    assert!(second.plan.orders.release.is_some(), "{:?}", second.plan.steps);
+}
+
+#[test]
+fn nothing_is_learnt_from_another_device_at_the_address() {
+    let mut world = in_step(World::new().want(1, present("1013", Some(1))).show_registered(1, "1013", 1));
+    world.seen.mac = Reading::Known("7C2F80000000".parse::<Mac>().unwrap());
+    let turn = take(&world, None);
+    assert_eq!(turn.memory.observation, None);
+    assert_eq!(turn.memory.slots[&slot(1)].registration, Registration::Unknown);
+    assert!(turn.plan.steps.is_empty() && turn.plan.orders.is_empty());
+    assert_eq!(turn.status.health, Health::Blocked);
+    assert_eq!(alert_kinds(&turn), [AlertKind::WrongDevice]);
+}
+
+#[test]
+fn a_page_that_does_not_say_whose_it_is_moves_no_verdict() {
+    let mut world = in_step(World::new().want(1, present("1013", Some(1))).show_registered(1, "1013", 1));
+    world.remember(1, Registration::Registered, Some(1));
+    world.seen.mac = Reading::Unreadable("cut".into());
+    world.seen.slots = Reading::Known(BTreeMap::new());
+    let turn = take(&world, None);
+    assert_eq!(turn.memory.slots, world.memory.slots);
+    assert!(turn.plan.steps.is_empty());
+    assert_eq!(turn.memory.unreadable_cycles, 1);
+}
+
+#[test]
+fn failed_contacts_are_counted_and_leave_what_was_known() {
+    let mut world = in_step(World::new().want(1, present("1013", Some(1))).show_registered(1, "1013", 1));
+    world.memory = take(&world, None).memory;
+    let dark = ContactFailure::Unreachable("no answer".into());
+    let first = take(&world, Some(&dark));
+    world.memory = first.memory;
+    world.later(300);
+    let second = take(&world, Some(&dark));
+    let trouble = second.memory.trouble.clone().unwrap();
+    assert_eq!((trouble.failures, trouble.since), (2, at(5)));
+    assert_eq!(second.memory.slots[&slot(1)].registration, Registration::Registered);
+    assert_eq!(second.status.health, Health::Unreachable);
+    assert_eq!(alert_kinds(&second), [AlertKind::Unreachable]);
+    world.memory = second.memory;
+    world.later(600);
+    let back = take(&in_step(world), None);
+    assert_eq!(back.memory.trouble, None);
+    assert!(alert_kinds(&back).is_empty());
+    assert_eq!(what(&back), ["alert"], "its end is told");
+}
+
+#[test]
+fn a_refused_password_is_marked_until_one_is_taken() {
+    let mut world = in_step(World::new());
+    let refused = take(&world, Some(&ContactFailure::LoginRefused("code 1".into())));
+    let password = world.secrets.get(&world.desired.manager.password).unwrap();
+    assert_eq!(refused.memory.refused_password, Some(fingerprint::password_mark(&password, &World::key())));
+    world.memory = refused.memory;
+    assert_eq!(take(&world, None).memory.refused_password, None);
+}
+
+#[test]
+fn a_site_found_as_wanted_is_the_baseline_for_later_changes() {
+    let world = in_step(World::new().want(1, present("1013", Some(1))).show_registered(1, "1013", 1));
+    let turn = take(&world, None);
+    assert_eq!(turn.plan.steps, []);
+    assert_eq!(turn.status.health, Health::Converged);
+    let status = &turn.status.generation;
+    assert_eq!((status.verified.as_ref(), status.released.as_ref()), (status.desired.as_ref(), None));
+    let mut edited = world;
+    edited.memory = turn.memory;
+    edited.desired.slots.insert(slot(1), present("1014", Some(1)));
+    edited.later(300);
+    assert!(!take(&in_step(edited), None).plan.steps.is_empty());
+}
+
+#[test]
+fn a_window_that_closed_is_entered_with_who_was_missing_and_told_once() {
+    let mut world = in_step(World::new().want(1, present("1013", Some(1))).show_pending(1, "1013", 1));
+    let mut open = crate::domain::world::window(1, 0);
+    let local = |seconds| at(seconds).with_timezone(&world.desired.time_zone).naive_local();
+    (open.opens_at, open.closes_at) = (local(0), Some(local(3600)));
+    world.memory.windows = vec![open];
+    world.memory = take(&world, None).memory;
+    assert_eq!(world.memory.slots[&slot(1)].registration, Registration::Pending);
+    world.later(3700);
+    let closed = take(&in_step(world), None);
+    let ended = &closed.memory.windows[0].missing_at_end;
+    assert_eq!(ended.as_ref().map(BTreeSet::len), Some(1));
+    assert!(what(&closed).contains(&"window"));
+    assert_eq!(closed.memory.slots[&slot(1)].registration, Registration::Expired);
+    assert!(alert_kinds(&closed).contains(&AlertKind::WindowExpiredUnfilled));
+}
+
+#[test]
+fn mode_observe_shows_and_never_orders() {
+    let mut world = in_step(World::new().want(1, present("1013", Some(1))));
+    world.desired.mode = Mode::Observe;
+    let turn = take(&world, None);
+    assert!(!turn.plan.steps.is_empty() && turn.plan.orders.is_empty());
+    assert_eq!(turn.status.health, Health::Drifted);
+    assert_eq!(alert_kinds(&turn), [AlertKind::Drift]);
+}
+
+#[test]
+fn the_same_turn_gives_the_same_result() {
+    let world =
+        in_step(World::new().want(1, present("1013", Some(1))).show_pending(1, "1013", 1).show(2, "by hand"));
+    let (one, other) = (take(&world, None), take(&world, None));
+    assert_eq!((one.memory, one.plan, one.status), (other.memory, other.plan, other.status));
+}
+
+#[test]
+fn a_handset_gone_by_hand_is_told_with_its_evidence() {
+    let mut world = in_step(World::new().want(1, present("1013", Some(1))).show_registered(1, "1013", 1));
+    world.memory = take(&world, None).memory;
+    world.slots().get_mut(&slot(1)).unwrap().handset = HandsetState::None;
+    world.seen.editors.clear();
+    world.later(300);
+    let turn = take(&in_step(world), None);
+    let told = turn.history.iter().find(|entry| entry.what == "registration").unwrap();
+    assert!(told.outcome.starts_with("slot 1 (02 B6 EC 8A 01): registered -> lost: "), "{}", told.outcome);
+    assert!(alert_kinds(&turn).contains(&AlertKind::HandsetLost));
+}
