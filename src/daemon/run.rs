@@ -56,6 +56,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
         ),
     }
     fleet.follow(&config);
+    context.metrics.reloaded(true, context.now());
     systemd::ready();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), sites = config.sites.len(), "n720d is running");
     supervise(&context, &fleet, &control, &mut signals).await;
