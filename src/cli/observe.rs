@@ -9,7 +9,7 @@ use crate::config::DaemonConfig;
 use crate::daemon;
 use crate::device::n720::RecordedPage;
 use crate::domain::desired::DesiredSite;
-use crate::domain::observed::{HandsetState, Observation, Reading, SipState};
+use crate::domain::observed::{Observation, Reading};
 
 /// Runs the command.
 pub(super) fn run(file: &Path, args: &ObserveArgs) -> Result<Exit, CliError> {
@@ -86,8 +86,8 @@ fn print(desired: &DesiredSite, seen: &Observation) -> Result<(), CliError> {
                     number.to_string(),
                     slot.user_id.clone().unwrap_or_default(),
                     slot.display_name.clone().unwrap_or_default(),
-                    sip_word(slot.sip).to_owned(),
-                    handset_word(slot.handset).to_owned(),
+                    slot.sip.as_str().to_owned(),
+                    slot.handset.as_str().to_owned(),
                     slot.model.clone().unwrap_or_default(),
                 ]
             };
@@ -104,21 +104,5 @@ fn shown<T: std::fmt::Display>(reading: &Reading<T>) -> Result<String, &str> {
     match reading {
         Reading::Known(value) => Ok(value.to_string()),
         Reading::Unreadable(why) => Err(why),
-    }
-}
-
-fn sip_word(state: SipState) -> &'static str {
-    match state {
-        SipState::Registered => "registered",
-        SipState::Unregistered => "unregistered",
-        SipState::Unconfigured => "unconfigured",
-    }
-}
-
-fn handset_word(state: HandsetState) -> &'static str {
-    match state {
-        HandsetState::Registered => "registered",
-        HandsetState::Pending => "pending",
-        HandsetState::None => "none",
     }
 }

@@ -9,7 +9,7 @@ use crate::api::ControlClient;
 use crate::domain::assess::needs_a_person;
 use crate::domain::ids::SiteName;
 use crate::domain::memory::Registration;
-use crate::domain::status::{FleetStatus, Health, SiteStatus, WindowState, WindowStatus};
+use crate::domain::status::{FleetStatus, SiteStatus, WindowState, WindowStatus};
 
 #[derive(Debug, thiserror::Error)]
 #[error("nothing is known of {0}: no daemon has watched it with this state directory")]
@@ -64,8 +64,8 @@ fn row(status: &SiteStatus) -> Vec<String> {
     let registered = reserved.clone().filter(|slot| slot.registration == Registration::Registered).count();
     vec![
         status.site.to_string(),
-        health(status.health).to_owned(),
-        mode(status).to_owned(),
+        status.health.as_str().to_owned(),
+        status.mode.as_str().to_owned(),
         format!("{registered}/{}", reserved.count()),
         window(&status.window),
         status.alerts.len().to_string(),
@@ -78,8 +78,8 @@ fn row(status: &SiteStatus) -> Vec<String> {
 pub(super) fn print_site(status: &SiteStatus) -> Result<(), CliError> {
     let line = |label: &str, text: String| output::line(format_args!("{label:<12}{text}"));
     line("site", format!("{} {}", status.site, status.description))?;
-    line("health", format!("{}: {}", health(status.health), status.reason))?;
-    line("mode", mode(status).to_owned())?;
+    line("health", format!("{}: {}", status.health.as_str(), status.reason))?;
+    line("mode", status.mode.as_str().to_owned())?;
     let read = status.observed_at.map_or_else(|| "never".to_owned(), |at| at.to_rfc3339());
     line("read", read)?;
     line("window", window_in_full(&status.window))?;
@@ -99,7 +99,7 @@ pub(super) fn print_site(status: &SiteStatus) -> Result<(), CliError> {
                 slot.user.clone().unwrap_or_default(),
                 slot.display_name.clone().unwrap_or_default(),
                 slot.ipui.map(|ipui| ipui.to_string()).unwrap_or_default(),
-                registration(slot.registration).to_owned(),
+                slot.registration.as_str().to_owned(),
                 slot.evidence.clone(),
             ]
         });
@@ -120,48 +120,8 @@ pub(super) fn print_site(status: &SiteStatus) -> Result<(), CliError> {
     Ok(())
 }
 
-fn mode(status: &SiteStatus) -> &'static str {
-    match status.mode {
-        crate::domain::desired::Mode::Observe => "observe",
-        crate::domain::desired::Mode::Manage => "manage",
-    }
-}
-
-/// A health as the interface spells it.
-fn health(health: Health) -> &'static str {
-    match health {
-        Health::Converged => "converged",
-        Health::Waiting => "waiting",
-        Health::Drifted => "drifted",
-        Health::Blocked => "blocked",
-        Health::Unreachable => "unreachable",
-        Health::Unknown => "unknown",
-    }
-}
-
-fn registration(registration: Registration) -> &'static str {
-    match registration {
-        Registration::Unknown => "unknown",
-        Registration::Reserved => "reserved",
-        Registration::Pending => "pending",
-        Registration::Registered => "registered",
-        Registration::Expired => "expired",
-        Registration::Lost => "lost",
-    }
-}
-
-fn window_word(state: WindowState) -> &'static str {
-    match state {
-        WindowState::None => "none",
-        WindowState::Scheduled => "scheduled",
-        WindowState::Open => "open",
-        WindowState::Closed => "closed",
-        WindowState::Always => "always open",
-    }
-}
-
 fn window(window: &WindowStatus) -> String {
-    let word = window_word(window.state);
+    let word = window.state.as_str();
     match (window.state, window.opens_at, window.closes_at) {
         (WindowState::Scheduled, Some(opens), _) => format!("{word}, opens {}", opens.format("%m-%d %H:%M")),
         (WindowState::Open, _, Some(closes)) => format!("{word} until {}", closes.format("%m-%d %H:%M")),
@@ -178,7 +138,7 @@ fn window_in_full(window: &WindowStatus) -> String {
         state @ (WindowState::Scheduled | WindowState::Open | WindowState::Closed | WindowState::Always) => {
             format!(
                 "{}, from {} to {}, opened again {} times",
-                window_word(state),
+                state.as_str(),
                 at(window.opens_at),
                 at(window.closes_at),
                 window.reopened

@@ -47,23 +47,11 @@ pub(super) fn summary<'a>(sites: impl Iterator<Item = &'a SiteStatus>) -> String
     }
     let total: usize = counts.values().sum();
     let each: Vec<String> =
-        counts.iter().map(|(health, count)| format!("{count} {}", word(*health))).collect();
+        counts.iter().map(|(health, count)| format!("{count} {}", health.as_str())).collect();
     match total {
         0 => "watching no site: put site files into sites_dir and reload".to_owned(),
         1 => format!("watching 1 site: {}", each.join(", ")),
         _ => format!("watching {total} sites: {}", each.join(", ")),
-    }
-}
-
-/// A health as the interface spells it.
-fn word(health: Health) -> &'static str {
-    match health {
-        Health::Converged => "converged",
-        Health::Waiting => "waiting",
-        Health::Drifted => "drifted",
-        Health::Blocked => "blocked",
-        Health::Unreachable => "unreachable",
-        Health::Unknown => "unknown",
     }
 }
 

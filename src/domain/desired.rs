@@ -58,6 +58,16 @@ pub enum Mode {
     Manage,
 }
 
+impl Mode {
+    /// The word of the interface.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Observe => "observe",
+            Self::Manage => "manage",
+        }
+    }
+}
+
 /// How to reach a DECT manager.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DesiredManager {

@@ -113,6 +113,20 @@ pub enum Registration {
 }
 
 impl Registration {
+    /// The word of the interface.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Reserved => "reserved",
+            Self::Pending => "pending",
+            Self::Registered => "registered",
+            Self::Expired => "expired",
+            Self::Lost => "lost",
+        }
+    }
+}
+
+impl Registration {
     /// Whether somebody waits for this handset.
     pub fn is_missing(self) -> bool {
         match self {

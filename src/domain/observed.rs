@@ -93,6 +93,17 @@ pub enum SipState {
     Unconfigured,
 }
 
+impl SipState {
+    /// The word of the interface.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Registered => "registered",
+            Self::Unregistered => "unregistered",
+            Self::Unconfigured => "unconfigured",
+        }
+    }
+}
+
 /// What the DECT cell of a slot shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -103,6 +114,17 @@ pub enum HandsetState {
     Pending,
     /// Neither.
     None,
+}
+
+impl HandsetState {
+    /// The word of the interface.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Registered => "registered",
+            Self::Pending => "pending",
+            Self::None => "none",
+        }
+    }
 }
 
 /// One radio module of a base station.

@@ -72,6 +72,20 @@ pub enum Health {
     Unknown,
 }
 
+impl Health {
+    /// The word of the interface.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Converged => "converged",
+            Self::Waiting => "waiting",
+            Self::Drifted => "drifted",
+            Self::Blocked => "blocked",
+            Self::Unreachable => "unreachable",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// Identities of content at each stage.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct GenerationStatus {
@@ -100,6 +114,19 @@ pub enum WindowState {
     Closed,
     /// It is open and never closes.
     Always,
+}
+
+impl WindowState {
+    /// The word of the interface.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Scheduled => "scheduled",
+            Self::Open => "open",
+            Self::Closed => "closed",
+            Self::Always => "always",
+        }
+    }
 }
 
 /// The registration window.

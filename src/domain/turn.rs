@@ -232,21 +232,10 @@ fn tell_registrations(
         let earlier = before.get(number).filter(|earlier| earlier.ipui == record.ipui);
         let was = earlier.map_or(Registration::Unknown, |earlier| earlier.registration);
         if was != record.registration {
-            let (was, is) = (word(was), word(record.registration));
+            let (was, is) = (was.as_str(), record.registration.as_str());
             let outcome = format!("slot {number} ({}): {was} -> {is}: {}", record.ipui, record.evidence);
             history.push(entry(now, "registration", outcome));
         }
-    }
-}
-
-fn word(registration: Registration) -> &'static str {
-    match registration {
-        Registration::Unknown => "unknown",
-        Registration::Reserved => "reserved",
-        Registration::Pending => "pending",
-        Registration::Registered => "registered",
-        Registration::Expired => "expired",
-        Registration::Lost => "lost",
     }
 }
 
