@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
-use crate::domain::alert::{Alert, HandsetNote};
+use crate::domain::alert::Alert;
 use crate::domain::ids::SiteName;
 use crate::domain::notification::Reason;
 
@@ -20,7 +20,6 @@ pub struct Body {
     /// The site's labels.
     pub labels: BTreeMap<String, String>,
     /// What holds, worst first, then what has ended.
-    #[serde(serialize_with = "with_handsets")]
     pub alerts: Vec<Alert>,
 }
 
@@ -42,27 +41,12 @@ impl Body {
     }
 }
 
-/// An alert with its list of handsets also where that is empty, so that receivers need not tell the two apart.
-#[derive(Serialize)]
-struct Told<'a> {
-    #[serde(flatten)]
-    alert: Alert,
-    handsets: &'a [HandsetNote],
-}
-
-fn with_handsets<S: Serializer>(alerts: &[Alert], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(alerts.iter().map(|alert| Told {
-        alert: Alert { handsets: Vec::new(), ..alert.clone() },
-        handsets: &alert.handsets,
-    }))
-}
-
 #[cfg(test)]
 mod tests {
     use chrono::DateTime;
 
     use super::*;
-    use crate::domain::alert::{AlertKind, AlertState, Severity};
+    use crate::domain::alert::{AlertKind, AlertState, HandsetNote, Severity};
     use crate::domain::ids::SlotNumber;
 
     fn body() -> Body {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, FixedOffset};
+use chrono::{DateTime, FixedOffset, SubsecRound};
 use serde::Serialize;
 
 use crate::domain::desired::DesiredSite;
@@ -59,7 +59,7 @@ impl ObservationShape {
         }
         Self {
             site: desired.name.clone(),
-            at: seen.at.with_timezone(&desired.time_zone).fixed_offset(),
+            at: seen.at.trunc_subsecs(0).with_timezone(&desired.time_zone).fixed_offset(),
             firmware: seen.firmware.known().map(ToString::to_string),
             mac: seen.mac.known().map(ToString::to_string),
             device_clock: seen.device_clock.known().map(|clock| clock.format("%Y-%m-%dT%H:%M").to_string()),

@@ -99,7 +99,7 @@ pub struct Alert {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub resolved_at: Option<DateTime<Utc>>,
     /// The handsets it is about, each with what its user must do.
-    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    #[serde(default)]
     pub handsets: Vec<HandsetNote>,
 }
 
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alert_without_phase_or_handsets_shows_neither() {
+    fn an_alert_shows_its_handsets_always_and_a_phase_only_if_it_has_one() {
         let alert = Alert {
             id: "a/drift".into(),
             kind: AlertKind::Drift,
@@ -287,7 +287,7 @@ mod tests {
         };
         let json = serde_json::to_value(&alert).unwrap();
         let keys: Vec<_> = json.as_object().unwrap().keys().cloned().collect();
-        assert_eq!(keys, ["id", "kind", "severity", "since", "state", "summary"]);
+        assert_eq!(keys, ["handsets", "id", "kind", "severity", "since", "state", "summary"]);
         assert_eq!(serde_json::from_value::<Alert>(json).unwrap(), alert);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, FixedOffset, Utc};
+use chrono::{DateTime, FixedOffset, SubsecRound, Utc};
 use chrono_tz::Tz;
 
 use super::alert::{AlertState, Severity};
@@ -77,8 +77,9 @@ pub fn needs_a_person(status: &SiteStatus) -> bool {
         || status.alerts.iter().any(|alert| alert.state == AlertState::Firing && alarming(alert.severity))
 }
 
+/// As people and their scripts read it: the site's time zone, whole seconds.
 fn local(at: DateTime<Utc>, zone: Tz) -> DateTime<FixedOffset> {
-    at.with_timezone(&zone).fixed_offset()
+    at.trunc_subsecs(0).with_timezone(&zone).fixed_offset()
 }
 
 fn plan_status(plan: Option<&Plan>) -> PlanStatus {

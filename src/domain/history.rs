@@ -1,12 +1,13 @@
 //! The history of a site: who, what, when, with which outcome. Plain data for the store and for `n720d history`.
 
-use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use chrono::{DateTime, SubsecRound, Utc};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// One line of history. Holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HistoryEntry {
-    /// When.
+    /// When; in JSON to the second.
+    #[serde(serialize_with = "whole_seconds")]
     pub at: DateTime<Utc>,
     /// Who: `n720d`, `device`, or `user NAME`.
     pub who: String,
@@ -15,4 +16,8 @@ pub struct HistoryEntry {
     pub what: String,
     /// With which outcome, for a person.
     pub outcome: String,
+}
+
+fn whole_seconds<S: Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+    at.trunc_subsecs(0).serialize(serializer)
 }

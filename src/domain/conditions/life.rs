@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 
 use super::Conditions;
 use crate::domain::alert::{Alert, AlertState, Condition};
@@ -21,6 +21,8 @@ pub fn live_on(
     conditions: Conditions,
     now: DateTime<Utc>,
 ) -> Vec<Alert> {
+    // Whole seconds are what people and their scripts read.
+    let now = now.trunc_subsecs(0);
     let Conditions { holding, unknown } = conditions;
     let mut before: BTreeMap<&str, &Alert> =
         previous.iter().map(|alert| (alert.id.as_str(), alert)).collect();
