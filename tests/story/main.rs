@@ -1,0 +1,8 @@
+//! The whole story with the real binary: simulated managers, real files, real signals, a real receiver of webhooks.
+//! One module a theme. Nothing here knows how n720d is made; what is asserted is what people and scripts rely on.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may stop where it stands")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod fills;

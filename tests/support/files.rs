@@ -1,0 +1,142 @@
+//! The files of an operator: `n720d.toml` and site files, put together key by key.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use n720_sim::Device;
+
+/// What a test sets of `n720d.toml`; all times are short.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) interval: &'static str,
+    pub(crate) interval_open: &'static str,
+    pub(crate) settle: &'static str,
+    pub(crate) timeout: &'static str,
+    /// As a list of TOML.
+    pub(crate) before_close: &'static str,
+    /// As a list of TOML.
+    pub(crate) allow: &'static str,
+    /// Lines at the end.
+    pub(crate) more: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            interval: "2s",
+            interval_open: "1s",
+            settle: "2s",
+            timeout: "5s",
+            before_close: "['2s']",
+            allow: "['127.0.0.0/8']",
+            more: String::new(),
+        }
+    }
+}
+
+impl Settings {
+    /// The text of `n720d.toml`.
+    pub(crate) fn text(&self, state: &Path, provisioning: SocketAddr, api: SocketAddr, hook: &str) -> String {
+        let Self { interval, interval_open, settle, timeout, before_close, allow, more } = self;
+        format!(
+            "sites_dir = 'sites'\nstate_dir = '{}'\n[poll]\ninterval = '{interval}'\ninterval_open = \
+             '{interval_open}'\njitter = '0%'\ntimeout = '{timeout}'\nsettle = '{settle}'\n[provisioning]\nlisten = \
+             '{provisioning}'\npublic_url = 'http://{provisioning}'\nallow = {allow}\n[api]\nlisten = \
+             '{api}'\n[alerts]\nbefore_close = {before_close}\n[[alerts.sink]]\ntype = 'webhook'\nurl = '{hook}'\nsecret \
+             = 'env:WEBHOOK_KEY'\n{more}",
+            state.display()
+        )
+    }
+}
+
+/// A site file in the making: managed, enrolled, told by web, with PIN 0000.
+#[derive(Debug, Clone)]
+pub(crate) struct Site {
+    url: String,
+    mac: String,
+    sip_port: u16,
+    pub(crate) mode: &'static str,
+    pub(crate) trigger: &'static str,
+    pub(crate) enrol: bool,
+    pub(crate) password: String,
+    /// The length of the registration window; `None`: no such table.
+    pub(crate) window: Option<&'static str>,
+    pub(crate) reopen: u8,
+    /// Lines of `[manager.digest]`.
+    pub(crate) digest: Option<&'static str>,
+    slots: Vec<String>,
+}
+
+impl Site {
+    /// Of this manager, without slots, with a window of five minutes.
+    pub(crate) fn of(device: &Device) -> Self {
+        Self {
+            url: device.url(),
+            mac: device.mac().to_string(),
+            sip_port: device.sip_addr().port(),
+            mode: "manage",
+            trigger: "web",
+            enrol: true,
+            password: "file:../web.secret".to_owned(),
+            window: Some("5m"),
+            reopen: 0,
+            digest: None,
+            slots: Vec::new(),
+        }
+    }
+
+    /// The same at another address.
+    pub(crate) fn at(mut self, url: &str) -> Self {
+        url.clone_into(&mut self.url);
+        self
+    }
+
+    /// The same with another MAC.
+    pub(crate) fn mac(mut self, mac: &str) -> Self {
+        mac.clone_into(&mut self.mac);
+        self
+    }
+
+    /// Whatever else is to be different.
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
+    }
+
+    /// Lists a slot with account and handset.
+    pub(crate) fn slot(mut self, number: u8, ipui: &str, user: &str, name: &str) -> Self {
+        self.slots.push(format!(
+            "number = {number}\nipui = '{ipui}'\ndisplay_name = '{name}'\nsip = {{ user = '{user}', login = '{user}', \
+             password = 'env:SIP_PASSWORD' }}\n"
+        ));
+        self
+    }
+
+    /// Lists a slot to be emptied.
+    pub(crate) fn absent(mut self, number: u8) -> Self {
+        self.slots.push(format!("number = {number}\nstate = 'absent'\n"));
+        self
+    }
+
+    /// The text of the site file.
+    pub(crate) fn text(&self) -> String {
+        let Self { url, mac, sip_port, mode, trigger, enrol, password, reopen, .. } = self;
+        let mut text = format!(
+            "[site]\ndescription = 'A site'\ntime_zone = 'Europe/Berlin'\nlabels = {{ customer = 'acme' }}\nmode = \
+             '{mode}'\n[manager]\nurl = '{url}'\nmac = '{mac}'\npassword = '{password}'\ntrigger = \
+             '{trigger}'\nsip_port = {sip_port}\nenrol = {enrol}\n"
+        );
+        if let Some(lines) = self.digest {
+            write!(text, "[manager.digest]\n{lines}\n").unwrap();
+        }
+        if let Some(window) = self.window {
+            write!(text, "[registration]\nduration = '{window}'\npin = '0000'\nreopen = {reopen}\n").unwrap();
+        }
+        text.push_str("[[provider]]\nindex = 0\nname = 'PBX'\ndomain = 'pbx.example.net'\nserver = 'pbx.example.net'\n");
+        for slot in &self.slots {
+            write!(text, "[[slot]]\n{slot}").unwrap();
+        }
+        text
+    }
+}

@@ -1,0 +1,158 @@
+//! A receiver of webhooks: a web server on a loopback port that keeps what comes, and can keep its senders waiting.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit, Mac};
+use serde_json::Value;
+use sha2::Sha256;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::{eventually, secrets};
+
+/// One delivery as it came.
+#[derive(Debug, Clone)]
+struct Delivery {
+    headers: BTreeMap<String, String>,
+    body: String,
+}
+
+struct Inner {
+    deliveries: Mutex<Vec<Delivery>>,
+    answering: watch::Sender<bool>,
+}
+
+/// The receiver; it stops when dropped.
+pub(crate) struct Receiver {
+    address: SocketAddr,
+    inner: Arc<Inner>,
+    server: JoinHandle<()>,
+}
+
+/// What a receiver keeps of a notification after leaving out repeated deliveries.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Told {
+    pub(crate) id: String,
+    pub(crate) reason: String,
+    pub(crate) body: Value,
+}
+
+impl Told {
+    /// The alert of this kind in it.
+    pub(crate) fn alert(&self, kind: &str) -> Option<&Value> {
+        self.body["alerts"].as_array()?.iter().find(|alert| alert["kind"] == kind)
+    }
+
+    /// What it says, in short: kind, phase and state of each alert.
+    fn gist(&self) -> Vec<String> {
+        let alerts = self.body["alerts"].as_array().into_iter().flatten();
+        alerts.map(|alert| format!("{} {} {}", alert["kind"], alert["phase"], alert["state"])).collect()
+    }
+}
+
+impl Receiver {
+    pub(crate) async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let inner = Arc::new(Inner { deliveries: Mutex::default(), answering: watch::Sender::new(true) });
+        let router = Router::new().fallback(take).with_state(Arc::clone(&inner));
+        let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self { address, inner, server }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}/hook", self.address)
+    }
+
+    /// Takes deliveries down without answering them, until [`Receiver::answer`].
+    pub(crate) fn hold(&self) {
+        self.inner.answering.send_replace(false);
+    }
+
+    /// Answers again, also those who wait.
+    pub(crate) fn answer(&self) {
+        self.inner.answering.send_replace(true);
+    }
+
+    /// How many deliveries came, repeated ones counted.
+    pub(crate) fn deliveries(&self) -> usize {
+        self.inner.deliveries.lock().unwrap().len()
+    }
+
+    /// Every notification, once: as the specification asks of receivers, one with an id that was seen is left out.
+    ///
+    /// # Panics
+    /// When a delivery is not signed as it should be, or the same id came with another body.
+    pub(crate) fn told(&self) -> Vec<Told> {
+        let mut told: Vec<Told> = Vec::new();
+        for delivery in self.inner.deliveries.lock().unwrap().iter() {
+            delivery.check();
+            let body: Value = serde_json::from_str(&delivery.body).unwrap();
+            let (id, reason) = (delivery.header("webhook-id").to_owned(), body["reason"].as_str().unwrap());
+            match told.iter().find(|earlier| earlier.id == id) {
+                Some(earlier) => assert_eq!(earlier.body, body, "{id} came with two bodies"),
+                None => told.push(Told { id, reason: reason.to_owned(), body }),
+            }
+        }
+        told
+    }
+
+    /// Waits for a notification.
+    pub(crate) async fn hears(&self, what: &str, wanted: impl Fn(&Told) -> bool) -> Told {
+        eventually(what, async || self.told().into_iter().find(|told| wanted(told))).await
+    }
+
+    /// Fails if two notifications with different ids say the same of the same alerts.
+    pub(crate) fn repeats_nothing(&self) {
+        let told = self.told();
+        for (index, one) in told.iter().enumerate() {
+            let again = told.iter().skip(index + 1).find(|other| {
+                one.reason == other.reason && one.gist() == other.gist() && one.body["site"] == other.body["site"]
+            });
+            assert_eq!(again, None, "said before: {one:?}");
+        }
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl Delivery {
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).unwrap_or_else(|| panic!("no header {name}"))
+    }
+
+    /// The headers of Standard Webhooks, the signature among them.
+    fn check(&self) {
+        assert_eq!(self.header("content-type"), "application/json");
+        let mut mac: Hmac<Sha256> = Hmac::new_from_slice(secrets::WEBHOOK.as_bytes()).unwrap();
+        let (id, timestamp) = (self.header("webhook-id"), self.header("webhook-timestamp"));
+        mac.update(format!("{id}.{timestamp}.{}", self.body).as_bytes());
+        let signature = format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()));
+        assert_eq!(self.header("webhook-signature"), signature);
+    }
+}
+
+async fn take(State(inner): State<Arc<Inner>>, headers: HeaderMap, body: Bytes) -> StatusCode {
+    let headers = headers
+        .iter()
+        .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
+        .collect();
+    let body = String::from_utf8(body.to_vec()).unwrap();
+    inner.deliveries.lock().unwrap().push(Delivery { headers, body });
+    // An error means that the receiver is gone, and with it whoever could be answered.
+    drop(inner.answering.subscribe().wait_for(|answering| *answering).await);
+    StatusCode::NO_CONTENT
+}
