@@ -1,7 +1,9 @@
 //! Where log lines go: to the journal with their fields when the service manager listens there, else to standard
-//! error. `RUST_LOG` says how much, as `n720d=debug`.
+//! error. `RUST_LOG` says how much, as `n720d=debug`; of the libraries it shows no more than their news.
 
+use tracing::Metadata;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -24,7 +26,7 @@ pub(super) fn start(level: Level) {
         Level::Warn => "warn",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    let registry = tracing_subscriber::registry().with(filter);
+    let registry = tracing_subscriber::registry().with(filter).with(filter_fn(may_be_said));
     // The variable says that standard error already goes to the journal, as text; fields are better.
     let journal = std::env::var_os("JOURNAL_STREAM").and_then(|_| tracing_journald::layer().ok());
     let started = match journal {
@@ -41,4 +43,10 @@ pub(super) fn start(level: Level) {
     if let Err(error) = started {
         super::output::complaint(format_args!("n720d: logging did not start: {error}"));
     }
+}
+
+/// Whether something may be logged at all, whatever `RUST_LOG` asks for. Below their news the libraries log whole pages
+/// and requests: the MAC-ID, which opens the provisioning file, and passwords are in them.
+fn may_be_said(metadata: &Metadata<'_>) -> bool {
+    metadata.target().starts_with(env!("CARGO_CRATE_NAME")) || *metadata.level() <= tracing::Level::INFO
 }
