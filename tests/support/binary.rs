@@ -55,7 +55,7 @@ impl Daemon {
     pub(crate) fn start(config: &Path, log: &Path, more: &[(&str, &str)]) -> Self {
         let out = std::fs::File::create(log).unwrap();
         let mut command = command(config, &["run"]);
-        command.env("RUST_LOG", "debug,hyper=info").envs(more.iter().copied());
+        command.env("RUST_LOG", "trace").envs(more.iter().copied());
         command.stdin(Stdio::null()).stderr(out.try_clone().unwrap()).stdout(out);
         Self { child: command.spawn().unwrap(), log: log.to_owned() }
     }
