@@ -31,7 +31,8 @@ pub(crate) fn left_in_order(device: &Device) {
 
 async fn a_virgin_manager_fills(trigger: &'static str, told_by: Trigger) {
     let lab = Lab::new().await;
-    let device = manager("7C2F80CA21E4").handset(handset(RECEPTION)).handset(handset(WORKSHOP)).start().await.unwrap();
+    let device =
+        manager("7C2F80CA21E4").handset(handset(RECEPTION)).handset(handset(WORKSHOP)).start().await.unwrap();
     lab.site("acme", &two_handsets(&device).with(|site| site.trigger = trigger));
     let daemon = lab.start().await;
 
@@ -52,7 +53,8 @@ async fn a_virgin_manager_fills(trigger: &'static str, told_by: Trigger) {
     assert_eq!(daemon.terminate().await.0, 0);
 
     assert_eq!(device.applied().len(), 1, "one file and no more");
-    let fetches = device.journal().into_iter().filter(|entry| entry.event == Event::FetchStarted { trigger: told_by });
+    let fetches =
+        device.journal().into_iter().filter(|entry| entry.event == Event::FetchStarted { trigger: told_by });
     assert_eq!(fetches.count(), 1);
     assert_eq!(lab.hook.told(), [], "there was nothing to tell anybody");
     left_in_order(&device);
@@ -91,6 +93,10 @@ async fn a_manager_with_an_account_fills_at_the_press_of_its_button() {
     assert_eq!(device.journal().into_iter().filter(|entry| entry.event == by_web).count(), 1);
     assert_eq!(device.applied().len(), 1);
     let slot = device.snapshot().slots.get(&9).cloned().unwrap();
-    assert_eq!((slot.user_id.as_str(), slot.active), ("1099", true), "a slot that is not listed is not touched");
+    assert_eq!(
+        (slot.user_id.as_str(), slot.active),
+        ("1099", true),
+        "a slot that is not listed is not touched"
+    );
     left_in_order(&device);
 }

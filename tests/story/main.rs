@@ -5,4 +5,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod deregisters;
 mod fills;
+mod people;
+mod restarts;
+mod windows;

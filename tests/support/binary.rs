@@ -45,7 +45,10 @@ pub(crate) async fn run(config: &Path, arguments: &[&str]) -> Ran {
 fn command(config: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_n720d"));
     command.args(arguments).env("N720D_CONFIG", config).kill_on_drop(true);
-    command.env("SIP_PASSWORD", secrets::SIP).env("WEBHOOK_KEY", secrets::WEBHOOK).env("MAC_ID_TAIL", secrets::TAIL);
+    command
+        .env("SIP_PASSWORD", secrets::SIP)
+        .env("WEBHOOK_KEY", secrets::WEBHOOK)
+        .env("MAC_ID_TAIL", secrets::TAIL);
     command.env_remove("STATE_DIRECTORY").env_remove("NOTIFY_SOCKET").env_remove("JOURNAL_STREAM");
     command
 }

@@ -133,7 +133,9 @@ impl Site {
         if let Some(window) = self.window {
             write!(text, "[registration]\nduration = '{window}'\npin = '0000'\nreopen = {reopen}\n").unwrap();
         }
-        text.push_str("[[provider]]\nindex = 0\nname = 'PBX'\ndomain = 'pbx.example.net'\nserver = 'pbx.example.net'\n");
+        text.push_str(
+            "[[provider]]\nindex = 0\nname = 'PBX'\ndomain = 'pbx.example.net'\nserver = 'pbx.example.net'\n",
+        );
         for slot in &self.slots {
             write!(text, "[[slot]]\n{slot}").unwrap();
         }

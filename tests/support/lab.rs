@@ -12,7 +12,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::binary::{self, Daemon, Ran};
-use super::{Answer, Receiver, Settings, Site, eventually, request, secrets};
+use super::{Answer, Receiver, Settings, Site, alert, eventually, request, secrets};
 
 /// A manager as a test needs it: quick, settled after a second, with the planted password.
 pub(crate) fn manager(mac: &str) -> DeviceBuilder {
@@ -108,12 +108,10 @@ impl Lab {
     /// Starts the daemon and waits until it is ready.
     pub(crate) async fn start(&self) -> Daemon {
         let mut daemon = self.start_with(&[]);
-        let ready = eventually("the daemon", async || {
-            match request(self.api, "GET", "/readyz", &[]).await {
-                Ok(answer) if answer.status == 200 => Some(true),
-                Ok(_) => None,
-                Err(_) => daemon.is_gone().then_some(false),
-            }
+        let ready = eventually("the daemon", async || match request(self.api, "GET", "/readyz", &[]).await {
+            Ok(answer) if answer.status == 200 => Some(true),
+            Ok(_) => None,
+            Err(_) => daemon.is_gone().then_some(false),
         });
         assert!(ready.await, "the daemon ended: {}", daemon.log());
         daemon
@@ -158,6 +156,21 @@ impl Lab {
         self.until(site, &format!("{site} to converge"), |status| status["health"] == "converged").await
     }
 
+    /// Waits until a site was read so many times more.
+    pub(crate) async fn readings(&self, site: &str, count: usize) -> Value {
+        let mut last = self.status(site).await;
+        for _ in 0..count {
+            let before = last["observed_at"].clone();
+            last = self.until(site, "another reading", |status| status["observed_at"] != before).await;
+        }
+        last
+    }
+
+    /// Waits until an alert of this kind fires at a site; the status with it.
+    pub(crate) async fn fires(&self, site: &str, kind: &str) -> Value {
+        self.until(site, &format!("the alert {kind}"), |status| alert(status, kind).is_some()).await
+    }
+
     /// Keeps what was said for the search at the end. What was said before in the same words is kept once.
     pub(crate) fn note(&self, asked: String, answer: String) {
         let mut said = self.said.borrow_mut();
@@ -178,7 +191,10 @@ impl Lab {
         let more = self.more_secrets.borrow();
         let all = planted.iter().chain(more.iter());
         all.flat_map(|secret| {
-            outputs.iter().filter(move |(_, text)| text.contains(secret)).map(move |(asked, _)| format!("{secret} in {asked}"))
+            outputs
+                .iter()
+                .filter(move |(_, text)| text.contains(secret))
+                .map(move |(asked, _)| format!("{secret} in {asked}"))
         })
         .collect()
     }

@@ -116,7 +116,9 @@ impl Receiver {
         let told = self.told();
         for (index, one) in told.iter().enumerate() {
             let again = told.iter().skip(index + 1).find(|other| {
-                one.reason == other.reason && one.gist() == other.gist() && one.body["site"] == other.body["site"]
+                one.reason == other.reason
+                    && one.gist() == other.gist()
+                    && one.body["site"] == other.body["site"]
             });
             assert_eq!(again, None, "said before: {one:?}");
         }
@@ -146,10 +148,8 @@ impl Delivery {
 }
 
 async fn take(State(inner): State<Arc<Inner>>, headers: HeaderMap, body: Bytes) -> StatusCode {
-    let headers = headers
-        .iter()
-        .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
-        .collect();
+    let headers =
+        headers.iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect();
     let body = String::from_utf8(body.to_vec()).unwrap();
     inner.deliveries.lock().unwrap().push(Delivery { headers, body });
     // An error means that the receiver is gone, and with it whoever could be answered.

@@ -1,0 +1,94 @@
+//! Registration windows that close before everybody is in: who is told, when, and what is done about it.
+
+use n720_sim::Device;
+use serde_json::{Value, json};
+
+use super::fills::{RECEPTION, WORKSHOP, handset, left_in_order, two_handsets};
+use crate::support::{BOUND, Lab, Settings, alert, manager, registrations};
+
+const STORE: &str = "02 00 11 22 33";
+
+/// Numbers and names of the handsets that an alert is about.
+fn named(alert: &Value) -> Vec<(u64, &str)> {
+    let handsets = alert["handsets"].as_array().unwrap().iter();
+    handsets.map(|one| (one["number"].as_u64().unwrap(), one["display_name"].as_str().unwrap())).collect()
+}
+
+async fn three_of_whom_one_comes(lab: &Lab, reopen: u8) -> Device {
+    let around = [RECEPTION, WORKSHOP, STORE].map(handset);
+    let builder = around.into_iter().fold(manager("7C2F80CA21E4"), |manager, one| manager.handset(one));
+    let device = builder.start().await.unwrap();
+    let site = two_handsets(&device).slot(3, STORE, "1015", "Store").with(|site| {
+        site.window = Some("8s");
+        site.reopen = reopen;
+    });
+    lab.site("acme", &site);
+    device
+}
+
+fn short_windows() -> Settings {
+    Settings { before_close: "['4s']", ..Settings::default() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_window_that_closes_without_two_is_told_opened_again_and_filled() {
+    let lab = Lab::with(short_windows()).await;
+    let device = three_of_whom_one_comes(&lab, 1).await;
+    let daemon = lab.start().await;
+    device.wait_until("the window", BOUND, |seen| seen.window_open).await.unwrap();
+    device.press(RECEPTION.parse().unwrap()).unwrap();
+
+    let closing = lab.hook.hears("a warning", |told| told.alert("window-closing").is_some()).await;
+    assert_eq!(closing.body["version"], 1);
+    assert_eq!(closing.body["labels"], json!({"customer": "acme"}));
+    let alert = closing.alert("window-closing").unwrap();
+    assert_eq!(named(alert), [(2, "Workshop"), (3, "Store")]);
+    let instruction = alert["handsets"][0]["instruction"].as_str().unwrap();
+    assert!(
+        instruction.contains("switch the handset on") && instruction.contains("type the PIN 0000"),
+        "{instruction}"
+    );
+
+    let expired = lab.hook.hears("the end", |told| told.alert("window-expired-unfilled").is_some()).await;
+    let alert = expired.alert("window-expired-unfilled").unwrap();
+    assert_eq!(named(alert), [(2, "Workshop"), (3, "Store")]);
+    assert_eq!((&alert["severity"], &alert["state"]), (&json!("critical"), &json!("firing")));
+    assert_eq!(alert["handsets"][1]["user"], "1015");
+    assert_eq!(alert["handsets"][1]["ipui"], STORE);
+
+    device.wait_until("the second window", BOUND, |seen| seen.window_open).await.unwrap();
+    for late in [WORKSHOP, STORE] {
+        device.press(late.parse().unwrap()).unwrap();
+    }
+    let status = lab.converged("acme").await;
+    assert_eq!(status["window"]["reopened"], 1);
+    assert!(registrations(&status).values().all(|registration| *registration == "registered"));
+    let resolved = lab.hook.hears("the all-clear", |told| told.reason == "resolved").await;
+    assert_eq!(resolved.alert("window-expired-unfilled").unwrap()["state"], "resolved");
+    assert_eq!(daemon.terminate().await.0, 0);
+    lab.hook.repeats_nothing();
+    assert_eq!(device.applied().len(), 2, "one file a window");
+    left_in_order(&device);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_budget_a_closed_window_stays_closed_and_says_so() {
+    let lab = Lab::with(short_windows()).await;
+    let device = three_of_whom_one_comes(&lab, 0).await;
+    let daemon = lab.start().await;
+    device.wait_until("the window", BOUND, |seen| seen.window_open).await.unwrap();
+    device.press(RECEPTION.parse().unwrap()).unwrap();
+    lab.hook.hears("the end", |told| told.alert("window-expired-unfilled").is_some()).await;
+    let status = lab.readings("acme", 2).await;
+    assert_eq!(status["window"]["state"], "closed");
+    let expected = [(1, "registered"), (2, "expired"), (3, "expired")];
+    assert_eq!(registrations(&status).into_iter().collect::<Vec<_>>(), expected);
+    assert!(alert(&status, "window-closing").is_none(), "it has closed");
+    let ran = lab.n720d(&["status", "acme"]).await;
+    assert_eq!(ran.code, 3, "a person is needed: {ran:?}");
+    assert!(ran.out.contains("Workshop") && ran.out.contains("window-expired-unfilled"), "{}", ran.out);
+    assert_eq!(daemon.terminate().await.0, 0);
+    lab.hook.repeats_nothing();
+    assert_eq!(device.applied().len(), 1, "nothing was opened again");
+    left_in_order(&device);
+}
