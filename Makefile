@@ -24,7 +24,7 @@ units: ## check the systemd files where systemd-analyze is installed
 	tests/units.sh
 
 demo: ## the main job on simulated N720s, in about two minutes
-	$(CARGO) build --quiet --workspace
+	$(CARGO) build --bin n720d --example demo
 	$(CARGO) run --quiet --example demo
 
 service-test: ## n720d under a real systemd (root, systemd-container)
