@@ -108,10 +108,10 @@ fn failed(view: &View<'_>, trouble: &Trouble, found: &mut Conditions) {
                 found.hold(condition.in_phase("locked"));
             }
         }
-        ContactFailure::SessionBusy(why) => {
+        ContactFailure::SessionBusy(_) => {
             found.cannot_tell([AlertKind::LoginRefused, AlertKind::SessionBusy]);
             if trouble.failures >= PATIENCE || lasting >= BUSY_AFTER {
-                found.hold(busy(host, why, lasting));
+                found.hold(busy(host, lasting));
             }
         }
         ContactFailure::NotUnderstood(why) => {
@@ -136,12 +136,17 @@ fn refused(view: &View<'_>) -> Condition {
     Condition::new(AlertKind::LoginRefused, Severity::Critical, summary).in_phase("refused")
 }
 
-fn busy(host: &str, why: &str, lasting: TimeDelta) -> Condition {
+/// The detail of the failure is left out here too.
+fn busy(host: &str, lasting: TimeDelta) -> Condition {
     let severity = if lasting >= BUSY_FOR_LONG { Severity::Warning } else { Severity::Info };
+    let how_long = if lasting < TimeDelta::minutes(1) {
+        String::new()
+    } else {
+        format!(", for {} or longer", spoken(lasting))
+    };
     let summary = format!(
-        "somebody else is logged in at the DECT manager at {host} since {} or longer: {why}; n720d never takes \
-         over; ask them to log out",
-        spoken(lasting)
+        "somebody else is logged in at the web interface of the DECT manager at {host}{how_long}; n720d never takes \
+         over; ask them to log out"
     );
     Condition::new(AlertKind::SessionBusy, severity, summary)
 }

@@ -60,6 +60,13 @@ fn a_busy_session_is_patience_then_information_then_a_warning() {
 }
 
 #[test]
+fn a_busy_session_is_told_once_and_with_its_length_from_a_minute_on() {
+    let summary = |minutes| failing(3, minutes, busy()).the(AlertKind::SessionBusy).summary;
+    insta::assert_snapshot!(summary(0), @"somebody else is logged in at the web interface of the DECT manager at 10.20.0.2; n720d never takes over; ask them to log out");
+    insta::assert_snapshot!(summary(75), @"somebody else is logged in at the web interface of the DECT manager at 10.20.0.2, for 1 h 15 min or longer; n720d never takes over; ask them to log out");
+}
+
+#[test]
 fn a_page_that_is_not_understood_twice_is_told() {
     let odd = || ContactFailure::NotUnderstood("login.html has no form".into());
     assert_eq!(failing(1, 0, odd()).kinds(), []);
