@@ -7,10 +7,11 @@ use chrono::{NaiveDateTime, TimeDelta};
 
 use super::{Conditions, View, clock, spoken};
 use crate::domain::alert::{AlertKind, Condition, HandsetNote, Severity};
-use crate::domain::desired::Pin;
+use crate::domain::desired::{Mode, Pin};
 use crate::domain::ids::SlotNumber;
 use crate::domain::instruction::note;
 use crate::domain::memory::{Registration, Window};
+use crate::domain::plan::{Action, Disposition};
 use crate::domain::status::WindowState;
 
 /// An idle open window is exposed when it stays open for longer than this: one that has filled and closes within its
@@ -60,15 +61,26 @@ fn expired_unfilled(view: &View<'_>, found: &mut Conditions) {
         }
         WindowState::Always => ("reopened", format!("{again}; a window is open again without an end")),
         WindowState::Scheduled => ("reopened", format!("{again}; the next one opens {}", opening_time(view))),
-        WindowState::Closed => (
-            "closed",
-            format!("the registration window closed at {} and {who}; open it again", closing_time(view)),
-        ),
+        WindowState::Closed => {
+            let next = if opens_again(view) { "n720d opens it again for them" } else { "open it again" };
+            ("closed", format!("the registration window closed at {} and {who}; {next}", closing_time(view)))
+        }
         WindowState::None => ("closed", format!("{again}; open one")),
     };
     let number = view.window.or(view.memory.windows.last()).map_or(0, |window| window.number);
     let condition = Condition::new(AlertKind::WindowExpiredUnfilled, Severity::Critical, summary);
     found.hold(condition.in_phase(format!("{phase} {number}")).about(notes(view, &missing)));
+}
+
+/// Whether the plan opens another window, at once or when something else is over.
+fn opens_again(view: &View<'_>) -> bool {
+    let carried_out = |disposition: &Disposition| match disposition {
+        Disposition::Ready => true,
+        Disposition::Deferred { .. } => view.desired.mode == Mode::Manage,
+        Disposition::Blocked { .. } => false,
+    };
+    let opens = [Action::OpenWindow, Action::ReopenWindow];
+    view.plan.steps.iter().any(|step| opens.contains(&step.action) && carried_out(&step.disposition))
 }
 
 /// The listed slots whose handset missed a window that has closed and has not come in since.

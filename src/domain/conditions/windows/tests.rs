@@ -5,6 +5,7 @@ use crate::domain::conditions::testing::{SECOND, Stage, ipui, numbers, slots, ti
 use crate::domain::desired::{DesiredSlot, Mode, Pin, PresentSlot};
 use crate::domain::memory::Registration;
 use crate::domain::observed::{ContactFailure, Reading};
+use crate::domain::plan::{Action, Disposition};
 
 /// The second handset is pending.
 fn one_missing() -> Stage {
@@ -95,6 +96,26 @@ fn a_window_that_closed_unfilled_is_critical_and_names_the_handsets() {
     assert_eq!(numbers(&found), [2]);
     insta::assert_snapshot!(found.summary, @"the registration window closed at 2026-11-24 04:00 +01:00 and 1 handset is not registered: slot 2 Workshop (1014); open it again");
     insta::assert_snapshot!(found.handsets[0].instruction, @"the registration window is closed and must be opened again first; then: switch the handset on; fresh from the factory it registers by itself; if it was used before, start registration on the handset and type the PIN 0000");
+}
+
+#[test]
+fn nobody_is_asked_to_open_what_the_plan_opens() {
+    let deferred = || Disposition::Deferred { reason: "settling".into(), until: None };
+    let blocked = || Disposition::Blocked { reason: "?".into(), alert: AlertKind::PlanNeedsApproval };
+    for (action, disposition, mode, by_itself) in [
+        (Action::ReopenWindow, Disposition::Ready, Mode::Manage, true),
+        (Action::OpenWindow, deferred(), Mode::Manage, true),
+        (Action::ReopenWindow, blocked(), Mode::Manage, false),
+        (Action::ReopenWindow, deferred(), Mode::Observe, false),
+        (Action::Reserve, Disposition::Ready, Mode::Manage, false),
+    ] {
+        let mut stage = closed_unfilled();
+        stage.desired.mode = mode;
+        stage.step(action, 2, disposition);
+        let summary = stage.the(AlertKind::WindowExpiredUnfilled).summary;
+        assert_eq!(summary.ends_with("; n720d opens it again for them"), by_itself, "{action:?}: {summary}");
+        assert_eq!(summary.ends_with("; open it again"), !by_itself, "{action:?}: {summary}");
+    }
 }
 
 #[test]
