@@ -136,13 +136,12 @@ fn window_in_full(window: &WindowStatus) -> String {
     match window.state {
         WindowState::None => "none".to_owned(),
         state @ (WindowState::Scheduled | WindowState::Open | WindowState::Closed | WindowState::Always) => {
-            format!(
-                "{}, from {} to {}, opened again {} times",
-                state.as_str(),
-                at(window.opens_at),
-                at(window.closes_at),
-                window.reopened
-            )
+            let again = match window.reopened {
+                0 => String::new(),
+                1 => ", opened again once".to_owned(),
+                times => format!(", opened again {times} times"),
+            };
+            format!("{}, from {} to {}{again}", state.as_str(), at(window.opens_at), at(window.closes_at))
         }
     }
 }

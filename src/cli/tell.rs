@@ -40,7 +40,8 @@ pub(super) fn reload(file: &Path) -> Result<Exit, CliError> {
     let report = async_runtime()?.block_on(client(&state_dir)?.reload()).map_err(CliError::other)?;
     report.findings.iter().for_each(output::complaint);
     if report.applied {
-        output::line(format_args!("reloaded, {} sites", report.sites))?;
+        let sites = if report.sites == 1 { "1 site".to_owned() } else { format!("{} sites", report.sites) };
+        output::line(format_args!("reloaded, {sites}"))?;
         return Ok(Exit::Fine);
     }
     output::complaint("n720d: nothing was reloaded, the configuration in force is kept");

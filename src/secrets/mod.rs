@@ -54,7 +54,10 @@ pub enum SecretError {
         reference: String,
     },
     /// n720d does not run under systemd with credentials.
-    #[error("secret {reference}: CREDENTIALS_DIRECTORY is not set; add LoadCredential={name} to the unit")]
+    #[error(
+        "secret {reference}: CREDENTIALS_DIRECTORY is not set; in a shell set it to the folder that holds the file {name}, \
+         in a unit add LoadCredential={name}"
+    )]
     NoCredentials {
         /// The reference as written.
         reference: String,
@@ -183,7 +186,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(
             failure(&SecretRef::Credential("acme/web".to_owned()), None),
-            "secret credential:acme/web: CREDENTIALS_DIRECTORY is not set; add LoadCredential=acme-web to the unit"
+            "secret credential:acme/web: CREDENTIALS_DIRECTORY is not set; in a shell set it to the folder that holds the \
+             file acme-web, in a unit add LoadCredential=acme-web"
         );
         let missing = failure(&SecretRef::Credential("acme/web".to_owned()), Some(folder.path()));
         assert!(missing.starts_with("secret credential:acme/web cannot be read from "), "{missing}");
