@@ -86,7 +86,8 @@ fn push(store: &Store, round: i64, done: &mut dyn FnMut(i64)) -> Result<(), Stor
     let (acme, now) = (acme(), at(round));
     let entry =
         HistoryEntry { at: now, who: "n720d".into(), what: "release".into(), outcome: round.to_string() };
-    let release = store.release(&acme, &new_release(round), &body(round), now, &[entry])?;
+    let last = store.memory(&acme)?.release.map(|last| (last.id, last.progress.fetched_at));
+    let release = store.release(&acme, last, &new_release(round), &body(round), now, &[entry])?.unwrap();
     done(1);
     store.note_trigger_intent(release.id, now)?;
     done(2);

@@ -105,6 +105,12 @@ impl Metrics {
         self.cycle_duration.observe(took.as_secs_f64());
     }
 
+    /// Counts a cycle that came to nothing by a fault of our own.
+    pub fn cycle_failed(&self, took: Duration) {
+        self.cycles.get_or_create(&[("result", "failed".to_owned())]).inc();
+        self.cycle_duration.observe(took.as_secs_f64());
+    }
+
     /// Counts a release.
     pub fn released(&self) {
         self.releases.inc();

@@ -4,7 +4,6 @@
 //! nothing stops at the first. Secrets are named here and looked up elsewhere.
 
 mod daemon;
-mod device_text;
 mod finding;
 mod fleet;
 mod report;

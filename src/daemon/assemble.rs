@@ -5,6 +5,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
@@ -95,6 +96,7 @@ pub(super) async fn assemble(config: Config) -> Result<Assembly, StartError> {
         outbox_wake: watch::Sender::new(()),
         in_force: receiver,
         store,
+        store_failed: AtomicBool::new(false),
     });
     let (stop, servers) = (CancellationToken::new(), TaskTracker::new());
     let listener = bind("provisioning.listen", daemon.provisioning.listen).await?;

@@ -1,6 +1,7 @@
 //! What all cycles share: store, driver, board, metrics, and the configuration in force.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use chrono::{DateTime, Utc};
 use tokio::sync::{Semaphore, watch};
@@ -12,6 +13,7 @@ use crate::config::Config;
 use crate::device::n720::Driver;
 use crate::domain::desired::DesiredSite;
 use crate::domain::ids::SiteName;
+use crate::domain::schedule::Schedule;
 use crate::domain::secret::SecretBook;
 use crate::domain::settings::Pace;
 use crate::domain::status::SiteStatus;
@@ -43,6 +45,8 @@ pub(super) struct Context {
     /// The configuration in force.
     pub(super) in_force: watch::Receiver<Arc<InForce>>,
     pub(super) store: Store,
+    /// Whether the store could not be used the last time.
+    pub(super) store_failed: AtomicBool,
 }
 
 impl Context {
@@ -54,6 +58,16 @@ impl Context {
     /// How fast things go.
     pub(super) fn pace(&self) -> Pace {
         self.in_force.borrow().config.daemon.poll.pace.clone()
+    }
+
+    /// When the nightly audit runs.
+    pub(super) fn audit(&self) -> Schedule {
+        self.in_force.borrow().config.daemon.poll.audit.clone()
+    }
+
+    /// Whether this is still what the site's file says.
+    pub(super) fn is_in_force(&self, desired: &DesiredSite) -> bool {
+        self.in_force.borrow().config.sites.get(&desired.name) == Some(desired)
     }
 
     /// The sinks in force.

@@ -3,34 +3,24 @@
 //! A cycle cannot fail, it reports. The order is what makes a kill at any point harmless: what was seen is kept
 //! before anything is done about it, and a release is on disk before the manager is told of it.
 
-use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 
 use chrono::{DateTime, Utc};
 
 use super::context::Context;
-use super::executor;
+use super::executor::{self, Acted};
 use crate::device::n720::{Ask, Editors, Session, Target};
 use crate::domain::desired::DesiredSite;
 use crate::domain::fingerprint::{self, SiteKey};
 use crate::domain::history::HistoryEntry;
 use crate::domain::memory::SiteMemory;
 use crate::domain::observed::{ContactFailure, Observation};
-use crate::domain::registration;
-use crate::domain::rhythm::NextLook;
+use crate::domain::rhythm::{self, NextLook};
 use crate::domain::secret::SecretBook;
 use crate::domain::settings::Pace;
 use crate::domain::status::SiteStatus;
 use crate::domain::turn::{self, Turn, TurnInput};
 use crate::store::{CycleRecord, StoreError};
-
-/// What a cycle is asked to do beyond the usual.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Errand {
-    /// Also read every slot's editor page.
-    pub(super) audit: bool,
-    /// Try a password that the device has refused.
-    pub(super) retry_login: bool,
-}
 
 /// What a cycle came to.
 #[derive(Debug)]
@@ -80,36 +70,56 @@ impl Scope<'_> {
     }
 }
 
-/// Runs one cycle.
+/// Runs one cycle. `retry_login`: try a password also if the device has refused it before.
 ///
 /// # Errors
 /// Only when the store cannot be read or written: then nothing was done to the device, because nothing may be done
-/// that would be forgotten.
+/// that would be forgotten. A store that has failed is tried before the device is spoken to, so that its trouble costs
+/// no login.
 pub(super) async fn cycle(
     context: &Context,
     desired: &DesiredSite,
-    errand: Errand,
+    retry_login: bool,
 ) -> Result<Report, StoreError> {
     let pace = context.pace();
     let scope = scope(context, desired, &pace).await?;
+    if context.store_failed.load(Ordering::Relaxed) {
+        context.store(&desired.name, |store, _| store.probe()).await?;
+        context.store_failed.store(false, Ordering::Relaxed);
+    }
     let memory = remember(context, desired).await?;
-    let mut session = match open(&scope, &memory, errand).await {
+    let mut session = match open(&scope, &memory, retry_login).await {
         Ok(session) => session,
         Err(failure) => return blind(&scope, memory, failure).await,
     };
-    let observation = read(&mut session, &scope, &memory, errand).await;
+    let audit = audit_is_due(&scope, &memory);
+    let observation = read(&mut session, &scope, &memory, audit).await;
+    // The manager may have fetched while it was read.
+    let memory = remember(context, desired).await?;
+    let upon = memory.release.as_ref().map(|release| (release.id, release.progress.fetched_at));
     let mut turn = scope.turn(Ok(&observation), memory, context.now());
-    if errand.audit {
+    if audit {
         turn.memory.audited_at = Some(context.now());
     }
     keep(&scope, &turn).await?;
-    let acted = !turn.plan.orders.is_empty();
-    if acted {
-        executor::execute(&scope, &turn.plan.orders, &mut session).await?;
-    }
+    let acted = if turn.plan.orders.is_empty() {
+        Acted::Not
+    } else {
+        executor::execute(&scope, &turn, upon, &mut session).await?
+    };
     session.close().await;
-    let status = if acted { publish_after(&scope, &observation, &turn).await? } else { turn.status };
-    Ok(Report { status, next_look: turn.next_look, contact: Ok(()) })
+    match acted {
+        Acted::Not => Ok(Report { status: turn.status, next_look: turn.next_look, contact: Ok(()) }),
+        Acted::Did => publish_after(&scope, &observation, &turn).await,
+    }
+}
+
+/// The nightly audit: due at the first cycle after its hour, in the site's time zone. One that was slept through is
+/// made up for; the first comes in the night after the first contact.
+fn audit_is_due(scope: &Scope<'_>, memory: &SiteMemory) -> bool {
+    let last = memory.audited_at.or(memory.first_contact.map(|(at, _)| at));
+    let due = last.and_then(|last| scope.context.audit().next_after(last, scope.desired.time_zone));
+    due.is_some_and(|due| due <= scope.context.now())
 }
 
 /// What is known of the site. Alerts whose end every sink was told are forgotten here.
@@ -137,12 +147,12 @@ async fn scope<'a>(
 }
 
 /// Opens a session, unless the password is missing or was refused before.
-async fn open(scope: &Scope<'_>, memory: &SiteMemory, errand: Errand) -> Result<Session, ContactFailure> {
+async fn open(scope: &Scope<'_>, memory: &SiteMemory, retry_login: bool) -> Result<Session, ContactFailure> {
     let desired = scope.desired;
     let password = scope.secrets.get(&desired.manager.password).map_err(ContactFailure::SecretMissing)?;
     let refused =
         memory.refused_password.as_ref() == Some(&fingerprint::password_mark(&password, &scope.key));
-    if refused && !errand.retry_login {
+    if refused && !retry_login {
         return Err(ContactFailure::LoginRefused(format!(
             "the manager refused the web password; it is not tried again until the secret changes or somebody runs \
              'n720d poll {} --retry-login'",
@@ -166,18 +176,16 @@ pub(super) fn target(desired: &DesiredSite, password: crate::domain::secret::Sec
 
 /// Reads what the usual cycle needs, then what only this one does: editor pages where doubt remains, all of them
 /// before something is released, and the configuration file URL where it is ours to set.
-async fn read(session: &mut Session, scope: &Scope<'_>, memory: &SiteMemory, errand: Errand) -> Observation {
+async fn read(session: &mut Session, scope: &Scope<'_>, memory: &SiteMemory, audit: bool) -> Observation {
     let desired = scope.desired;
-    let editors = if errand.audit { Editors::AllRegistered } else { Editors::None };
-    let config_url = desired.manager.enrol && (errand.audit || memory.release.is_none() || unfetched(memory));
+    let editors = if audit { Editors::AllRegistered } else { Editors::None };
+    let config_url = desired.manager.enrol && (audit || memory.release.is_none() || unfetched(memory));
     let mut observation = session.observe(&Ask { editors, config_url }, scope.context.now()).await;
     if observation.mac.known() != Some(&desired.manager.mac) {
         return observation;
     }
-    let mut wanted: BTreeSet<_> = registration::doubtful(desired, memory, &observation);
-    // A rehearsal: the planner names the pages without which nothing may be released.
-    wanted.extend(scope.turn(Ok(&observation), memory.clone(), scope.context.now()).unread);
-    wanted.retain(|slot| !observation.editors.contains_key(slot));
+    // A rehearsal names the pages that make verdicts certain, and those without which nothing may be released.
+    let wanted = scope.turn(Ok(&observation), memory.clone(), scope.context.now()).unread;
     if !wanted.is_empty() {
         session.read_editors(&wanted, &mut observation).await;
     }
@@ -237,12 +245,13 @@ async fn publish_after(
     scope: &Scope<'_>,
     observation: &Observation,
     turn: &Turn,
-) -> Result<SiteStatus, StoreError> {
-    let context = scope.context;
+) -> Result<Report, StoreError> {
+    let (context, now) = (scope.context, scope.context.now());
     let memory = context.store(&scope.desired.name, |store, site| store.memory(site)).await?;
-    let status = turn::status_after(&scope.input(Ok(observation), context.now()), &memory, &turn.plan);
+    let status = turn::status_after(&scope.input(Ok(observation), now), &memory, &turn.plan);
     let kept = status.clone();
     context.store(&scope.desired.name, move |store, site| store.keep_status(site, &kept)).await?;
     context.publish(&status);
-    Ok(status)
+    let next_look = rhythm::after_orders(turn.next_look, &memory, scope.pace.settle, now);
+    Ok(Report { status, next_look, contact: Ok(()) })
 }

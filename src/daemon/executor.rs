@@ -1,5 +1,5 @@
-//! Carries out a plan's orders: enrol, release, trigger. It decides nothing; an order that fails ends the rest, and
-//! the next cycle plans anew from what is then to be seen.
+//! Carries out a plan's orders: enrol, release, trigger. It decides nothing; an order that fails ends the rest and is
+//! kept as what hinders the site, and a later cycle plans anew from what is then to be seen.
 
 use super::chain;
 use super::cycle::{Scope, target};
@@ -7,69 +7,142 @@ use crate::device::n720::Session;
 use crate::device::n720::provisioning::{Secrets, render};
 use crate::domain::desired::Trigger;
 use crate::domain::history::HistoryEntry;
+use crate::domain::memory::Hindrance;
 use crate::domain::plan::{NewRelease, Orders};
-use crate::domain::release::TriggerOutcome;
+use crate::domain::release::{TriggerOutcome, Upon};
+use crate::domain::turn::Turn;
 use crate::store::StoreError;
 
 /// The user of a check-sync NOTIFY to a manager whose site file names no SIP user; anonymous NOTIFY is accepted
 /// whatever the user. (Provisioning Guide)
 const NOBODY: &str = "n720d";
 
-/// Carries out the orders.
+/// Whether anything was done that the device may notice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Acted {
+    /// The first order failed, or things have moved on since the plan was made.
+    Not,
+    /// Something was enrolled, released or triggered.
+    Did,
+}
+
+/// Carries out the orders of a turn, which was planned upon this release.
 ///
 /// # Errors
 /// When the store fails; nothing that comes after is attempted then.
 pub(super) async fn execute(
     scope: &Scope<'_>,
-    orders: &Orders,
+    turn: &Turn,
+    upon: Upon,
     session: &mut Session,
-) -> Result<(), StoreError> {
-    if orders.enrol && !enrol(scope, session).await? {
-        return Ok(());
+) -> Result<Acted, StoreError> {
+    let orders = &turn.plan.orders;
+    if !scope.context.is_in_force(scope.desired) {
+        tracing::info!(site = %scope.desired.name, "the site file has changed meanwhile; its plan is dropped");
+        return Ok(Acted::Not);
     }
-    if let Some(new) = &orders.release
-        && !release(scope, new).await?
-    {
-        return Ok(());
+    match prepare(scope, orders, upon, session).await {
+        Ok(()) => forget_hindrance(scope, turn).await?,
+        Err(Stopped::Hindered(why)) => {
+            hinder(scope, turn, why).await?;
+            return Ok(Acted::Not);
+        }
+        Err(Stopped::MovedOn) => {
+            tracing::info!(site = %scope.desired.name, "the manager has fetched meanwhile; the plan is made anew");
+            return Ok(Acted::Not);
+        }
+        Err(Stopped::Store(error)) => return Err(error),
     }
     if let Some(way) = orders.trigger {
         trigger(scope, way, session).await?;
     }
-    Ok(())
+    Ok(Acted::Did)
 }
 
-async fn enrol(scope: &Scope<'_>, session: &mut Session) -> Result<bool, StoreError> {
-    let Some(url) = scope.own_url.as_deref() else { return Ok(false) };
-    let (done, outcome) = match session.enrol(url).await {
-        Ok(()) => (true, "the manager's configuration file URL points here".to_owned()),
-        Err(error) => {
-            (false, format!("could not set the manager's configuration file URL: {}", chain(&error)))
+/// Why orders ended before their end.
+enum Stopped {
+    /// One of them failed.
+    Hindered(String),
+    /// They were planned upon a state that has passed.
+    MovedOn,
+    /// Nothing can be kept.
+    Store(StoreError),
+}
+
+impl From<StoreError> for Stopped {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// Everything before the trigger.
+async fn prepare(
+    scope: &Scope<'_>,
+    orders: &Orders,
+    upon: Upon,
+    session: &mut Session,
+) -> Result<(), Stopped> {
+    if orders.enrol {
+        enrol(scope, session).await?;
+    }
+    match &orders.release {
+        Some(new) => release(scope, new, upon).await,
+        None => Ok(()),
+    }
+}
+
+async fn enrol(scope: &Scope<'_>, session: &mut Session) -> Result<(), Stopped> {
+    let Some(url) = scope.own_url.as_deref() else { return Ok(()) };
+    match session.enrol(url).await {
+        Ok(()) => {
+            let told = entry(scope, "enrol", "the manager's configuration file URL points here".to_owned());
+            Ok(tell(scope, told).await?)
         }
-    };
-    tell(scope, "enrol", outcome).await?;
-    Ok(done)
+        Err(error) => {
+            let why = format!("the manager's configuration file URL could not be set: {}", chain(&error));
+            Err(Stopped::Hindered(why))
+        }
+    }
 }
 
 /// Releases: from here on the file is served, and survives whatever happens next.
-async fn release(scope: &Scope<'_>, new: &NewRelease) -> Result<bool, StoreError> {
-    let body = match render(&new.content, &new.version, Secrets::Reveal) {
-        Ok(body) => body,
-        Err(errors) => {
-            let all: Vec<String> = errors.iter().map(ToString::to_string).collect();
-            tell(scope, "release", format!("not released, cannot be written: {}", all.join("; "))).await?;
-            return Ok(false);
-        }
-    };
+async fn release(scope: &Scope<'_>, new: &NewRelease, upon: Upon) -> Result<(), Stopped> {
+    let body = render(&new.content, &new.version, Secrets::Reveal).map_err(|errors| {
+        let all: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        Stopped::Hindered(format!("the provisioning file cannot be written: {}", all.join("; ")))
+    })?;
     let (new, at) = (new.clone(), scope.context.now());
-    let entry = entry(scope, "release", format!("VERSION {}: {}", new.version, new.reason));
-    let kept = entry.clone();
+    let told = entry(scope, "release", format!("VERSION {}: {}", new.version, new.reason));
+    let kept = told.clone();
+    let released = scope
+        .context
+        .store(&scope.desired.name, move |store, site| store.release(site, upon, &new, &body, at, &[kept]))
+        .await?;
+    if released.is_none() {
+        return Err(Stopped::MovedOn);
+    }
+    scope.context.metrics.released();
+    log(scope, &told);
+    Ok(())
+}
+
+/// Keeps what hindered the orders, so that they are tried again later and people are told.
+async fn hinder(scope: &Scope<'_>, turn: &Turn, why: String) -> Result<(), StoreError> {
+    let failures = turn.memory.hindrance.as_ref().map_or(0, |before| before.failures).saturating_add(1);
+    let told = entry(scope, "release", why.clone());
+    log(scope, &told);
+    let hindrance = Hindrance { since: scope.context.now(), failures, why };
     scope
         .context
-        .store(&scope.desired.name, move |store, site| store.release(site, &new, &body, at, &[kept]))
-        .await?;
-    scope.context.metrics.released();
-    tracing::info!(site = %scope.desired.name, what = %entry.what, "{}", entry.outcome);
-    Ok(true)
+        .store(&scope.desired.name, move |store, site| store.keep_hindrance(site, Some(&hindrance), &[told]))
+        .await
+}
+
+async fn forget_hindrance(scope: &Scope<'_>, turn: &Turn) -> Result<(), StoreError> {
+    if turn.memory.hindrance.is_none() {
+        return Ok(());
+    }
+    scope.context.store(&scope.desired.name, |store, site| store.keep_hindrance(site, None, &[])).await
 }
 
 /// Tells the manager to fetch. That it is about to be told is on disk first, so that a kill in between is seen.
@@ -109,8 +182,11 @@ fn entry(scope: &Scope<'_>, what: &str, outcome: String) -> HistoryEntry {
     HistoryEntry { at: scope.context.now(), who: "n720d".into(), what: what.into(), outcome }
 }
 
-async fn tell(scope: &Scope<'_>, what: &str, outcome: String) -> Result<(), StoreError> {
-    let entry = entry(scope, what, outcome);
-    tracing::info!(site = %scope.desired.name, what = %entry.what, "{}", entry.outcome);
+async fn tell(scope: &Scope<'_>, entry: HistoryEntry) -> Result<(), StoreError> {
+    log(scope, &entry);
     scope.context.store(&scope.desired.name, move |store, site| store.tell(site, &[entry])).await
+}
+
+fn log(scope: &Scope<'_>, entry: &HistoryEntry) {
+    tracing::info!(site = %scope.desired.name, what = %entry.what, "{}", entry.outcome);
 }

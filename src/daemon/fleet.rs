@@ -8,11 +8,19 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::chain;
 use super::context::Context;
 use super::site_task::{self, Place, Request, SiteTask};
 use crate::config::Config;
 use crate::domain::ids::SiteName;
 use crate::domain::status::SiteStatus;
+
+/// A site that is not watched has no status, neither here nor in the store; all else about it is kept.
+async fn forget_status(context: Arc<Context>, site: SiteName) {
+    if let Err(error) = context.store(&site, |store, site| store.forget_status(site)).await {
+        tracing::warn!(%site, error = chain(&error), "the status of a site that is gone stays in the store");
+    }
+}
 
 /// The running fleet.
 #[derive(Debug)]
@@ -40,6 +48,7 @@ impl Fleet {
                 task.stop.cancel();
             }
             self.context.board.remove(&name);
+            self.tracker.spawn(forget_status(Arc::clone(&self.context), name.clone()));
             tracing::info!(site = %name, "no longer watched: its site file is gone; nothing was changed on the device");
         }
         let place = Place { sites: config.sites.len() };

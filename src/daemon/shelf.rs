@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::context::Context;
-use crate::domain::desired::{DesiredSite, DigestPolicy};
+use crate::domain::desired::{DesiredSite, DigestPolicy, Mode};
 use crate::domain::ids::{Mac, SiteName};
 use crate::domain::secret::SecretBook;
 use crate::provisioning::{DigestCredentials, FetchRecord, ServedFile, Shelf, ShelfError};
@@ -35,6 +35,10 @@ impl Shelf for StoreShelf {
         let Some(desired) = self.desired(&served.site).filter(|desired| desired.manager.mac == mac) else {
             return Ok(None);
         };
+        // What was released and not yet fetched when the site was set to observe stays on the shelf.
+        if desired.mode == Mode::Observe && !served.fetched {
+            return Ok(None);
+        }
         let digest = match &desired.manager.digest {
             None => None,
             Some(policy) => {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::assemble::{StartError, assemble};
-use super::cycle::{self, Errand};
+use super::cycle;
 use super::{chain, clock, context};
 use crate::config::{Config, DaemonConfig};
 use crate::device::n720::{Ask, Driver, Editors, RecordedPage, Session};
@@ -221,7 +221,7 @@ pub async fn apply(
     let mut last = None;
     let mut first = true;
     let (status, standing) = loop {
-        let report = cycle::cycle(&assembly.context, desired, Errand::default())
+        let report = cycle::cycle(&assembly.context, desired, false)
             .await
             .map_err(|source| StartError::store(&dir, source))?;
         let standing = standing(&report.status);

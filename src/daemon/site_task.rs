@@ -1,30 +1,26 @@
 //! One task a site: when a cycle runs and why. What a cycle does is in `cycle`.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::chain;
 use super::context::Context;
-use super::cycle::{self, Errand, Report};
+use super::cycle::{self, Report};
 use super::heartbeat::Heartbeat;
 use crate::domain::desired::DesiredSite;
 use crate::domain::ids::SiteName;
 use crate::domain::rhythm::NextLook;
-use crate::domain::schedule::Schedule;
-use crate::domain::status::SiteStatus;
-use crate::store::StoreError;
+use crate::domain::status::{Health, SiteStatus};
 
 /// A cycle that has not ended by then is given up: a hundred editor pages at the slowest pace seen take less.
 pub(super) const LONGEST_CYCLE: Duration = Duration::from_secs(15 * 60);
-
-/// After a cycle that the store would not keep, the next try comes this much later.
-const AFTER_STORE_TROUBLE: Duration = Duration::from_secs(10);
 
 /// At start, sites are spread over this much time each, so that a fleet does not knock on all doors at once.
 const START_SPREAD: Duration = Duration::from_millis(20);
@@ -78,7 +74,6 @@ pub(super) fn spawn(
         inbox,
         stop: stop.clone(),
         heartbeat: heartbeat.clone(),
-        audit_due: None,
     };
     tracker.spawn(task.run(place));
     SiteTask { desired: sender, requests, stop, heartbeat }
@@ -90,7 +85,6 @@ struct Task {
     inbox: mpsc::Receiver<Request>,
     stop: CancellationToken,
     heartbeat: Heartbeat,
-    audit_due: Option<DateTime<Utc>>,
 }
 
 /// Why a site task woke.
@@ -110,16 +104,12 @@ impl Task {
         loop {
             self.heartbeat.expect_by(next + LONGEST_CYCLE);
             let wake = self.wait(next).await;
-            let (errand, answer) = match wake {
+            let (retry_login, answer) = match wake {
                 Wake::Stop => break,
-                Wake::Time | Wake::Changed => {
-                    (Errand { audit: self.audit_is_due(), retry_login: false }, None)
-                }
-                Wake::Asked(Request::Poll { retry_login, answer }) => {
-                    (Errand { audit: self.audit_is_due(), retry_login }, Some(answer))
-                }
+                Wake::Time | Wake::Changed => (false, None),
+                Wake::Asked(Request::Poll { retry_login, answer }) => (retry_login, Some(answer)),
             };
-            let Some(outcome) = self.cycle(errand).await else { break };
+            let Some(outcome) = self.cycle(retry_login).await else { break };
             next = Instant::now() + self.after(&outcome, &name);
             if let Some(answer) = answer {
                 // Whoever asked may have gone; nobody else waits for this.
@@ -141,7 +131,7 @@ impl Task {
 
     /// Runs one cycle in a task of its own, so that a panic stays within it. `None`: told to stop meanwhile; the
     /// cycle is dropped, and its session logs out.
-    async fn cycle(&mut self, errand: Errand) -> Option<Result<Report, String>> {
+    async fn cycle(&mut self, retry_login: bool) -> Option<Result<Report, String>> {
         let desired = Arc::clone(&self.desired.borrow_and_update());
         let limit = Arc::clone(&self.context.limit);
         // Whoever waits for a permit waits for other sites; a hang shows in theirs.
@@ -155,7 +145,7 @@ impl Task {
         let began = Instant::now();
         let work = AbortOnDropHandle::new(tokio::spawn({
             let desired = Arc::clone(&desired);
-            async move { cycle::cycle(&context, &desired, errand).await }
+            async move { cycle::cycle(&context, &desired, retry_login).await }
         }));
         let ended = tokio::select! {
             () = self.stop.cancelled() => return None,
@@ -164,64 +154,58 @@ impl Task {
         drop(permit);
         let outcome = match ended {
             Ok(Ok(Ok(report))) => Ok(report),
-            Ok(Ok(Err(error))) => Err(store_trouble(&desired.name, &error)),
-            Ok(Err(_)) => Err(broken(&desired.name, "a fault in n720d ended this cycle; please report it")),
-            Err(_) => Err(broken(&desired.name, "the cycle did not end in time")),
+            Ok(Ok(Err(error))) => {
+                self.context.store_failed.store(true, Ordering::Relaxed);
+                Err(format!("nothing can be kept, so nothing is done: {}", chain(&error)))
+            }
+            Ok(Err(_)) => Err("a fault in n720d ended this cycle; please report it".to_owned()),
+            Err(_) => Err(format!("the cycle did not end within {} minutes", LONGEST_CYCLE.as_secs() / 60)),
         };
-        self.count(&desired.name, &outcome, began.elapsed(), errand);
+        self.tell(&desired.name, &outcome, began.elapsed());
         Some(outcome)
     }
 
-    fn count(&mut self, site: &SiteName, outcome: &Result<Report, String>, took: Duration, errand: Errand) {
-        let failure = outcome.as_ref().ok().and_then(|report| report.contact.as_ref().err());
-        self.context.metrics.cycle(failure, took);
-        if errand.audit && matches!(outcome, Ok(Report { contact: Ok(()), .. })) {
-            self.audit_due = None;
-        }
-        if let Ok(report) = outcome {
-            tracing::debug!(
-                site = %site, took_ms = took.as_millis(), next_s = report.next_look.after.as_secs(),
-                why = report.next_look.reason, "cycle"
-            );
+    fn tell(&self, site: &SiteName, outcome: &Result<Report, String>, took: Duration) {
+        match outcome {
+            Ok(report) => {
+                let next = report.next_look;
+                self.context.metrics.cycle(report.contact.as_ref().err(), took);
+                tracing::debug!(
+                    %site, took_ms = took.as_millis(), next_s = next.after.as_secs(), why = next.reason, "cycle"
+                );
+            }
+            Err(why) => {
+                self.context.metrics.cycle_failed(took);
+                tracing::error!(%site, "{why}");
+                // What was last known is shown with the reason why it is not renewed.
+                if let Some(last) = self.context.board.get(site) {
+                    let status = SiteStatus {
+                        health: Health::Unknown,
+                        reason: why.clone(),
+                        ..SiteStatus::clone(&last)
+                    };
+                    self.context.publish(&status);
+                }
+            }
         }
     }
 
     /// How long to wait, with the site's own steady share of jitter on the steady rhythm.
     fn after(&self, outcome: &Result<Report, String>, name: &SiteName) -> Duration {
-        let Ok(Report { next_look: NextLook { after, steady, .. }, .. }) = outcome else {
-            return AFTER_STORE_TROUBLE;
+        let look = match outcome {
+            Ok(report) => report.next_look,
+            // In trouble of our own no manager is asked more often than at rest.
+            Err(_) => {
+                let after = self.context.pace().interval;
+                NextLook { after, reason: "after a failed cycle", steady: true }
+            }
         };
-        if !steady {
-            return *after;
+        if !look.steady {
+            return look.after;
         }
         let jitter = self.context.in_force.borrow().config.daemon.poll.jitter;
-        after.mul_f64((1.0 + jitter * (2.0 * share(name) - 1.0)).max(0.0))
+        look.after.mul_f64((1.0 + jitter * (2.0 * share(name) - 1.0)).max(0.0))
     }
-
-    /// Whether the nightly audit is due: at its hour in the site's time zone, once; one that was slept through is
-    /// made up for at the next cycle.
-    fn audit_is_due(&mut self) -> bool {
-        let now = self.context.now();
-        let zone = self.desired.borrow().time_zone;
-        let audit: Schedule = self.context.in_force.borrow().config.daemon.poll.audit.clone();
-        match self.audit_due {
-            None => {
-                self.audit_due = audit.next_after(now, zone);
-                false
-            }
-            Some(due) => due <= now,
-        }
-    }
-}
-
-fn store_trouble(site: &SiteName, error: &StoreError) -> String {
-    tracing::error!(site = %site, error = %error, "the cycle was not kept, nothing was done to the device");
-    error.to_string()
-}
-
-fn broken(site: &SiteName, what: &str) -> String {
-    tracing::error!(site = %site, "{what}");
-    what.to_owned()
 }
 
 /// A number from 0 to 1 that is the same for a site at every start, and differs between sites.

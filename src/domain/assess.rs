@@ -31,6 +31,8 @@ pub struct Picture<'a> {
     pub window: WindowStatus,
     /// Device clock minus ours.
     pub skew_seconds: Option<i64>,
+    /// What of this cycle's pages could not be read, if something could not.
+    pub unreadable: Option<String>,
     /// When the manager was last read.
     pub observed_at: Option<DateTime<Utc>>,
     /// Whether what answers at the address is the site's manager; `None`: not known.
@@ -166,11 +168,14 @@ fn health(picture: &Picture<'_>) -> (Health, String) {
     if let Some(trouble) = &memory.trouble {
         return contact_health(&trouble.last);
     }
+    if let Some(reason) = &picture.unreadable {
+        return (Health::Unknown, reason.clone());
+    }
     let Some(plan) = picture.plan.filter(|_| memory.observation.is_some()) else {
         return (Health::Unknown, "not read yet".to_owned());
     };
-    if let Some(reason) = unreadable(memory) {
-        return (Health::Unknown, reason);
+    if let Some(hindrance) = &memory.hindrance {
+        return (Health::Blocked, hindrance.why.clone());
     }
     if let Some(reason) = first_reason(plan, |disposition| match disposition {
         Disposition::Blocked { reason, .. } => Some(reason.clone()),
@@ -195,12 +200,6 @@ fn contact_health(failure: &ContactFailure) -> (Health, String) {
         }
         ContactFailure::NotUnderstood(why) => (Health::Unknown, why.clone()),
     }
-}
-
-fn unreadable(memory: &SiteMemory) -> Option<String> {
-    let seen = memory.observation.as_ref()?;
-    let pending = seen.pending.why_not().map(|why| format!("status page: {why}"));
-    pending.or_else(|| seen.slots.why_not().map(|why| format!("mobile devices page: {why}")))
 }
 
 fn first_reason(plan: &Plan, pick: impl Fn(&Disposition) -> Option<String>) -> Option<String> {

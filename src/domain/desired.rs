@@ -37,14 +37,21 @@ pub struct DesiredSite {
 impl DesiredSite {
     /// Every reference to a secret: web password, SIP passwords in slot order, digest credentials.
     pub fn references(&self) -> impl Iterator<Item = &SecretRef> {
-        let sip = self.slots.values().filter_map(|slot| match slot {
-            DesiredSlot::Present(slot) => slot.sip.as_ref()?.password.as_ref(),
-            DesiredSlot::Absent => None,
-        });
+        let sip = self.sip_passwords();
         let digest = self.manager.digest.iter().flat_map(|digest| {
             digest.mac_id_tail.iter().chain(digest.user.iter().map(|(_, password)| password))
         });
         std::iter::once(&self.manager.password).chain(sip).chain(digest)
+    }
+}
+
+impl DesiredSite {
+    /// The references to SIP passwords, in slot order: those that go into the provisioning file.
+    pub fn sip_passwords(&self) -> impl Iterator<Item = &SecretRef> {
+        self.slots.values().filter_map(|slot| match slot {
+            DesiredSlot::Present(slot) => slot.sip.as_ref()?.password.as_ref(),
+            DesiredSlot::Absent => None,
+        })
     }
 }
 

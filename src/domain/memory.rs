@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::alert::Alert;
@@ -37,6 +37,10 @@ pub struct SiteMemory {
     pub trouble: Option<Trouble>,
     /// Cycles in a row in which part of what was read was not understood; see `conditions::unreadable_cycles`.
     pub unreadable_cycles: u32,
+    /// The last clock that was read off the device, and when: windows go by it while it cannot be read.
+    pub clock: Option<(NaiveDateTime, DateTime<Utc>)>,
+    /// What kept the last orders from being carried out, if something did.
+    pub hindrance: Option<Hindrance>,
     /// Keyed hash of a web password that the device refused.
     pub refused_password: Option<Generation>,
     /// When the nightly audit last ran.
@@ -52,6 +56,37 @@ pub struct Trouble {
     pub failures: u32,
     /// The last one.
     pub last: ContactFailure,
+}
+
+/// Orders that failed before anything was released: an enrolment that the device did not take, a file that cannot be
+/// written. Trying again at once would keep the device's only session taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hindrance {
+    /// When they last failed.
+    pub since: DateTime<Utc>,
+    /// How often in a row.
+    pub failures: u32,
+    /// Why.
+    pub why: String,
+}
+
+impl Hindrance {
+    /// The wait after the first failure, in minutes; it doubles with each further one.
+    const FIRST_WAIT_MINUTES: i64 = 5;
+    /// The longest wait, in minutes.
+    const LONGEST_WAIT_MINUTES: i64 = 6 * 60;
+
+    /// When orders may be carried out again.
+    pub fn over_at(&self) -> DateTime<Utc> {
+        let doublings = self.failures.saturating_sub(1).min(16);
+        let minutes = (Self::FIRST_WAIT_MINUTES << doublings).min(Self::LONGEST_WAIT_MINUTES);
+        self.since + TimeDelta::minutes(minutes)
+    }
+
+    /// Whether orders wait. A failure in the future (our clock was set back) holds up nothing.
+    pub fn holds(&self, now: DateTime<Utc>) -> bool {
+        self.since <= now && now < self.over_at()
+    }
 }
 
 /// One entry of the window ledger.

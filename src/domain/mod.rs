@@ -10,6 +10,7 @@ pub mod conditions;
 pub mod content;
 pub mod desired;
 pub mod device_clock;
+pub mod device_text;
 pub mod drift;
 pub mod fingerprint;
 pub mod history;

@@ -161,6 +161,20 @@ pub struct PastRelease {
     pub ineffective: bool,
 }
 
+impl From<&Release> for PastRelease {
+    fn from(release: &Release) -> Self {
+        Self {
+            id: release.id,
+            content: release.content.clone(),
+            version: release.version.clone(),
+            ineffective: release.progress.ineffective_at.is_some(),
+        }
+    }
+}
+
+/// The last release as a plan saw it: its number, and when it was fetched. A manager may fetch at any moment.
+pub type Upon = Option<(i64, Option<DateTime<Utc>>)>;
+
 /// Which slots a release withholds, because touching them would deregister a working handset or a secret is missing.
 pub type Withheld = BTreeSet<SlotNumber>;
 

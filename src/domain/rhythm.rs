@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use super::memory::SiteMemory;
 use super::observed::ContactFailure;
@@ -18,6 +18,9 @@ const BEHIND_AN_EDGE: Duration = Duration::from_secs(1);
 /// A site that was read for the first time is looked at again after this long, so that what is safe to do is not
 /// left for a whole interval.
 const SECOND_LOOK: Duration = Duration::from_secs(2);
+
+/// After a manager was told to fetch it is looked at again after this long.
+const AFTER_ORDERS: Duration = Duration::from_secs(5);
 
 /// While an unreachable manager is left alone for longer and longer, never longer than this (or the interval, if
 /// that is longer).
@@ -41,6 +44,8 @@ pub struct Beat<'a> {
     pub memory: &'a SiteMemory,
     /// The cycle's plan.
     pub plan: &'a Plan,
+    /// When this cycle's reading of the manager began; `None`: it could not be read.
+    pub looked_at: Option<DateTime<Utc>>,
     /// State of the window in force.
     pub window_state: WindowState,
     /// Until the window opens, crosses a warning threshold or closes.
@@ -68,24 +73,39 @@ pub fn next_look(beat: &Beat<'_>) -> NextLook {
     if beat.memory.trouble.is_some() {
         return next;
     }
-    if let Some(settled_at) = settled_at(beat.memory, beat.pace.settle) {
+    // A look that began behind the edge and gave no verdict will give none a second later either.
+    if let Some(settled_at) = settled_at(beat.memory, beat.pace.settle)
+        && beat.looked_at.is_none_or(|at| at < settled_at)
+    {
         sooner(until(settled_at, beat.now) + BEHIND_AN_EDGE, "the end of the settle time");
-    }
-    if !beat.plan.orders.is_empty() {
-        sooner(SECOND_LOOK, "after a push");
     }
     for step in &beat.plan.steps {
         match &step.disposition {
-            Disposition::Deferred { until: Some(at), .. } => {
+            Disposition::Deferred { until: Some(at), .. } if *at > beat.now => {
                 sooner(until(*at, beat.now) + BEHIND_AN_EDGE, "a deferred step");
             }
-            Disposition::Deferred { until: None, .. } if first_contact_just_made(beat) => {
+            Disposition::Deferred { until: None, .. } if is_first_contact(beat) => {
                 sooner(SECOND_LOOK, "a second look after first contact");
             }
             Disposition::Deferred { .. } | Disposition::Ready | Disposition::Blocked { .. } => {}
         }
     }
     next
+}
+
+/// When to look after orders were carried out, `memory` being loaded anew: the end of the settle time if the manager
+/// has fetched already, else soon, to see what became of it.
+pub fn after_orders(
+    planned: NextLook,
+    memory: &SiteMemory,
+    settle: Duration,
+    now: DateTime<Utc>,
+) -> NextLook {
+    let (after, reason) = match settled_at(memory, settle) {
+        Some(settled_at) => (until(settled_at, now) + BEHIND_AN_EDGE, "the end of the settle time"),
+        None => (AFTER_ORDERS, "after a push"),
+    };
+    if after < planned.after { NextLook { after, reason, steady: false } } else { planned }
 }
 
 /// The steady rhythm: the interval, faster while a window is open for somebody, slower while there is trouble.
@@ -129,8 +149,9 @@ pub fn settled_at(memory: &SiteMemory, settle: Duration) -> Option<DateTime<Utc>
     push::settled_at(&release.progress, settle)
 }
 
-fn first_contact_just_made(beat: &Beat<'_>) -> bool {
-    beat.memory.first_contact.is_some_and(|(at, _)| at >= beat.now - TimeDelta::minutes(1))
+/// Whether this very cycle was the first contact.
+fn is_first_contact(beat: &Beat<'_>) -> bool {
+    beat.memory.first_contact.zip(beat.looked_at).is_some_and(|((at, _), looked_at)| at >= looked_at)
 }
 
 fn until(at: DateTime<Utc>, now: DateTime<Utc>) -> Duration {
@@ -142,7 +163,7 @@ mod tests {
     use super::*;
     use crate::domain::memory::Trouble;
     use crate::domain::plan::Orders;
-    use crate::domain::release::Generation;
+    use crate::domain::release::{Generation, Progress, Release};
 
     const PACE: Pace = Pace {
         interval: Duration::from_secs(300),
@@ -164,6 +185,7 @@ mod tests {
         let next = next_look(&Beat {
             memory,
             plan: &empty_plan(),
+            looked_at: Some(DateTime::UNIX_EPOCH),
             window_state,
             next_edge: edge.map(Duration::from_secs),
             missing,
@@ -201,5 +223,50 @@ mod tests {
         assert_eq!(look(&dark(40), WindowState::Open, Some(10), true).0, 11);
         let busy = trouble(40, ContactFailure::SessionBusy("code 2".into()));
         assert_eq!(look(&busy, WindowState::None, None, false).0, 300, "a person stays minutes, not hours");
+    }
+
+    #[test]
+    fn a_look_behind_the_settle_time_that_gave_no_verdict_is_not_repeated_at_once() {
+        let mut world = crate::domain::world::World::new();
+        let release = Release {
+            id: 1,
+            generation: Generation("g".into()),
+            content: Generation("c".into()),
+            version: "2811121640".parse().unwrap(),
+            parts: std::collections::BTreeMap::new(),
+            reserved: std::collections::BTreeMap::new(),
+            window: None,
+            released_at: DateTime::UNIX_EPOCH,
+            progress: Progress { fetched_at: Some(DateTime::UNIX_EPOCH), ..Progress::default() },
+        };
+        world.memory.release = Some(release);
+        let at = |seconds| DateTime::UNIX_EPOCH + chrono::TimeDelta::seconds(seconds);
+        let look = |looked_at, now| {
+            let plan = empty_plan();
+            let beat = Beat {
+                memory: &world.memory,
+                plan: &plan,
+                looked_at: Some(at(looked_at)),
+                window_state: WindowState::None,
+                next_edge: None,
+                missing: false,
+                pace: &PACE,
+                now: at(now),
+            };
+            next_look(&beat).after.as_secs()
+        };
+        assert_eq!(look(10, 12), 169, "the end of the settle time");
+        assert_eq!(look(175, 185), 1, "it began before the end and ended behind it");
+        assert_eq!(look(181, 183), 300, "it has told what it could");
+    }
+
+    #[test]
+    fn after_orders_the_settle_time_is_waited_for_or_the_fetch_is_looked_for() {
+        let planned = NextLook { after: Duration::from_secs(300), reason: "the interval", steady: true };
+        let settle = PACE.settle;
+        let soon = after_orders(planned, &SiteMemory::default(), settle, DateTime::UNIX_EPOCH);
+        assert_eq!((soon.after.as_secs(), soon.reason), (5, "after a push"));
+        let closer = NextLook { after: Duration::from_secs(3), ..planned };
+        assert_eq!(after_orders(closer, &SiteMemory::default(), settle, DateTime::UNIX_EPOCH), closer);
     }
 }

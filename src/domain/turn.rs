@@ -5,11 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, Utc};
 
-use super::alert::{Alert, AlertState};
+use super::alert::{Alert, AlertKind, AlertState, Condition, Severity};
 use super::assess::{self, Picture};
-use super::conditions::{self, View};
+use super::conditions::{self, Conditions, View};
 use super::desired::{DesiredSite, RegistrationPolicy};
 use super::device_clock::DeviceClock;
 use super::fingerprint::{self, SiteKey};
@@ -17,10 +17,10 @@ use super::history::HistoryEntry;
 use super::ids::SlotNumber;
 use super::memory::{Registration, SiteMemory, SlotRecord, Trouble, Window};
 use super::observed::{ContactFailure, Observation, Reading};
-use super::plan::Plan;
+use super::plan::{Orders, Plan};
 use super::planner::{self, NextWindow, PlanInput};
 use super::registration::{self, Scene};
-use super::release::ReleaseMark;
+use super::release::{PastRelease, ReleaseMark};
 use super::rhythm::{self, Beat, NextLook};
 use super::secret::SecretBook;
 use super::settings::Pace;
@@ -54,7 +54,8 @@ pub struct Turn {
     pub memory: SiteMemory,
     /// To be carried out.
     pub plan: Plan,
-    /// Slots whose editor page must be read, in the same session, before this plan can go ahead.
+    /// Slots whose editor page is to be read in the same session: the plan cannot go ahead without some, and others
+    /// make a verdict certain.
     pub unread: BTreeSet<SlotNumber>,
     /// Verdicts on the last release.
     pub marks: Vec<ReleaseMark>,
@@ -69,7 +70,7 @@ pub struct Turn {
 /// Takes one turn.
 pub fn turn(input: &TurnInput<'_>, previous: SiteMemory) -> Turn {
     let mut history = Vec::new();
-    let mut memory = take_in(input, previous);
+    let mut memory = take_in(input, of_this_manager(input.desired, previous));
     let seen = identified(input);
     let frame = frame(input, &memory, seen);
     let verdicts = registration::judge(&Scene {
@@ -78,18 +79,25 @@ pub fn turn(input: &TurnInput<'_>, previous: SiteMemory) -> Turn {
         observation: seen,
         window: frame.window.as_ref(),
         window_state: frame.state,
-        settled: rhythm::settled_at(&memory, input.pace.settle).is_none_or(|at| at <= input.now),
+        settled: frame.settled,
         now: input.now,
     });
     tell_registrations(&memory.slots, &verdicts, input.now, &mut history);
     memory.slots = verdicts;
     if let Some(seen) = seen {
-        enter_observation(input, &mut memory, seen, frame.clock, &mut history);
+        enter_observation(input, &mut memory, seen, &frame, &mut history);
     }
     let marks = verify_release(input, &mut memory, seen, &mut history);
     let plan_input = plan_input(input, &memory, seen, &frame);
-    let unread = planner::needs_deep(&plan_input);
-    let plan = planner::plan(&plan_input);
+    let mut unread = planner::needs_deep(&plan_input);
+    let mut plan = planner::plan(&plan_input);
+    if let Some(seen) = seen {
+        unread.extend(registration::doubtful(input.desired, &memory, seen));
+        unread.retain(|slot| !seen.editors.contains_key(slot));
+    }
+    if memory.hindrance.as_ref().is_some_and(|hindrance| hindrance.holds(input.now)) {
+        plan.orders = Orders::default();
+    }
     note_baseline(input, &mut memory, seen, &plan);
     let alerts = alerts(input, &memory, &plan, &frame);
     tell_alerts(&memory.alerts, &alerts, input.now, &mut history);
@@ -98,6 +106,7 @@ pub fn turn(input: &TurnInput<'_>, previous: SiteMemory) -> Turn {
     let next_look = rhythm::next_look(&Beat {
         memory: &memory,
         plan: &plan,
+        looked_at: input.contact.ok().map(|seen| seen.at),
         window_state: frame.state,
         next_edge: frame
             .window
@@ -131,19 +140,59 @@ fn identified<'a>(input: &TurnInput<'a>) -> Option<&'a Observation> {
 struct Frame {
     clock: DeviceClock,
     clock_was_read: bool,
+    /// Whether the last push has settled, as far as what was read can show.
+    settled: bool,
     window: Option<Window>,
     state: WindowState,
 }
 
 fn frame(input: &TurnInput<'_>, memory: &SiteMemory, seen: Option<&Observation>) -> Frame {
-    // The last clock that was read stands in while the manager cannot be read: windows close all the same.
-    let with_clock = |o: &&Observation| o.device_clock.known().is_some();
-    let last = seen.filter(with_clock).or_else(|| memory.observation.as_ref().filter(with_clock));
-    let clock = DeviceClock::observed(input.desired.time_zone, last);
+    let zone = input.desired.time_zone;
+    // The last clock that was read stands in while none can be: windows close all the same.
+    let shown = seen.and_then(clock_of).or(memory.clock);
+    let clock = shown.map_or(DeviceClock::in_step(zone), |(clock, at)| DeviceClock::read(zone, clock, at));
+    // A page that was read within the settle time shows nothing of its end, however long the reading took.
+    let as_of = input.contact.map_or(input.now, |seen| seen.at);
+    let settled = rhythm::settled_at(memory, input.pace.settle).is_none_or(|at| at <= as_of);
     let window = window::in_force(&memory.windows, input.desired);
     let state =
         window.as_ref().map_or(WindowState::None, |window| window::state_of(window, clock, input.now));
-    Frame { clock, clock_was_read: last.is_some(), window, state }
+    Frame { clock, clock_was_read: shown.is_some(), settled, window, state }
+}
+
+/// The clock that an observation shows, and when.
+fn clock_of(seen: &Observation) -> Option<(NaiveDateTime, DateTime<Utc>)> {
+    seen.device_clock.known().map(|clock| (*clock, seen.at))
+}
+
+/// What is remembered, as far as it is of the manager that the site file names. Where that has been exchanged for
+/// another, nothing that was seen of the old one holds, and nothing that was released for it is in place; only its
+/// VERSIONs and the numbers of its windows stay in use.
+fn of_this_manager(desired: &DesiredSite, mut memory: SiteMemory) -> SiteMemory {
+    if memory.first_contact.is_some_and(|(_, mac)| mac != desired.manager.mac) {
+        let (windows, alerts) = (std::mem::take(&mut memory.windows), std::mem::take(&mut memory.alerts));
+        memory = SiteMemory {
+            release: memory.release,
+            past_releases: memory.past_releases,
+            trouble: memory.trouble,
+            refused_password: memory.refused_password,
+            windows: windows.into_iter().map(of_another_manager).collect(),
+            alerts,
+            ..SiteMemory::default()
+        };
+    }
+    // A release that is older than the first contact with this manager was not made for it.
+    let since = memory.first_contact.map(|(at, _)| at);
+    if let Some(old) = memory.release.take_if(|release| since.is_none_or(|since| release.released_at < since))
+    {
+        memory.past_releases.insert(0, PastRelease::from(&old));
+    }
+    memory
+}
+
+/// A window of a manager that is gone: nobody is missing from it, and it is not the one that the policy asks for.
+fn of_another_manager(window: Window) -> Window {
+    Window { policy: "of another manager".to_owned(), missing_at_end: Some(BTreeSet::new()), ..window }
 }
 
 /// Enters what reading the manager came to; the observation itself comes after the judgement, which compares it with
@@ -177,16 +226,21 @@ fn enter_observation(
     input: &TurnInput<'_>,
     memory: &mut SiteMemory,
     seen: &Observation,
-    clock: DeviceClock,
+    frame: &Frame,
     history: &mut Vec<HistoryEntry>,
 ) {
+    memory.clock = clock_of(seen).or(memory.clock);
     memory.first_contact.get_or_insert((input.now, input.desired.manager.mac));
     memory.observation = Some(seen.clone());
     let open = |windows: &[Window]| -> BTreeSet<u32> {
         windows.iter().filter(|window| window.missing_at_end.is_none()).map(|window| window.number).collect()
     };
+    // Within a settle time verdicts stand still, and would tell of handsets that have come in long since.
+    if !frame.settled {
+        return;
+    }
     let before = open(&memory.windows);
-    window::close_due(&mut memory.windows, clock, &memory.slots, seen);
+    window::close_due(&mut memory.windows, frame.clock, &memory.slots, seen);
     for window in memory.windows.iter().filter(|window| before.contains(&window.number)) {
         if let Some(missing) = &window.missing_at_end {
             let outcome = match missing.len() {
@@ -307,7 +361,9 @@ fn may_reopen(policy: &RegistrationPolicy, last: &Window, state: WindowState) ->
 /// are measured against it.
 fn note_baseline(input: &TurnInput<'_>, memory: &mut SiteMemory, seen: Option<&Observation>, plan: &Plan) {
     let readable = seen.is_some_and(|o| o.pending.known().is_some() && o.slots.known().is_some());
-    if memory.release.is_none() && memory.baseline.is_none() && readable && plan.steps.is_empty() {
+    // A slot whose secret is missing is no part of what is wanted just now, but is again when the secret is back.
+    let whole = missing_secrets(input).is_empty();
+    if memory.release.is_none() && memory.baseline.is_none() && readable && whole && plan.steps.is_empty() {
         let (generation, parts) = planner::desired_generation(input.desired, input.secrets, input.key);
         memory.baseline = Some(generation);
         memory.baseline_parts = parts;
@@ -332,7 +388,27 @@ fn alerts(input: &TurnInput<'_>, memory: &SiteMemory, plan: &Plan, frame: &Frame
         now: input.now,
         missing_secrets: &missing_secrets,
     });
+    let conditions = hold_back(conditions, memory, frame);
     conditions::live_on(&input.desired.name, &memory.alerts, conditions, input.now)
+}
+
+/// What the conditions alone cannot know: verdicts that stand still within a settle time say nothing of a window that
+/// has just closed, and orders that fail before anything is released are a push that fails.
+fn hold_back(mut conditions: Conditions, memory: &SiteMemory, frame: &Frame) -> Conditions {
+    if !frame.settled {
+        let already =
+            |id: &Alert| id.kind == AlertKind::WindowExpiredUnfilled && id.state != AlertState::Resolved;
+        if !memory.alerts.iter().any(already) {
+            conditions.holding.retain(|condition| condition.kind != AlertKind::WindowExpiredUnfilled);
+            conditions.unknown.insert(AlertKind::WindowExpiredUnfilled);
+        }
+    }
+    let told = conditions.holding.iter().any(|condition| condition.kind == AlertKind::PushFailed);
+    if let Some(hindrance) = memory.hindrance.as_ref().filter(|_| !told) {
+        let summary = format!("nothing can be released: {}; it is tried again later", hindrance.why);
+        conditions.holding.push(Condition::new(AlertKind::PushFailed, Severity::Warning, summary));
+    }
+    conditions
 }
 
 /// Every secret of the site that could not be resolved, with the reason.
@@ -354,6 +430,16 @@ fn tell_alerts(before: &[Alert], after: &[Alert], now: DateTime<Utc>, history: &
     }
 }
 
+/// The first of the pages that a verdict rests on that could not be read.
+fn unreadable(seen: &Observation) -> Option<String> {
+    let pages = [
+        ("status page", seen.mac.why_not()),
+        ("status page", seen.pending.why_not()),
+        ("mobile devices page", seen.slots.why_not()),
+    ];
+    pages.into_iter().find_map(|(page, why)| why.map(|why| format!("the {page} could not be read: {why}")))
+}
+
 fn status(input: &TurnInput<'_>, memory: &SiteMemory, plan: Option<&Plan>, frame: &Frame) -> SiteStatus {
     let (wanted, _) = planner::desired_generation(input.desired, input.secrets, input.key);
     let right_device = match input.contact {
@@ -367,6 +453,7 @@ fn status(input: &TurnInput<'_>, memory: &SiteMemory, plan: Option<&Plan>, frame
         wanted: Some(wanted),
         window: window::status(&memory.windows, input.desired, frame.clock, input.now),
         skew_seconds: frame.clock_was_read.then_some(frame.clock.skew_seconds),
+        unreadable: input.contact.ok().and_then(unreadable),
         observed_at: memory.observation.as_ref().map(|seen| seen.at),
         right_device,
     })

@@ -8,6 +8,7 @@ mod keyring;
 use std::path::{Path, PathBuf};
 
 use crate::domain::desired::DesiredSite;
+use crate::domain::device_text;
 use crate::domain::secret::{Secret, SecretBook, SecretRef};
 
 pub use self::keyring::{KeyringError, store as store_in_keyring};
@@ -86,6 +87,17 @@ pub fn book_for(site: &DesiredSite) -> SecretBook {
     let mut book = SecretBook::default();
     for reference in site.references() {
         book.enter(reference, resolve(reference).map_err(|error| whole_story(&error)));
+    }
+    // One that the device cannot be given is as good as missing: it stands for one slot, and must not hold up a site.
+    for reference in site.sip_passwords() {
+        if let Ok(secret) = book.get(reference)
+            && let Err(expected) = device_text::check_secret(secret.expose(), device_text::SIP_LIMIT)
+        {
+            book.enter(
+                reference,
+                Err(format!("secret {reference} cannot be given to the device: expected {expected}")),
+            );
+        }
     }
     book
 }
@@ -252,6 +264,9 @@ mod tests {
         }
         assert!(book.get(&gone).unwrap_err().contains("create it"), "one missing secret hides no other");
         assert_eq!(site.references().count(), 5);
+        std::fs::write(folder.path().join("sip"), "hunter\"2").unwrap();
+        let why = book_for(&site).get(&SecretRef::File(folder.path().join("sip"))).unwrap_err();
+        assert!(why.contains("cannot be given to the device") && !why.contains("hunter"), "{why}");
     }
 
     #[test]

@@ -128,7 +128,7 @@ fn keep_filled(
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures::{at, new_release, site, slot, store};
+    use super::super::fixtures::{at, new_release, release, site, slot, store};
     use super::*;
 
     fn fetch(release: i64) -> FetchRow {
@@ -147,7 +147,7 @@ mod tests {
     }
 
     fn released(store: &Store, version: &str) -> i64 {
-        store.release(&site("acme"), &new_release(version), b"file", at(1), &[]).unwrap().id
+        release(store, &site("acme"), &new_release(version), b"file", at(1), &[]).unwrap().id
     }
 
     fn fetched_at(store: &Store) -> Option<DateTime<Utc>> {

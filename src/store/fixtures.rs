@@ -5,19 +5,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, TimeDelta, TimeZone, Utc};
 use tempfile::TempDir;
 
-use super::Store;
+use super::{Store, StoreError};
 use crate::domain::alert::{Alert, AlertKind, AlertState, HandsetNote, Severity};
 use crate::domain::content::ReleaseContent;
 use crate::domain::desired::Mode;
 use crate::domain::history::HistoryEntry;
 use crate::domain::ids::{Ipui, SiteName, SlotNumber};
-use crate::domain::memory::{Registration, SiteMemory, SlotRecord, Trouble, Window};
+use crate::domain::memory::{Hindrance, Registration, SiteMemory, SlotRecord, Trouble, Window};
 use crate::domain::notification::{LedgerEntry, NewNotification, Reason};
 use crate::domain::observed::{
     BaseStation, ContactFailure, HandsetState, Observation, ObservedSlot, Reading, SipState,
 };
 use crate::domain::plan::{Action, Disposition, Impact, NewRelease, Step};
-use crate::domain::release::Generation;
+use crate::domain::release::{Generation, Release};
 use crate::domain::status::{
     GenerationStatus, Health, PlanStatus, SiteStatus, SlotStatus, WindowState, WindowStatus,
 };
@@ -112,6 +112,8 @@ pub(crate) fn memory() -> SiteMemory {
             last: ContactFailure::SessionBusy("10.0.0.9".into()),
         }),
         unreadable_cycles: 2,
+        clock: Some((local(8), at(9))),
+        hindrance: Some(Hindrance { since: at(1), failures: 2, why: "the page was not understood".into() }),
         refused_password: Some(generation("hash")),
         audited_at: Some(at(2)),
     }
@@ -233,4 +235,17 @@ pub(crate) fn notification(id: &str, sink: &str, seconds: i64) -> NewNotificatio
             at: at(seconds),
         },
     }
+}
+
+/// Makes a release upon whatever is the last one.
+pub(crate) fn release(
+    store: &Store,
+    site: &SiteName,
+    new: &NewRelease,
+    body: &[u8],
+    at: DateTime<Utc>,
+    history: &[HistoryEntry],
+) -> Result<Release, StoreError> {
+    let last = store.memory(site)?.release.map(|last| (last.id, last.progress.fetched_at));
+    Ok(store.release(site, last, new, body, at, history)?.expect("nothing came in between"))
 }

@@ -95,7 +95,7 @@ fn entry(who: &str, what: &str, outcome: String, at: DateTime<Utc>) -> HistoryEn
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures::{at, entry, new_release, site, store};
+    use super::super::fixtures::{at, entry, new_release, release, site, store};
     use super::*;
 
     fn tell(store: &Store, name: &str, entries: &[HistoryEntry]) {
@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn every_outcome_of_a_trigger_has_its_words() {
         let (_dir, store) = store();
-        let id = store.release(&site("a"), &new_release("2311260801"), b"", at(0), &[]).unwrap().id;
+        let id = release(&store, &site("a"), &new_release("2311260801"), b"", at(0), &[]).unwrap().id;
         let outcomes = [
             TriggerOutcome::Done,
             TriggerOutcome::Accepted,

@@ -8,7 +8,7 @@ use super::{Store, codec, history, memory, outbox, sites};
 use crate::domain::alert::Alert;
 use crate::domain::history::HistoryEntry;
 use crate::domain::ids::SiteName;
-use crate::domain::memory::{SiteMemory, Window};
+use crate::domain::memory::{Hindrance, SiteMemory, Window};
 use crate::domain::notification::NewNotification;
 use crate::domain::release::ReleaseMark;
 use crate::domain::status::SiteStatus;
@@ -58,6 +58,17 @@ impl Store {
 }
 
 impl Store {
+    /// Whether anything can be written just now: for whoever must not begin what could not be kept.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn probe(&self) -> Result<(), StoreError> {
+        self.write("write", |db| {
+            db.execute("UPDATE probe SET written = written + 1", [])?;
+            Ok(())
+        })
+    }
+
     /// Keeps a status alone: after a cycle's orders were carried out.
     ///
     /// # Errors
@@ -66,6 +77,25 @@ impl Store {
         self.write("keep the status of a site", |db| {
             let id = self.site_id(db, site)?;
             sites::keep_status(db, id, status)
+        })
+    }
+
+    /// Keeps what hinders a site's orders, or that nothing does, and enters it into the history.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn keep_hindrance(
+        &self,
+        site: &SiteName,
+        hindrance: Option<&Hindrance>,
+        history: &[HistoryEntry],
+    ) -> Result<(), StoreError> {
+        self.write("keep what hinders a site", |db| {
+            let id = self.site_id(db, site)?;
+            let hindrance = codec::optional_json("site.hindrance", hindrance)?;
+            db.prepare_cached("UPDATE site SET hindrance = ?2 WHERE id = ?1 AND hindrance IS NOT ?2")?
+                .execute(params![id, hindrance])?;
+            history::append(db, id, history)
         })
     }
 
@@ -97,10 +127,11 @@ fn keep_site_row(db: &Transaction<'_>, site: i64, memory: &SiteMemory) -> Result
     let observation = memory.observation.as_ref().map(memory::timeless).transpose()?;
     db.prepare_cached(
         "UPDATE site SET first_contact_at = ?2, first_mac = ?3, observation = ?4, observed_at = ?5, baseline = ?6,
-             baseline_parts = ?7, trouble = ?8, refused_password = ?9, audited_at = ?10, unreadable_cycles = ?11
+             baseline_parts = ?7, trouble = ?8, refused_password = ?9, audited_at = ?10, unreadable_cycles = ?11, clock = ?12, hindrance = ?13
          WHERE id = ?1 AND (first_contact_at IS NOT ?2 OR first_mac IS NOT ?3 OR observation IS NOT ?4
              OR observed_at IS NOT ?5 OR baseline IS NOT ?6 OR baseline_parts IS NOT ?7 OR trouble IS NOT ?8
-             OR refused_password IS NOT ?9 OR audited_at IS NOT ?10 OR unreadable_cycles IS NOT ?11)",
+             OR refused_password IS NOT ?9 OR audited_at IS NOT ?10 OR unreadable_cycles IS NOT ?11
+             OR clock IS NOT ?12 OR hindrance IS NOT ?13)",
     )?
     .execute(params![
         site,
@@ -114,6 +145,8 @@ fn keep_site_row(db: &Transaction<'_>, site: i64, memory: &SiteMemory) -> Result
         memory.refused_password.as_ref().map(|generation| generation.0.as_str()),
         time(memory.audited_at),
         memory.unreadable_cycles,
+        codec::optional_json("site.clock", memory.clock.as_ref())?,
+        codec::optional_json("site.hindrance", memory.hindrance.as_ref())?,
     ])?;
     Ok(())
 }
@@ -169,7 +202,7 @@ fn keep_mark(db: &Transaction<'_>, site: i64, mark: &ReleaseMark) -> Result<(), 
 #[cfg(test)]
 mod tests {
     use super::super::fixtures::{
-        at, entry, memory, new_release, notification, site, slot, slot_record, status, store, window,
+        at, entry, memory, new_release, notification, release, site, slot, slot_record, status, store, window,
     };
     use super::*;
     use crate::domain::memory::Registration;
@@ -238,7 +271,7 @@ mod tests {
         let (_dir, store) = store();
         let acme = site("acme");
         let old = memory();
-        let release = store.release(&acme, &new_release("2311260801"), b"file", at(1), &[]).unwrap();
+        let release = release(&store, &acme, &new_release("2311260801"), b"file", at(1), &[]).unwrap();
         store.note_trigger_intent(release.id, at(2)).unwrap();
         store.keep(&acme, &record(&old, &status("acme", 9))).unwrap();
         let kept = store.memory(&acme).unwrap();
@@ -250,7 +283,7 @@ mod tests {
     fn a_verdict_on_a_release_is_set_once() {
         let (_dir, store) = store();
         let acme = site("acme");
-        let id = store.release(&acme, &new_release("2311260801"), b"file", at(1), &[]).unwrap().id;
+        let id = release(&store, &acme, &new_release("2311260801"), b"file", at(1), &[]).unwrap().id;
         for seconds in [5, 6] {
             let at = at(seconds);
             let marks =
@@ -266,7 +299,7 @@ mod tests {
     #[test]
     fn a_verdict_on_another_sites_release_is_refused() {
         let (_dir, store) = store();
-        let id = store.release(&site("other"), &new_release("2311260801"), b"file", at(1), &[]).unwrap().id;
+        let id = release(&store, &site("other"), &new_release("2311260801"), b"file", at(1), &[]).unwrap().id;
         let marks = [ReleaseMark::Verified { release: id, at: at(5) }];
         let (memory, status) = (memory(), status("acme", 9));
         let outcome = store.keep(&site("acme"), &CycleRecord { marks: &marks, ..record(&memory, &status) });

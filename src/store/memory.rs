@@ -10,7 +10,7 @@ use super::{Store, codec, releases, sites};
 use crate::domain::ids::{Mac, SiteName, SlotNumber};
 use crate::domain::memory::SiteMemory;
 use crate::domain::observed::Observation;
-use crate::domain::release::Generation;
+use crate::domain::release::{Generation, PastRelease};
 
 impl Store {
     /// Everything remembered of a site; of an unknown one, nothing.
@@ -23,7 +23,7 @@ impl Store {
             let mut memory = of_site_row(db, id)?;
             let mut releases = releases::all(db, id)?.into_iter();
             memory.release = releases.next();
-            memory.past_releases = releases.map(releases::past).collect();
+            memory.past_releases = releases.map(|release| PastRelease::from(&release)).collect();
             memory.windows =
                 values(db, "SELECT entry FROM window WHERE site = ?1 ORDER BY number", "window.entry", id)?;
             memory.alerts = values(
@@ -41,7 +41,7 @@ impl Store {
 fn of_site_row(db: &Transaction<'_>, site: i64) -> Result<SiteMemory, Fault> {
     let mut query = db.prepare_cached(
         "SELECT first_contact_at, first_mac, observation, observed_at, filled, baseline, baseline_parts,
-                trouble, refused_password, audited_at, unreadable_cycles
+                trouble, refused_password, audited_at, unreadable_cycles, clock, hindrance
          FROM site WHERE id = ?1",
     )?;
     let mut rows = query.query([site])?;
@@ -58,6 +58,8 @@ fn of_site_row(db: &Transaction<'_>, site: i64) -> Result<SiteMemory, Fault> {
         refused_password: text(row, 8)?.map(|text| Generation(text.to_owned())),
         audited_at: codec::from_optional_time("site.audited_at", text(row, 9)?)?,
         unreadable_cycles: row.get(10)?,
+        clock: codec::from_optional_json("site.clock", text(row, 11)?)?,
+        hindrance: codec::from_optional_json("site.hindrance", text(row, 12)?)?,
         ..SiteMemory::default()
     })
 }

@@ -11,7 +11,7 @@ use crate::domain::history::HistoryEntry;
 use crate::domain::ids::SiteName;
 use crate::domain::memory::Window;
 use crate::domain::plan::NewRelease;
-use crate::domain::release::{Generation, PastRelease, Progress, Release, TriggerOutcome, Version};
+use crate::domain::release::{Generation, Progress, Release, TriggerOutcome, Upon, Version};
 
 /// The file behind a token. `Debug` leaves its content out: it holds SIP passwords.
 #[derive(Clone, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub struct Served {
     pub version: Version,
     /// The file, byte for byte as it was released.
     pub body: Vec<u8>,
+    /// Whether the manager has fetched it before.
+    pub fetched: bool,
 }
 
 impl fmt::Debug for Served {
@@ -37,23 +39,34 @@ impl fmt::Debug for Served {
     }
 }
 
+/// How many releases are remembered of each site. A VERSION that is older than that may come again.
+pub const RELEASES_PER_SITE: u32 = 200;
+
 impl Store {
     /// Makes a release: from here on it is what the manager may fetch. Its window, if it has one, enters the ledger
     /// under the number that follows the last one there, whatever number the plan gave it; the release returned
-    /// says which. The bodies of earlier releases are wiped.
+    /// says which. The bodies of earlier releases are wiped, and the oldest of more than [`RELEASES_PER_SITE`] go.
+    ///
+    /// `upon` is the release that the plan was made upon, and when that was fetched, as [`Store::memory`] gave it.
+    /// `None` is returned, and nothing is done, when that is not how it stands any more: a manager may fetch at any
+    /// moment, and what it has just taken must settle before something else is offered.
     ///
     /// # Errors
     /// When the database cannot be written; then nothing is released, and no trigger may follow.
     pub fn release(
         &self,
         site: &SiteName,
+        upon: Upon,
         new: &NewRelease,
         body: &[u8],
         released_at: DateTime<Utc>,
         history: &[HistoryEntry],
-    ) -> Result<Release, StoreError> {
+    ) -> Result<Option<Release>, StoreError> {
         self.write("make a release", |db| {
             let id = self.site_id(db, site)?;
+            if last(db, id)? != upon {
+                return Ok(None);
+            }
             let window = new.window.as_ref().map(|window| next_window(db, id, window)).transpose()?;
             db.execute("UPDATE release SET body = NULL WHERE site = ?1 AND body IS NOT NULL", [id])?;
             db.execute(
@@ -72,8 +85,9 @@ impl Store {
                 ],
             )?;
             let release = db.last_insert_rowid();
+            prune(db, id)?;
             history::append(db, id, history)?;
-            Ok(Release {
+            Ok(Some(Release {
                 id: release,
                 generation: new.generation.clone(),
                 content: new.content_id.clone(),
@@ -83,7 +97,7 @@ impl Store {
                 window,
                 released_at,
                 progress: Progress::default(),
-            })
+            }))
         })
     }
 
@@ -131,7 +145,7 @@ impl Store {
     pub fn served(&self, token: &str) -> Result<Option<Served>, StoreError> {
         self.read("look up a released file", |db| {
             let mut query = db.prepare_cached(
-                "SELECT site.name, release.id, release.version, release.body
+                "SELECT site.name, release.id, release.version, release.body, release.fetched_at IS NOT NULL
                  FROM site JOIN release ON release.site = site.id
                  WHERE site.token = ?1 ORDER BY release.id DESC LIMIT 1",
             )?;
@@ -143,9 +157,29 @@ impl Store {
                 release: row.get(1)?,
                 version: version(row, 2)?,
                 body,
+                fetched: row.get(4)?,
             }))
         })
     }
+}
+
+/// The last release of a site, and when it was fetched.
+fn last(db: &Transaction<'_>, site: i64) -> Result<Upon, Fault> {
+    let mut query =
+        db.prepare_cached("SELECT id, fetched_at FROM release WHERE site = ?1 ORDER BY id DESC LIMIT 1")?;
+    let mut rows = query.query([site])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    Ok(Some((row.get(0)?, codec::from_optional_time("release.fetched_at", memory::text(row, 1)?)?)))
+}
+
+/// Forgets the oldest releases over the limit, but for those that a fetch on record refers to.
+fn prune(db: &Transaction<'_>, site: i64) -> Result<(), Fault> {
+    db.prepare_cached(
+        "DELETE FROM release WHERE site = ?1 AND id NOT IN (SELECT release FROM fetch WHERE site = ?1)
+             AND id <= (SELECT id FROM release WHERE site = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
+    )?
+    .execute(params![site, RELEASES_PER_SITE])?;
+    Ok(())
 }
 
 /// Every release of a site, newest first.
@@ -161,16 +195,6 @@ pub(super) fn all(db: &Transaction<'_>, site: i64) -> Result<Vec<Release>, Fault
         releases.push(from_row(row)?);
     }
     Ok(releases)
-}
-
-/// What is to be known of a release that is not the last one.
-pub(super) fn past(release: Release) -> PastRelease {
-    PastRelease {
-        id: release.id,
-        content: release.content,
-        version: release.version,
-        ineffective: release.progress.ineffective_at.is_some(),
-    }
 }
 
 fn from_row(row: &Row<'_>) -> Result<Release, Fault> {
@@ -216,15 +240,15 @@ fn found(changed: usize, release: i64) -> Result<(), Fault> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures::{at, entry, new_release, site, store, window};
+    use super::super::fixtures::{at, entry, new_release, release, site, store, window};
     use super::*;
 
     #[test]
     fn a_release_is_remembered_as_it_was_made() {
         let (_dir, store) = store();
         let acme = site("acme");
-        let made =
-            store.release(&acme, &new_release("2311260801"), b"file", at(1), &[entry("release", 1)]).unwrap();
+        let made = release(&store, &acme, &new_release("2311260801"), b"file", at(1), &[entry("release", 1)])
+            .unwrap();
         let memory = store.memory(&acme).unwrap();
         assert_eq!(memory.release.as_ref(), Some(&made));
         assert_eq!(made.progress, Progress::default());
@@ -239,12 +263,12 @@ mod tests {
         for minute in 1..=3 {
             let new = new_release(&format!("23112608{minute:02}"));
             let new = NewRelease { window: new.window.filter(|_| minute != 2), ..new };
-            numbers.push(store.release(&acme, &new, b"file", at(minute), &[]).unwrap().window);
+            numbers.push(release(&store, &acme, &new, b"file", at(minute), &[]).unwrap().window);
         }
         assert_eq!(numbers, [Some(1), None, Some(2)]);
         assert_eq!(store.memory(&acme).unwrap().windows, [window(1), window(2)]);
         assert_eq!(
-            store.release(&site("other"), &new_release("2311260801"), b"", at(1), &[]).unwrap().window,
+            release(&store, &site("other"), &new_release("2311260801"), b"", at(1), &[]).unwrap().window,
             Some(1)
         );
     }
@@ -254,8 +278,7 @@ mod tests {
         let (_dir, store) = store();
         let acme = site("acme");
         for minute in 1..=3 {
-            store
-                .release(&acme, &new_release(&format!("23112608{minute:02}")), b"", at(minute), &[])
+            release(&store, &acme, &new_release(&format!("23112608{minute:02}")), b"", at(minute), &[])
                 .unwrap();
         }
         let past = store.memory(&acme).unwrap().past_releases;
@@ -270,9 +293,9 @@ mod tests {
         let (acme, other) = (site("acme"), site("other"));
         let token = store.site_secret(&acme).unwrap().token;
         assert_eq!(store.served(&token).unwrap(), None, "nothing is released");
-        store.release(&acme, &new_release("2311260801"), b"first, with hunter2", at(1), &[]).unwrap();
-        let last = store.release(&acme, &new_release("2311260802"), b"second \xfc", at(2), &[]).unwrap();
-        store.release(&other, &new_release("2311260803"), b"other's", at(3), &[]).unwrap();
+        release(&store, &acme, &new_release("2311260801"), b"first, with hunter2", at(1), &[]).unwrap();
+        let last = release(&store, &acme, &new_release("2311260802"), b"second \xfc", at(2), &[]).unwrap();
+        release(&store, &other, &new_release("2311260803"), b"other's", at(3), &[]).unwrap();
         let served = store.served(&token).unwrap().unwrap();
         assert_eq!(
             (served.site.as_str(), served.release, served.version.as_str()),
@@ -290,10 +313,38 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_released_upon_a_state_that_has_passed() {
+        let (_dir, store) = store();
+        let acme = site("acme");
+        let first = release(&store, &acme, &new_release("2311260801"), b"first", at(1), &[]).unwrap();
+        let second = new_release("2311260802");
+        for stale in [None, Some((first.id, Some(at(1)))), Some((first.id + 1, None))] {
+            assert_eq!(store.release(&acme, stale, &second, b"second", at(2), &[]).unwrap(), None);
+        }
+        let memory = store.memory(&acme).unwrap();
+        assert_eq!((memory.release.map(|last| last.id), memory.windows.len()), (Some(first.id), 1));
+        assert!(
+            store.release(&acme, Some((first.id, None)), &second, b"second", at(2), &[]).unwrap().is_some()
+        );
+    }
+
+    #[test]
+    fn the_oldest_releases_go_when_there_are_too_many() {
+        let (_dir, store) = store();
+        let acme = site("acme");
+        for number in 0..i64::from(RELEASES_PER_SITE) + 5 {
+            let version = format!("2311{:02}{:02}{:02}", 10 + number / 1440, number / 60 % 24, number % 60);
+            release(&store, &acme, &new_release(&version), b"", at(number), &[]).unwrap();
+        }
+        let kept = store.memory(&acme).unwrap().past_releases.len() + 1;
+        assert_eq!(kept, usize::try_from(RELEASES_PER_SITE).unwrap());
+    }
+
+    #[test]
     fn an_attempt_counts_before_it_is_made_and_loses_the_last_outcome() {
         let (_dir, store) = store();
         let acme = site("acme");
-        let id = store.release(&acme, &new_release("2311260801"), b"", at(1), &[]).unwrap().id;
+        let id = release(&store, &acme, &new_release("2311260801"), b"", at(1), &[]).unwrap().id;
         let progress = || store.memory(&acme).unwrap().release.unwrap().progress;
         store.note_trigger_intent(id, at(2)).unwrap();
         assert_eq!(progress(), Progress { attempts: 1, triggered_at: Some(at(2)), ..Progress::default() });

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use chrono::{DateTime, FixedOffset, Utc};
+use chrono::{FixedOffset, Utc};
 use hmac::{Hmac, KeyInit, Mac as _};
 use rusqlite::{OptionalExtension, Transaction, params};
 use sha2::Sha256;
@@ -43,40 +43,6 @@ impl Store {
         self.write(operation, |db| {
             self.site_id(db, site)?;
             stored_secret(db, site)?.ok_or(Fault::Sql(rusqlite::Error::QueryReturnedNoRows))
-        })
-    }
-
-    /// Notes that these sites were read and found unchanged: moves the time of their observation and status alone.
-    /// One transaction for all. Sites without a row are passed over.
-    ///
-    /// # Errors
-    /// When the database cannot be written; then none is noted.
-    pub fn touch(&self, observed: &[(SiteName, DateTime<Utc>)]) -> Result<(), StoreError> {
-        self.write("note that sites were read", |db| {
-            let mut site = db.prepare_cached(
-                "UPDATE site SET observed_at = ?2 WHERE name = ?1 AND observation IS NOT NULL",
-            )?;
-            let mut status = db.prepare_cached(
-                "UPDATE status SET observed_at = ?2
-                 WHERE site = (SELECT id FROM site WHERE name = ?1) AND observed_at IS NOT NULL",
-            )?;
-            for (name, at) in observed {
-                let at = codec::time(*at);
-                site.execute(params![name.as_str(), at])?;
-                status.execute(params![name.as_str(), at])?;
-            }
-            Ok(())
-        })
-    }
-
-    /// Forgets that the device refused the web password, so that it is tried again.
-    ///
-    /// # Errors
-    /// When the database cannot be written.
-    pub fn forget_refusal(&self, site: &SiteName) -> Result<(), StoreError> {
-        self.write("forget a refused password", |db| {
-            db.execute("UPDATE site SET refused_password = NULL WHERE name = ?1", [site.as_str()])?;
-            Ok(())
         })
     }
 
@@ -146,7 +112,7 @@ pub(super) fn known_site(db: &Transaction<'_>, site: &SiteName) -> Result<Option
     Ok(query.query_row([site.as_str()], |row| row.get(0)).optional()?)
 }
 
-/// Writes a status where it differs from the one kept; `observed_at` is kept apart, see [`Store::touch`].
+/// Writes a status where it differs from the one kept; `observed_at` is kept apart, so that a reading that found nothing new moves that alone.
 pub(super) fn keep_status(db: &Transaction<'_>, site: i64, status: &SiteStatus) -> Result<(), Fault> {
     let observed_at = status.observed_at.map(|at| codec::time(at.to_utc()));
     let offset = status.observed_at.map(|at| at.offset().local_minus_utc());
@@ -227,30 +193,6 @@ mod tests {
     }
 
     #[test]
-    fn touching_moves_the_time_of_observation_and_status_and_nothing_else() {
-        let (_dir, store) = store();
-        for name in ["a", "b"] {
-            kept(&store, name);
-        }
-        store.touch(&[(site("a"), at(300)), (site("unknown"), at(300))]).unwrap();
-        let mut moved = memory();
-        if let Some(observation) = &mut moved.observation {
-            observation.at = at(300);
-        }
-        assert_eq!(store.memory(&site("a")).unwrap(), moved);
-        assert_eq!(store.memory(&site("b")).unwrap(), memory());
-        assert_eq!(store.statuses(None).unwrap(), [status("a", 300), status("b", 9)]);
-    }
-
-    #[test]
-    fn touching_a_site_that_was_never_read_invents_no_reading() {
-        let (_dir, store) = store();
-        store.site_secret(&site("a")).unwrap();
-        store.touch(&[(site("a"), at(300))]).unwrap();
-        assert_eq!(store.memory(&site("a")).unwrap().observation, None);
-    }
-
-    #[test]
     fn statuses_are_asked_for_one_by_one_or_all_and_can_be_dropped() {
         let (_dir, store) = store();
         for name in ["b", "a"] {
@@ -261,15 +203,6 @@ mod tests {
         store.forget_status(&site("b")).unwrap();
         assert_eq!(store.statuses(None).unwrap(), [status("a", 9)]);
         assert_eq!(store.memory(&site("b")).unwrap(), memory(), "the memory stays");
-    }
-
-    #[test]
-    fn a_refusal_is_forgotten_alone() {
-        let (_dir, store) = store();
-        kept(&store, "a");
-        store.forget_refusal(&site("a")).unwrap();
-        let expected = crate::domain::memory::SiteMemory { refused_password: None, ..memory() };
-        assert_eq!(store.memory(&site("a")).unwrap(), expected);
     }
 
     #[test]

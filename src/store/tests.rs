@@ -1,6 +1,6 @@
 //! What holds for the store as a whole: reopening, a full disk, a failing disk.
 
-use super::fixtures::{at, entry, memory, new_release, notification, site, status, store};
+use super::fixtures::{at, entry, memory, new_release, notification, release, site, status, store};
 use super::*;
 use crate::domain::release::TriggerOutcome;
 
@@ -45,7 +45,7 @@ fn on_a_full_disk_an_operation_has_happened_wholly_or_not_at_all() {
         store.site_secret(&acme).unwrap();
         leave_pages(&store, pages);
         let body = vec![b'x'; 60_000];
-        match store.release(&acme, &new_release("2311260801"), &body, at(1), &[entry("release", 1)]) {
+        match release(&store, &acme, &new_release("2311260801"), &body, at(1), &[entry("release", 1)]) {
             Ok(_) => {
                 succeeded += 1;
                 let token = store.site_secret(&acme).unwrap().token;
@@ -71,11 +71,11 @@ fn once_there_is_space_again_nothing_needs_a_restart() {
     store.keep(&acme, &record(&memory(), &status("acme", 9))).unwrap();
     leave_pages(&store, 0);
     let body = vec![b'x'; 60_000];
-    let error = store.release(&acme, &new_release("2311260801"), &body, at(1), &[]).unwrap_err();
+    let error = release(&store, &acme, &new_release("2311260801"), &body, at(1), &[]).unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::DiskFull);
     assert_eq!(store.memory(&acme).unwrap(), memory());
     leave_pages(&store, 1000);
-    store.release(&acme, &new_release("2311260801"), &body, at(1), &[]).unwrap();
+    release(&store, &acme, &new_release("2311260801"), &body, at(1), &[]).unwrap();
 }
 
 #[test]
@@ -147,10 +147,11 @@ fn a_store_for_reading_reads_everything_and_writes_nothing() {
     assert!(reader.due("hook", at(99), 9).unwrap().is_empty() && reader.ledger(&acme).unwrap().is_empty());
     let refusals = [
         reader.keep(&acme, &record(&memory(), &status("acme", 10))),
-        reader.touch(&[(acme.clone(), at(10))]),
-        reader.forget_refusal(&acme),
+        reader.tell(&acme, &[entry("alert", 10)]),
+        reader.keep_hindrance(&acme, None, &[]),
+        reader.forget_status(&acme),
         reader.site_secret(&site("new")).map(|_| ()),
-        reader.release(&acme, &new_release("2311260801"), b"", at(1), &[]).map(|_| ()),
+        release(&reader, &acme, &new_release("2311260801"), b"", at(1), &[]).map(|_| ()),
         reader.note_trigger(1, &TriggerOutcome::Done, at(1)),
         reader.delivered("id", at(1)),
     ];
@@ -158,7 +159,7 @@ fn a_store_for_reading_reads_everything_and_writes_nothing() {
         let error = refusal.unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::ReadOnly, "{error}");
     }
-    store.touch(&[(acme.clone(), at(20))]).unwrap();
+    store.keep_status(&acme, &status("acme", 20)).unwrap();
     assert_eq!(reader.statuses(None).unwrap(), [status("acme", 20)], "the reader follows the writer");
 }
 
@@ -208,10 +209,10 @@ fn another_process_that_holds_the_database_is_waited_for_and_then_named_as_the_c
     store.inner.connection.lock().unwrap().as_ref().unwrap().busy_timeout(std::time::Duration::ZERO).unwrap();
     let other = Connection::open(dir.path().join(DATABASE_FILE)).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let error = store.forget_refusal(&acme).unwrap_err();
+    let error = store.forget_status(&acme).unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Busy);
     assert!(error.to_string().contains("another process holds it"), "{error}");
     assert_eq!(store.memory(&acme).unwrap(), memory(), "reading goes on");
     other.execute_batch("ROLLBACK").unwrap();
-    store.forget_refusal(&acme).unwrap();
+    store.forget_status(&acme).unwrap();
 }

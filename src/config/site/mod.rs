@@ -13,10 +13,11 @@ use chrono_tz::Tz;
 
 use super::report::{Located, Place, Report};
 use super::tree::{self, Section};
-use super::{device_text, secret_ref, value};
+use super::{secret_ref, value};
 use crate::domain::desired::{
     DesiredManager, DesiredSite, DigestPolicy, Mode, RegistrationPolicy, Trigger, WindowStart,
 };
+use crate::domain::device_text;
 use crate::domain::ids::{Ipui, Mac, SiteName};
 use crate::domain::secret::SecretRef;
 

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use super::super::report::{Located, Place};
 use super::super::tree::Section;
-use super::super::{device_text, value};
+use super::super::value;
 use crate::domain::desired::Provider;
+use crate::domain::device_text;
 use crate::domain::ids::ProviderIndex;
 
 /// The longest provider name the device keeps, in bytes.

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::super::device_text;
 use super::super::report::{Located, Place, quoted};
 use super::super::tree::Section;
 use super::providers::Providers;
 use super::secret;
 use crate::domain::desired::{DesiredSlot, PresentSlot, SipAccount};
+use crate::domain::device_text;
 use crate::domain::ids::{Ipui, ProviderIndex, SlotNumber};
 
 /// The device's limits, in bytes.

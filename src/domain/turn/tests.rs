@@ -6,6 +6,7 @@ use super::*;
 use crate::domain::alert::AlertKind;
 use crate::domain::desired::Mode;
 use crate::domain::ids::Mac;
+use crate::domain::memory::Hindrance;
 use crate::domain::observed::HandsetState;
 use crate::domain::plan::Disposition;
 use crate::domain::status::Health;
@@ -187,4 +188,93 @@ fn a_handset_gone_by_hand_is_told_with_its_evidence() {
     let told = turn.history.iter().find(|entry| entry.what == "registration").unwrap();
     assert!(told.outcome.starts_with("slot 1 (02 B6 EC 8A 01): registered -> lost: "), "{}", told.outcome);
     assert!(alert_kinds(&turn).contains(&AlertKind::HandsetLost));
+}
+
+#[test]
+fn an_exchanged_manager_begins_anew() {
+    let mut world = in_step(World::new().want(1, present("1013", Some(1))).show_registered(1, "1013", 1));
+    world.memory = take(&world, None).memory;
+    let mut old = crate::domain::world::window(3, 0);
+    old.policy = window::policy_text(world.desired.registration.as_ref().unwrap());
+    world.memory.windows = vec![old];
+    let exchanged: Mac = "7C2F80111111".parse().unwrap();
+    world.desired.manager.mac = exchanged;
+    world.seen.mac = Reading::Known(exchanged);
+    world.slots().clear();
+    world.seen.editors.clear();
+    world.later(300);
+    let first = take(&in_step(world), None);
+    assert_eq!(first.memory.first_contact.map(|(_, mac)| mac), Some(exchanged));
+    assert_eq!(first.memory.slots[&slot(1)].registration, Registration::Reserved, "nobody was lost here");
+    assert!(first.plan.orders.is_empty(), "the first contact only reads");
+    assert!(first.plan.steps.iter().any(|step| step.action == crate::domain::plan::Action::OpenWindow));
+    assert_eq!(first.memory.windows[0].missing_at_end, Some(BTreeSet::new()));
+}
+
+#[test]
+fn what_was_released_for_another_manager_is_not_in_place() {
+    let mut world = in_step(World::new().want(1, present("1013", Some(1))));
+    world.release();
+    world.memory.first_contact = Some((at(6), world.desired.manager.mac));
+    let of_old = of_this_manager(&world.desired, world.memory.clone());
+    assert_eq!((of_old.release, of_old.past_releases.len()), (None, 1));
+    world.memory.first_contact = Some((at(-4), world.desired.manager.mac));
+    assert!(of_this_manager(&world.desired, world.memory).release.is_some());
+}
+
+#[test]
+fn orders_that_failed_wait_and_are_told() {
+    let mut world = in_step(World::new().want(1, present("1013", Some(1))));
+    world.memory.hindrance =
+        Some(Hindrance { since: at(0), failures: 2, why: "the form has changed".into() });
+    let held = take(&world, None);
+    assert!(held.plan.orders.is_empty() && !held.plan.steps.is_empty());
+    assert_eq!(alert_kinds(&held), [AlertKind::PushFailed]);
+    assert_eq!((held.status.health, held.status.reason.as_str()), (Health::Blocked, "the form has changed"));
+    world.later(600);
+    assert!(!take(&in_step(world), None).plan.orders.is_empty(), "ten minutes after the second failure");
+}
+
+#[test]
+fn the_last_clock_that_was_read_stands_in_for_one_that_was_not() {
+    let mut world = in_step(World::new().want(1, present("1013", Some(1))).show_pending(1, "1013", 1));
+    let slow = world.seen.device_clock.known().copied().unwrap() - chrono::TimeDelta::hours(1);
+    world.seen.device_clock = Reading::Known(slow);
+    let mut open = crate::domain::world::window(1, 0);
+    (open.opens_at, open.closes_at) = (slow, Some(slow + chrono::TimeDelta::hours(2)));
+    world.memory.windows = vec![open];
+    for seconds in [300, 5400] {
+        world.memory = take(&world, None).memory;
+        world.seen.device_clock = Reading::Unreadable("cut".into());
+        world.later(seconds);
+    }
+    let turn = take(&world, None);
+    assert_eq!(turn.status.window.state, WindowState::Open, "it closes when the device's clock says so");
+    assert_eq!(turn.memory.windows[0].missing_at_end, None);
+}
+
+#[test]
+fn health_is_unknown_while_a_page_cannot_be_read() {
+    let mut world = in_step(World::new().want(1, present("1013", Some(1))).show_registered(1, "1013", 1));
+    world.memory = take(&world, None).memory;
+    world.seen.mac = Reading::Unreadable("no MAC".into());
+    let turn = take(&world, None);
+    assert_eq!(turn.status.health, Health::Unknown);
+    assert_eq!(turn.status.reason, "the status page could not be read: no MAC");
+}
+
+#[test]
+fn a_page_read_within_the_settle_time_moves_no_verdict_however_long_the_reading_took() {
+    let mut world = in_step(World::new().want(1, present("1013", Some(1))).show_registered(1, "1013", 1));
+    world.memory = take(&world, None).memory;
+    let mut world = world.want(2, present("1014", Some(2)));
+    world.release();
+    world.memory.release.as_mut().unwrap().progress.fetched_at = Some(at(10));
+    world.slots().clear();
+    world.seen.editors.clear();
+    world.later(100);
+    world.now = at(200);
+    let turn = take(&in_step(world), None);
+    assert_eq!(turn.memory.slots[&slot(1)].registration, Registration::Registered);
+    assert_eq!(alert_kinds(&turn), []);
 }

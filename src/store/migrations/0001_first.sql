@@ -17,9 +17,19 @@ CREATE TABLE site (
     baseline_parts   TEXT NOT NULL DEFAULT '{}',
     trouble          TEXT,
     unreadable_cycles INTEGER NOT NULL DEFAULT 0,
+    -- The last clock that was read off the device, and when.
+    clock            TEXT,
+    -- An order that failed before anything reached the device.
+    hindrance        TEXT,
     refused_password TEXT,
     audited_at       TEXT
 ) STRICT;
+
+-- Written to find out whether anything can be.
+CREATE TABLE probe (
+    written INTEGER NOT NULL
+) STRICT;
+INSERT INTO probe (written) VALUES (0);
 
 CREATE TABLE release (
     id             INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -3,16 +3,25 @@
 //! The device's parser is not a strict XML parser, and whether it decodes entities is unknown: so only what is safe
 //! (`n720.md`, section 2).
 
-/// Checks a text against the device's characters and a limit in UTF-8 bytes; `Err` says what was expected.
-pub(super) fn check(text: &str, limit: usize) -> Result<(), String> {
+/// The longest password, login or user id, in bytes (`n720.md`, section 2).
+pub const SIP_LIMIT: usize = 74;
+
+/// Checks a text against the device's characters and a limit in UTF-8 bytes.
+///
+/// # Errors
+/// What was expected.
+pub fn check(text: &str, limit: usize) -> Result<(), String> {
     if let Some(bad) = text.chars().find(|c| !safe(*c)) {
         return Err(format!("printable ISO-8859-1 without \" ' < >: the device cannot be given {bad:?}"));
     }
     within(text, limit)
 }
 
-/// The same for a secret: says nothing of what is in it.
-pub(super) fn check_secret(text: &str, limit: usize) -> Result<(), String> {
+/// The same for a secret.
+///
+/// # Errors
+/// What was expected; nothing of what is in it.
+pub fn check_secret(text: &str, limit: usize) -> Result<(), String> {
     if text.chars().all(safe) {
         within(text, limit)
     } else {
