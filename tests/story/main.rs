@@ -5,8 +5,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod broken_files;
 mod deregisters;
+mod faults;
 mod fills;
+mod hosts;
 mod people;
 mod restarts;
 mod windows;
