@@ -143,13 +143,19 @@ impl Task {
         self.heartbeat.expect_by(Instant::now() + LONGEST_CYCLE + LONGEST_CYCLE);
         let context = Arc::clone(&self.context);
         let began = Instant::now();
-        let work = AbortOnDropHandle::new(tokio::spawn({
+        let mut work = AbortOnDropHandle::new(tokio::spawn({
             let desired = Arc::clone(&desired);
             async move { cycle::cycle(&context, &desired, retry_login).await }
         }));
         let ended = tokio::select! {
-            () = self.stop.cancelled() => return None,
-            ended = tokio::time::timeout(LONGEST_CYCLE, work) => ended,
+            () = self.stop.cancelled() => {
+                // A task that is told to end has not ended yet: only when it has, its session's log-out is under way,
+                // and whoever waits for all log-outs waits for this one.
+                work.abort();
+                drop(work.await);
+                return None;
+            }
+            ended = tokio::time::timeout(LONGEST_CYCLE, &mut work) => ended,
         };
         drop(permit);
         let outcome = match ended {
