@@ -165,10 +165,15 @@ fn is_left_alone(view: &View<'_>, step: &Step) -> bool {
     }
 }
 
-/// Whether what is about to be released is what had already been seen in effect: then somebody changed the device.
+/// Whether what is about to be released is what had already been seen in effect, after a release or, where none was
+/// ever needed, when the device was met: then somebody changed it.
 fn is_repair(view: &View<'_>) -> bool {
-    let (Some(new), Some(last)) = (&view.plan.orders.release, &view.memory.release) else { return false };
-    new.window.is_none() && new.generation == last.generation && last.progress.verified_at.is_some()
+    let Some(new) = &view.plan.orders.release else { return false };
+    let in_effect = match &view.memory.release {
+        Some(last) => Some(&last.generation).filter(|_| last.progress.verified_at.is_some()),
+        None => view.memory.baseline.as_ref(),
+    };
+    new.window.is_none() && in_effect == Some(&new.generation)
 }
 
 fn blocked_with(step: &Step) -> Option<AlertKind> {

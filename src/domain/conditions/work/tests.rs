@@ -170,4 +170,10 @@ fn a_change_by_hand_that_is_being_put_back_is_drift() {
     insta::assert_snapshot!(stage.the(AlertKind::Drift).summary, @"the DECT manager was changed by hand and is being put back: set the account of slot 1; change the site file instead");
     stage.memory.release.as_mut().unwrap().generation = Generation("other".into());
     assert_eq!(stage.kinds(), [], "the site file was changed");
+
+    stage.memory.release = None;
+    stage.memory.baseline = stage.plan.orders.release.as_ref().map(|release| release.generation.clone());
+    assert_eq!(stage.kinds(), [AlertKind::Drift], "nothing was ever released, all was as wanted");
+    stage.memory.baseline = None;
+    assert_eq!(stage.kinds(), [], "it never was");
 }
