@@ -6,10 +6,14 @@
 mod support;
 
 mod broken_files;
+mod commands;
 mod deregisters;
+mod drift;
 mod faults;
 mod fills;
 mod hosts;
 mod people;
+mod provisioning;
 mod restarts;
+mod signals;
 mod windows;

@@ -113,6 +113,13 @@ impl Site {
         self
     }
 
+    /// Lists a slot with an account and no handset.
+    pub(crate) fn account(mut self, number: u8, user: &str, name: &str) -> Self {
+        let sip = format!("sip = {{ user = '{user}', password = 'env:SIP_PASSWORD' }}");
+        self.slots.push(format!("number = {number}\ndisplay_name = '{name}'\n{sip}\n"));
+        self
+    }
+
     /// Lists a slot to be emptied.
     pub(crate) fn absent(mut self, number: u8) -> Self {
         self.slots.push(format!("number = {number}\nstate = 'absent'\n"));

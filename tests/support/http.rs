@@ -38,7 +38,9 @@ pub(crate) async fn request(
     let exchange = async {
         let mut stream = TcpStream::connect(address).await?;
         let more: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        let head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{more}\r\n");
+        let named = headers.iter().any(|(name, _)| *name == "Host");
+        let host = if named { String::new() } else { format!("Host: {address}\r\n") };
+        let head = format!("{method} {path} HTTP/1.1\r\n{host}Connection: close\r\n{more}\r\n");
         stream.write_all(head.as_bytes()).await?;
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).await?;

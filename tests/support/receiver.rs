@@ -108,7 +108,12 @@ impl Receiver {
 
     /// Waits for a notification.
     pub(crate) async fn hears(&self, what: &str, wanted: impl Fn(&Told) -> bool) -> Told {
-        eventually(what, async || self.told().into_iter().find(|told| wanted(told))).await
+        self.hears_after(0, what, wanted).await
+    }
+
+    /// The same, leaving out as many of the first.
+    pub(crate) async fn hears_after(&self, first: usize, what: &str, wanted: impl Fn(&Told) -> bool) -> Told {
+        eventually(what, async || self.told().into_iter().skip(first).find(|told| wanted(told))).await
     }
 
     /// Fails if two notifications with different ids say the same of the same alerts.
