@@ -56,7 +56,12 @@ pub(super) fn run(file: &Path, args: &PlanArgs) -> Result<Exit, CliError> {
 async fn look_at(daemon: &DaemonConfig, sites: &[&DesiredSite]) -> Vec<SitePlan> {
     let mut plans = Vec::new();
     for desired in sites {
-        plans.push(site_plan(desired, daemon::look(daemon, desired).await));
+        let looked = daemon::look(daemon, desired).await;
+        let broken_off = matches!(looked, Err(LookError::BrokenOff));
+        plans.push(site_plan(desired, looked));
+        if broken_off {
+            break;
+        }
     }
     plans
 }

@@ -54,6 +54,9 @@ pub enum StartError {
         /// Why not.
         why: String,
     },
+    /// Somebody broke the command off; the manager was logged out of.
+    #[error("broken off")]
+    BrokenOff,
 }
 
 impl StartError {

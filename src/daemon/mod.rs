@@ -3,6 +3,7 @@
 //! No parsing, no rendering, no judging: those are `device`'s and `domain`'s.
 
 mod assemble;
+mod break_off;
 mod clock;
 mod context;
 mod control;

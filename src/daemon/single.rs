@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::assemble::{StartError, assemble};
+use super::assemble::{Assembly, StartError, assemble};
+use super::break_off::unless_broken_off;
 use super::cycle;
 use super::{chain, clock, context};
 use crate::config::{Config, DaemonConfig};
@@ -18,7 +19,7 @@ use crate::domain::secret::SecretBook;
 use crate::domain::status::{Health, SiteStatus};
 use crate::domain::turn::{self, TurnInput};
 use crate::secrets;
-use crate::store::{SiteSecret, Store, StoreErrorKind};
+use crate::store::{SiteSecret, Store, StoreError, StoreErrorKind};
 
 /// Beyond the settle time, how long a push may take to be fetched and verified before `apply` stops waiting.
 const PATIENCE: Duration = Duration::from_secs(240);
@@ -50,6 +51,9 @@ pub enum LookError {
         /// Why.
         why: String,
     },
+    /// Somebody broke the command off; the manager was logged out of.
+    #[error("broken off")]
+    BrokenOff,
 }
 
 /// What looking at a site came to.
@@ -77,14 +81,19 @@ pub async fn observe(
     desired: &DesiredSite,
     record: bool,
 ) -> Result<(Observation, Vec<RecordedPage>), LookError> {
-    let (_driver, mut session) = open(daemon, desired, &secrets::book_for(desired)).await?;
-    if record {
-        session.record();
-    }
-    let observation = session.observe(&Ask { editors: Editors::None, config_url: false }, clock::now()).await;
-    let pages = session.recorded().to_vec();
-    session.close().await;
-    Ok((observation, pages))
+    let driver = driver(daemon)?;
+    let work = async {
+        let mut session = open(&driver, desired, &secrets::book_for(desired)).await?;
+        if record {
+            session.record();
+        }
+        let ask = Ask { editors: Editors::None, config_url: false };
+        let observation = session.observe(&ask, clock::now()).await;
+        let pages = session.recorded().to_vec();
+        session.close().await;
+        Ok((observation, pages))
+    };
+    unless_broken_off(&driver, work).await.unwrap_or(Err(LookError::BrokenOff))
 }
 
 /// Reads a manager and plans, by what the store knows; writes nothing, neither there nor here.
@@ -92,9 +101,15 @@ pub async fn observe(
 /// # Errors
 /// When the manager or the store cannot be read.
 pub async fn look(daemon: &DaemonConfig, desired: &DesiredSite) -> Result<Look, LookError> {
+    let driver = driver(daemon)?;
+    let work = look_with(&driver, daemon, desired);
+    unless_broken_off(&driver, work).await.unwrap_or(Err(LookError::BrokenOff))
+}
+
+async fn look_with(driver: &Driver, daemon: &DaemonConfig, desired: &DesiredSite) -> Result<Look, LookError> {
     let (memory, secret) = remembered(daemon, desired)?;
     let secrets = secrets::book_for(desired);
-    let (_driver, mut session) = open(daemon, desired, &secrets).await?;
+    let mut session = open(driver, desired, &secrets).await?;
     let ask = Ask { editors: Editors::None, config_url: desired.manager.enrol };
     let mut observation = session.observe(&ask, clock::now()).await;
     let key = SiteKey::new(secret.key);
@@ -123,24 +138,23 @@ pub async fn look(daemon: &DaemonConfig, desired: &DesiredSite) -> Result<Look, 
     Ok(Look { observation, plan: turn.plan, status: turn.status })
 }
 
-async fn open(
-    daemon: &DaemonConfig,
-    desired: &DesiredSite,
-    secrets: &SecretBook,
-) -> Result<(Driver, Session), LookError> {
+fn driver(daemon: &DaemonConfig) -> Result<Driver, LookError> {
+    Driver::new(daemon.poll.timeout).map_err(|error| LookError::SetUp { why: chain(&error) })
+}
+
+async fn open(driver: &Driver, desired: &DesiredSite, secrets: &SecretBook) -> Result<Session, LookError> {
     let contact = |failure: ContactFailure| LookError::Contact {
         site: desired.name.to_string(),
         address: format!("{}:{}", desired.manager.host, desired.manager.port),
         why: failure.why().to_owned(),
     };
-    let driver = Driver::new(daemon.poll.timeout).map_err(|error| LookError::SetUp { why: chain(&error) })?;
     let password = secrets.get(&desired.manager.password);
     let target = cycle::target(desired, password.map_err(|why| contact(ContactFailure::SecretMissing(why)))?);
     let mut tries = 1;
     loop {
         match driver.open(&target).await {
             Err(ContactFailure::SessionBusy(_)) if tries < BUSY_TRIES => tokio::time::sleep(BUSY_PAUSE).await,
-            outcome => return outcome.map(|session| (driver, session)).map_err(contact),
+            outcome => return outcome.map_err(contact),
         }
         tries += 1;
     }
@@ -218,12 +232,25 @@ pub async fn apply(
     let deadline = Instant::now() + patience(&config.daemon);
     let dir = config.daemon.state_dir.clone();
     let assembly = assemble(config).await?;
+    let work = see_through(&assembly, desired, deadline, tell);
+    let outcome = unless_broken_off(&assembly.context.driver, work).await.ok_or(StartError::BrokenOff)?;
+    assembly.context.driver.drained().await;
+    assembly.stop.cancel();
+    assembly.servers.close();
+    assembly.servers.wait().await;
+    outcome.map_err(|source| StartError::store(&dir, source))
+}
+
+async fn see_through(
+    assembly: &Assembly,
+    desired: &DesiredSite,
+    deadline: Instant,
+    tell: impl Fn(&Standing),
+) -> Result<(SiteStatus, Standing), StoreError> {
     let mut last = None;
     let mut first = true;
-    let (status, standing) = loop {
-        let report = cycle::cycle(&assembly.context, desired, false)
-            .await
-            .map_err(|source| StartError::store(&dir, source))?;
+    loop {
+        let report = cycle::cycle(&assembly.context, desired, false).await?;
         let standing = standing(&report.status);
         if last.as_ref() != Some(&standing) {
             tell(&standing);
@@ -238,12 +265,7 @@ pub async fn apply(
             standing @ (Standing::Converged
             | Standing::UnderWay(_)
             | Standing::Stuck(_)
-            | Standing::Failed(_)) => break (report.status, standing),
+            | Standing::Failed(_)) => return Ok((report.status, standing)),
         }
-    };
-    assembly.context.driver.drained().await;
-    assembly.stop.cancel();
-    assembly.servers.close();
-    assembly.servers.wait().await;
-    Ok((status, standing))
+    }
 }
