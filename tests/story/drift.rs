@@ -4,7 +4,7 @@
 use n720_sim::{Device, Event, Fault};
 
 use super::fills::{RECEPTION, WORKSHOP, handset, left_in_order, two_handsets};
-use crate::support::{BOUND, Lab, Site, alert, eventually, manager};
+use crate::support::{Lab, Site, alert, eventually, manager};
 
 /// Somebody deletes the account of slot 3 by hand and adds another one, which lands there.
 fn change_by_hand(device: &Device) {

@@ -25,7 +25,7 @@ impl Ran {
     }
 }
 
-/// A running daemon; killed when dropped.
+/// A running daemon, or a command under way; killed when dropped.
 #[derive(Debug)]
 pub(crate) struct Daemon {
     child: Child,
@@ -42,6 +42,15 @@ pub(crate) async fn run(config: &Path, arguments: &[&str]) -> Ran {
     Ran { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
 }
 
+/// Starts a command that is not waited for, with these variables added; both its outputs go to `log`.
+pub(crate) fn begin(config: &Path, arguments: &[&str], log: &Path, more: &[(&str, &str)]) -> Daemon {
+    let out = std::fs::File::create(log).unwrap();
+    let mut command = command(config, arguments);
+    command.env("RUST_LOG", "trace").envs(more.iter().copied());
+    command.stdin(Stdio::null()).stderr(out.try_clone().unwrap()).stdout(out);
+    Daemon { child: command.spawn().unwrap(), log: log.to_owned() }
+}
+
 fn command(config: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_n720d"));
     command.args(arguments).env("N720D_CONFIG", config).kill_on_drop(true);
@@ -54,15 +63,6 @@ fn command(config: &Path, arguments: &[&str]) -> Command {
 }
 
 impl Daemon {
-    /// Starts `n720d run`; both its outputs go to `log`.
-    pub(crate) fn start(config: &Path, log: &Path, more: &[(&str, &str)]) -> Self {
-        let out = std::fs::File::create(log).unwrap();
-        let mut command = command(config, &["run"]);
-        command.env("RUST_LOG", "trace").envs(more.iter().copied());
-        command.stdin(Stdio::null()).stderr(out.try_clone().unwrap()).stdout(out);
-        Self { child: command.spawn().unwrap(), log: log.to_owned() }
-    }
-
     /// What it has said so far.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
@@ -86,6 +86,11 @@ impl Daemon {
     /// Tells it to reload.
     pub(crate) fn hang_up(&self) {
         self.signal(Signal::HUP);
+    }
+
+    /// Ctrl-C.
+    pub(crate) fn interrupt(&self) {
+        self.signal(Signal::INT);
     }
 
     /// Tells it to leave, and waits until it has: exit code and time taken.

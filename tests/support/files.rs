@@ -86,12 +86,6 @@ impl Site {
         }
     }
 
-    /// The same at another address.
-    pub(crate) fn at(mut self, url: &str) -> Self {
-        url.clone_into(&mut self.url);
-        self
-    }
-
     /// The same with another MAC.
     pub(crate) fn mac(mut self, mac: &str) -> Self {
         mac.clone_into(&mut self.mac);

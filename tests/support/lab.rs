@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use n720_sim::{Device, DeviceBuilder, Timing};
+use n720_sim::{DeviceBuilder, Timing};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -119,9 +119,14 @@ impl Lab {
 
     /// Starts the daemon, whatever becomes of it.
     pub(crate) fn start_with(&self, environment: &[(&str, &str)]) -> Daemon {
+        self.begin(&["run"], environment)
+    }
+
+    /// Starts a command that is not waited for.
+    pub(crate) fn begin(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Daemon {
         self.daemons.set(self.daemons.get() + 1);
         let log = self.path(&format!("daemon-{}.log", self.daemons.get()));
-        Daemon::start(&self.config(), &log, environment)
+        binary::begin(&self.config(), arguments, &log, environment)
     }
 
     /// Runs a command.
