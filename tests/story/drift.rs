@@ -94,7 +94,7 @@ async fn a_manager_that_downloads_and_ignores_gets_two_files_and_no_third() {
     assert_eq!(lab.n720d(&["apply", "acme"]).await.code, 2);
     assert_eq!(ignored(), 2, "not by name either");
     lab.hook.hears("the alert", |told| told.alert("push-ineffective").is_some()).await;
-    daemon.kill().await;
+    assert_eq!(daemon.terminate().await.0, 0);
 
     let daemon = lab.start().await;
     lab.readings("acme", 2).await;

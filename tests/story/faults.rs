@@ -168,7 +168,7 @@ async fn unreachable_managers_are_told_once_and_delay_nobody() {
             .collect::<Vec<_>>()
     };
     eventually("a webhook", async || (!about("refusing").is_empty()).then_some(())).await;
-    daemon.kill().await;
+    assert_eq!(daemon.terminate().await.0, 0, "a manager that hangs does not keep it");
 
     let daemon = lab.start().await;
     lab.readings("well", 2).await;
