@@ -16,5 +16,6 @@ mod odd_days;
 mod people;
 mod provisioning;
 mod restarts;
+mod secrets;
 mod signals;
 mod windows;

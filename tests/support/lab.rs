@@ -184,8 +184,13 @@ impl Lab {
         }
     }
 
+    /// Forgets what was said so far.
+    pub(crate) fn forget(&self) {
+        self.said.borrow_mut().clear();
+    }
+
     /// Every planted secret that is somewhere in what was said, and where.
-    fn leaks(&self) -> Vec<String> {
+    pub(crate) fn leaks(&self) -> Vec<String> {
         let mut outputs = self.said.borrow().clone();
         outputs.extend(self.hook.told().into_iter().map(|told| (told.id, told.body.to_string())));
         for file in text_files(self.dir.path(), &["sites", "state"]) {
