@@ -83,6 +83,39 @@ async fn a_full_disk_stops_the_work_and_not_the_daemon() {
     left_in_order(&device);
 }
 
+/// The state directory is gone, or spoilt, while the handsets work on: it is begun anew and nobody is disturbed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_directory_that_is_lost_disturbs_nobody() {
+    let lab = Lab::new().await;
+    let device =
+        manager("7C2F80CA21E4").handset(handset(RECEPTION)).handset(handset(WORKSHOP)).start().await.unwrap();
+    lab.site("acme", &two_handsets(&device));
+    let daemon = lab.start().await;
+    device.wait_until("the window", BOUND, |seen| seen.window_open).await.unwrap();
+    for ipui in [RECEPTION, WORKSHOP] {
+        device.press(ipui.parse().unwrap()).unwrap();
+    }
+    lab.converged("acme").await;
+    assert_eq!(daemon.terminate().await.0, 0);
+
+    std::fs::remove_dir_all(lab.path("state")).unwrap();
+    let daemon = lab.start().await;
+    lab.converged("acme").await;
+    let status = lab.readings("acme", 2).await;
+    assert_eq!(status["health"], "converged");
+    assert_eq!(daemon.terminate().await.0, 0);
+    left_in_order(&device);
+
+    let database = std::fs::read_dir(lab.path("state")).unwrap().map(|entry| entry.unwrap().path());
+    let database = database.max_by_key(|path| path.metadata().unwrap().len()).unwrap();
+    std::fs::write(&database, vec![0x5a; 20_000]).unwrap();
+    let daemon = lab.start().await;
+    assert!(daemon.log().contains("has been moved aside"), "{}", daemon.log());
+    lab.converged("acme").await;
+    assert_eq!(daemon.terminate().await.0, 0);
+    left_in_order(&device);
+}
+
 /// A disk of one megabyte in memory; gone when dropped.
 struct SmallDisk(PathBuf);
 

@@ -12,6 +12,7 @@ mod drift;
 mod faults;
 mod fills;
 mod hosts;
+mod misreadings;
 mod odd_days;
 mod people;
 mod provisioning;

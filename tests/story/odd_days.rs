@@ -158,3 +158,48 @@ async fn a_command_that_is_broken_off_logs_out() {
         left_in_order(&device);
     }
 }
+
+/// A handset that works is taken out by hand: that is told with what to do, and nobody else is disturbed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handset_that_is_lost_is_told() {
+    let lab = Lab::new().await;
+    let builder = manager("7C2F80CA21E4").account(1, "1013", "Reception").account(2, "1014", "Workshop");
+    let builder = builder.registered(1, handset(RECEPTION)).registered(2, handset(WORKSHOP));
+    let device = builder.start().await.unwrap();
+    lab.site("acme", &two_handsets(&device).with(|site| site.window = None));
+    let daemon = lab.start().await;
+    lab.converged("acme").await;
+    device.deregister(2).unwrap();
+    let told = lab.hook.hears("the loss", |told| told.alert("handset-lost").is_some()).await;
+    let alert = told.alert("handset-lost").unwrap();
+    assert_eq!((&alert["severity"], &alert["handsets"][0]["number"]), (&"critical".into(), &2.into()));
+    assert!(alert["handsets"][0]["instruction"].as_str().unwrap().contains("by hand"), "{alert}");
+    let status = lab.readings("acme", 1).await;
+    assert_eq!(registrations(&status).into_iter().collect::<Vec<_>>(), [(1, "registered"), (2, "lost")]);
+    device.register_by_hand(2, &handset(WORKSHOP)).unwrap();
+    lab.converged("acme").await;
+    lab.hook.hears("the all-clear", |told| told.reason == "resolved").await;
+    assert_eq!(daemon.terminate().await.0, 0);
+    assert_eq!(device.deregistrations().len(), 1, "the one by hand");
+}
+
+/// The manager is busy with its firmware when it is told to fetch, and later is not.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_manager_that_is_busy_is_told_again() {
+    let lab = Lab::new().await;
+    let builder = manager("7C2F80CA21E4").account(9, "9", "Nine");
+    let device = builder.handset(handset(RECEPTION)).handset(handset(WORKSHOP)).start().await.unwrap();
+    let busy = device.set_fault(Fault::ProfileState { state: 103, http: 0 }.on("/profile_update_ajax.js"));
+    let deaf = device.set_fault(Fault::IgnoreTriggers);
+    lab.site("acme", &two_handsets(&device));
+    let daemon = lab.start().await;
+    lab.until("acme", "the release", |status| status["generation"]["released"].is_string()).await;
+    lab.readings("acme", 1).await;
+    device.clear_fault(busy);
+    device.clear_fault(deaf);
+    both_are_switched_on(&device).await;
+    lab.converged("acme").await;
+    assert_eq!(daemon.terminate().await.0, 0);
+    assert_eq!(device.applied().len(), 1);
+    left_in_order(&device);
+}
