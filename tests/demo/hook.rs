@@ -95,3 +95,50 @@ async fn take(State(hook): State<Hook>, headers: HeaderMap, body: Bytes) -> Stat
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BODY: &[u8] = br#"{"test": 1}"#;
+
+    fn hook() -> Hook {
+        Hook { key: Hmac::new_from_slice(b"key").unwrap(), received: Arc::default() }
+    }
+
+    /// Headers as a sender with this key would write them at this time.
+    fn headers(key: &[u8], sent: i64) -> HeaderMap {
+        let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
+        mac.update(format!("msg_1.{sent}.").as_bytes());
+        mac.update(BODY);
+        let signature = format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()));
+        let pairs = [
+            ("webhook-id", "msg_1".to_owned()),
+            ("webhook-timestamp", sent.to_string()),
+            ("webhook-signature", signature),
+        ];
+        pairs.into_iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn only_what_is_signed_with_the_key_and_new_is_believed() {
+        let now = chrono::Utc::now().timestamp();
+        assert_eq!(hook().check(&headers(b"key", now), BODY).unwrap()["test"], 1);
+        assert!(hook().check(&headers(b"other", now), BODY).unwrap_err().contains("something else"));
+        assert!(hook().check(&headers(b"key", now), b"{}").unwrap_err().contains("something else"));
+        assert!(hook().check(&headers(b"key", now - 301), BODY).unwrap_err().contains("too old"));
+        assert!(hook().check(&HeaderMap::new(), BODY).unwrap_err().contains("webhook-id"));
+    }
+
+    #[tokio::test]
+    async fn one_bad_delivery_ends_the_story() {
+        let now = chrono::Utc::now().timestamp();
+        let hook = hook();
+        let take = |headers| take(State(hook.clone()), headers, Bytes::from_static(BODY));
+        assert_eq!(take(headers(b"key", now)).await, StatusCode::NO_CONTENT);
+        assert_eq!(hook.after(0).unwrap().len(), 1);
+        assert!(hook.after(1).unwrap().is_empty());
+        assert_eq!(take(headers(b"other", now)).await, StatusCode::UNAUTHORIZED);
+        assert!(matches!(hook.after(0), Err(Failure::Wrong(_))));
+    }
+}

@@ -84,3 +84,15 @@ fn fold(text: &str, width: usize) -> Vec<String> {
     }
     lines
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_folded_at_blanks_and_long_words_stay_whole() {
+        assert_eq!(fold("one two three", 7), ["one two", "three"]);
+        assert_eq!(fold("immeasurable x", 5), ["immeasurable", "x"]);
+        assert!(fold(" ", 5).is_empty());
+    }
+}

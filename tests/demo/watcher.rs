@@ -246,3 +246,28 @@ fn world_event(scene: &Scene, event: &Event) -> Option<String> {
     ];
     words.into_iter().find(|(one, _)| one == event).map(|(_, text)| text.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_same_step_of_another_slot_is_alike() {
+        let line = |site, what, outcome| Line { site, what, outcome };
+        let first = line("a", "registration", "slot 1 (02 B6 EC 8A A5): reserved -> pending: listed");
+        assert_eq!((first.slot(), first.step()), (Some("1"), Some("reserved -> pending")));
+        assert!(first.is_alike(&line(
+            "a",
+            "registration",
+            "slot 2 (02 9E 74 A5 99): reserved -> pending: listed"
+        )));
+        assert!(!first.is_alike(&line("b", "registration", first.outcome)));
+        assert!(!first.is_alike(&line(
+            "a",
+            "registration",
+            "slot 2 (02 9E 74 A5 99): pending -> registered: seen"
+        )));
+        assert!(!first.is_alike(&line("a", "verify", first.outcome)));
+        assert!(!line("a", "verify", "done").is_alike(&line("a", "verify", "done")));
+    }
+}
