@@ -32,6 +32,8 @@ pub struct DriftItem {
     pub parts: BTreeSet<String>,
     /// Whether the pages show it, rather than only that other content was released.
     pub visible: bool,
+    /// The slot whose editor page has to come before it can be told whether mending this deregisters its handset.
+    pub unread: Option<SlotNumber>,
 }
 
 /// Every difference, in the order of their steps: providers, PIN, then slot by slot.
@@ -128,6 +130,7 @@ fn of_manager(sighting: &Sighting<'_>, desired: &DesiredSite, parts: &Parts<'_>)
             why: parts.why("the registration PIN"),
             parts: BTreeSet::from([PIN_PART.to_owned()]),
             visible: false,
+            unread: None,
         });
     }
     items
@@ -158,6 +161,7 @@ fn of_provider(
         why: parts.why(&part),
         parts: BTreeSet::from([part]),
         visible: false,
+        unread: None,
     }
 }
 
@@ -197,6 +201,7 @@ fn of_absent(sighting: &Sighting<'_>, number: SlotNumber) -> Option<DriftItem> {
         why: format!("slot {number} {}; it is to be absent", found.join(" and ")),
         parts: BTreeSet::from([fingerprint::sign_on_part(number), fingerprint::handset_part(number)]),
         visible: true,
+        unread: None,
     })
 }
 
@@ -226,6 +231,7 @@ fn of_account(
         why: whys.join("; "),
         parts: BTreeSet::from([sign_on, labels]),
         visible,
+        unread: None,
     })
 }
 
@@ -262,11 +268,20 @@ fn name_difference(sighting: &Sighting<'_>, number: SlotNumber, slot: &PresentSl
 }
 
 fn of_handset(sighting: &Sighting<'_>, number: SlotNumber, slot: &PresentSlot) -> Option<DriftItem> {
-    let (action, impact, why, other) = match sighting.standing(number, slot.ipui?) {
+    let wanted = slot.ipui?;
+    let mut unread = None;
+    let (action, impact, why, other) = match sighting.standing(number, wanted) {
         Standing::Unknown | Standing::Registered | Standing::RegisteredUnseen | Standing::Reserved => {
             return None;
         }
         Standing::Wanting(why) => (Action::Reserve, Impact::None, why, None),
+        Standing::Doubtful(other) => {
+            unread = Some(other);
+            let why = format!(
+                "slot {number} is not reserved for {wanted}, which may be the handset in slot {other}"
+            );
+            (Action::Reserve, Impact::None, why, None)
+        }
         Standing::InTheWay(why, other) => (Action::Replace, Impact::Deregisters, why, other),
     };
     let wanted = slot.sip.iter().map(|sip| sip.user.as_str());
@@ -279,6 +294,7 @@ fn of_handset(sighting: &Sighting<'_>, number: SlotNumber, slot: &PresentSlot) -
         why,
         parts: BTreeSet::from([fingerprint::handset_part(number)]),
         visible: true,
+        unread,
     })
 }
 

@@ -141,7 +141,9 @@ impl<'a> Draft<'a> {
         let mut steps = Vec::new();
         for item in &target.items {
             let secret = item.slot.and_then(|slot| target.missing_secrets.get(&slot)).map(String::as_str);
-            let disposition = policy::obstacle(item.impact, secret).or_else(|| hold.clone());
+            let disposition = policy::obstacle(item.impact, secret)
+                .or_else(|| item.unread.map(policy::in_doubt))
+                .or_else(|| hold.clone());
             steps.push((
                 item.action,
                 item.slot,

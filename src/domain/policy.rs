@@ -6,6 +6,7 @@ use chrono_tz::Tz;
 
 use super::alert::AlertKind;
 use super::desired::{DesiredSite, Mode, Trigger};
+use super::ids::SlotNumber;
 use super::memory::SiteMemory;
 use super::observed::Observation;
 use super::plan::{Action, Disposition, Impact};
@@ -111,6 +112,14 @@ pub(super) fn ineffective() -> Disposition {
 /// The editor pages that tell whom a release would deregister were not read in this session.
 pub(super) fn unread(count: usize) -> Disposition {
     deferred(&format!("the editor pages of {count} registered slots must be read first"), None)
+}
+
+/// The editor page of this slot was asked for and did not come; the next cycle asks again.
+pub(super) fn in_doubt(other: SlotNumber) -> Disposition {
+    deferred(
+        &format!("the editor page of slot {other}, which tells whose handset is there, must be read first"),
+        None,
+    )
 }
 
 /// Whether a step is carried out by releasing a file.

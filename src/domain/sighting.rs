@@ -52,6 +52,8 @@ pub(super) enum Standing {
     Reserved,
     /// Neither, and reserving it deregisters nobody. Why, for a person.
     Wanting(String),
+    /// It may be the handset in this other slot, whose editor page was asked for and did not come.
+    Doubtful(SlotNumber),
     /// Neither, and reserving it would or might deregister a handset. Why, and in which other slot, if in another.
     InTheWay(String, Option<SlotNumber>),
 }
@@ -123,12 +125,13 @@ impl<'a> Sighting<'a> {
         match self.holder(slot) {
             Holder::Registered(ipui) if ipui == wanted => Standing::Registered,
             Holder::Registered(ipui) => in_the_way(format!("the registered handset {ipui}")),
-            Holder::Unreadable => {
-                in_the_way("a registered handset whose number could not be read".to_owned())
-            }
             // A pending handset is registered nowhere (n720.md section 4), so this one is another.
-            Holder::NotRead if pending => in_the_way("another registered handset".to_owned()),
+            Holder::NotRead | Holder::Unreadable if pending && self.shows_registered(slot) => {
+                in_the_way("another registered handset".to_owned())
+            }
             Holder::NotRead => Standing::Registered,
+            // A page that failed to come speaks for no other handset: it is neither mended nor worth an approval.
+            Holder::Unreadable => Standing::Unknown,
             Holder::Hidden if !pending && self.was_registered(slot, wanted) => Standing::RegisteredUnseen,
             Holder::Hidden => in_the_way(
                 "a registered handset that the pages do not show, its account being off".to_owned(),
@@ -146,11 +149,7 @@ impl<'a> Sighting<'a> {
     fn wanting(&self, slot: SlotNumber, wanted: Ipui, pending: bool) -> Standing {
         let unreadable = |other: &SlotNumber| self.holder(*other) == Holder::Unreadable;
         if let Some(other) = self.registered().find(unreadable).filter(|_| !pending) {
-            let why = format!(
-                "slot {slot} is to be reserved for {wanted}, which may be the handset in slot {other}: its number \
-                 could not be read"
-            );
-            return Standing::InTheWay(why, Some(other));
+            return Standing::Doubtful(other);
         }
         Standing::Wanting(match self.holder(slot) {
             Holder::Reserved(Some(ipui)) => format!("slot {slot} is reserved for {ipui}; {wanted} is wanted"),
@@ -240,6 +239,7 @@ mod tests {
             | Standing::Registered
             | Standing::RegisteredUnseen
             | Standing::Reserved
+            | Standing::Doubtful(_)
             | Standing::Wanting(_)) => panic!("{other:?}"),
         }
     }
@@ -251,6 +251,7 @@ mod tests {
             | Standing::Registered
             | Standing::RegisteredUnseen
             | Standing::Reserved
+            | Standing::Doubtful(_)
             | Standing::InTheWay(..)) => panic!("{other:?}"),
         }
     }
@@ -273,7 +274,9 @@ mod tests {
         for reading in [Reading::Unreadable("cut".into()), Reading::Known(None)] {
             let mut unread = wanting().show_registered(1, "1013", 1);
             unread.seen.editors.insert(slot(1), reading);
-            assert!(in_the_way(&unread).0.contains("could not be read"));
+            assert_eq!((holder(&unread, 1), standing(&unread)), (Holder::Unreadable, Standing::Unknown));
+            unread.pending().push(ipui(1));
+            assert!(in_the_way(&unread).0.contains("another registered handset"));
         }
     }
 
@@ -301,11 +304,11 @@ mod tests {
         // It may be there, as far as can be read; unless it is pending, which proves that it is registered nowhere.
         let mut world = wanting().show(1, "1013").show_registered(5, "9", 7);
         world.seen.editors.insert(slot(5), Reading::Unreadable("cut".into()));
-        assert_eq!(in_the_way(&world).1, Some(5));
+        assert_eq!(standing(&world), Standing::Doubtful(slot(5)));
         let mut pending = world.show_pending(6, "9", 1);
         assert_eq!(why_wanting(&pending), "handset 02 B6 EC 8A 01 is reserved for another slot than 1");
         pending.pending().clear();
-        assert_eq!(in_the_way(&pending).1, Some(5));
+        assert_eq!(standing(&pending), Standing::Doubtful(slot(5)));
     }
 
     #[test]

@@ -146,7 +146,9 @@ impl Withheld {
             .filter_map(|item| item.slot)
             .filter(|slot| !standings.contains_key(slot));
         Self {
-            handsets: with(|standing| matches!(standing, Standing::Unknown | Standing::InTheWay(..))),
+            handsets: with(|standing| {
+                matches!(standing, Standing::Unknown | Standing::Doubtful(_) | Standing::InTheWay(..))
+            }),
             settled: with(|standing| *standing == Standing::RegisteredUnseen),
             slots: missing_secrets.keys().copied().chain(deregistered).collect(),
             differing: items.iter().filter_map(|item| item.slot).collect(),
@@ -159,7 +161,11 @@ impl Standing {
     fn is_awaited(&self) -> bool {
         match self {
             Self::Reserved | Self::Wanting(_) => true,
-            Self::Unknown | Self::Registered | Self::RegisteredUnseen | Self::InTheWay(..) => false,
+            Self::Unknown
+            | Self::Registered
+            | Self::RegisteredUnseen
+            | Self::Doubtful(_)
+            | Self::InTheWay(..) => false,
         }
     }
 }

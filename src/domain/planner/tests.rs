@@ -174,6 +174,26 @@ fn a_handset_in_the_way_is_withheld_and_the_others_go_ahead() {
 }
 
 #[test]
+fn an_editor_page_that_did_not_come_asks_for_no_approval() {
+    let mut world = wiki().show_registered(1, "1013", 1);
+    world.seen.editors.insert(slot(1), Reading::Unreadable("the connection broke".into()));
+    let plan = world.plan();
+    let steps = [
+        FIRST[0],
+        FIRST[1],
+        "ConfigureAccount 2 None: ready",
+        "Reserve 2 None: deferred, the editor page of slot 1, which tells whose handset is there, must be read first",
+        "ConfigureAccount 3 None: ready",
+    ];
+    assert_eq!(brief(&plan).iter().map(|step| step.replace("Interrupts", "None")).collect::<Vec<_>>(), steps);
+    assert_eq!(codes(&plan.orders.release.unwrap()), [], "nobody's handset is put in the file");
+    let mut pending = world;
+    pending.pending().push(ipui(2));
+    let plan = pending.plan();
+    assert_eq!(codes(&plan.orders.release.unwrap()), [(2, HandsetCode::Reserve(ipui(2)))]);
+}
+
+#[test]
 fn the_wikis_swap_needs_a_person() {
     let world = wiki().show_registered(1, "1013", 2).show_registered(2, "1014", 1).show(3, "1022");
     let plan = world.with_baseline().plan();
