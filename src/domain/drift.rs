@@ -277,9 +277,7 @@ fn of_handset(sighting: &Sighting<'_>, number: SlotNumber, slot: &PresentSlot) -
         Standing::Wanting(why) => (Action::Reserve, Impact::None, why, None),
         Standing::Doubtful(other) => {
             unread = Some(other);
-            let why = format!(
-                "slot {number} is not reserved for {wanted}, which may be the handset in slot {other}"
-            );
+            let why = format!("{wanted} is wanted in slot {number} and may be the handset in slot {other}");
             (Action::Reserve, Impact::None, why, None)
         }
         Standing::InTheWay(why, other) => (Action::Replace, Impact::Deregisters, why, other),

@@ -52,7 +52,7 @@ pub(super) enum Standing {
     Reserved,
     /// Neither, and reserving it deregisters nobody. Why, for a person.
     Wanting(String),
-    /// It may be the handset in this other slot, whose editor page was asked for and did not come.
+    /// It may be the handset in this slot, its own or another, whose editor page was asked for and did not come.
     Doubtful(SlotNumber),
     /// Neither, and reserving it would or might deregister a handset. Why, and in which other slot, if in another.
     InTheWay(String, Option<SlotNumber>),
@@ -126,10 +126,10 @@ impl<'a> Sighting<'a> {
             Holder::Registered(ipui) if ipui == wanted => Standing::Registered,
             Holder::Registered(ipui) => in_the_way(format!("the registered handset {ipui}")),
             // A pending handset is registered nowhere (n720.md section 4), so this one is another.
-            Holder::NotRead | Holder::Unreadable if pending && self.shows_registered(slot) => {
-                in_the_way("another registered handset".to_owned())
-            }
+            Holder::NotRead if pending => in_the_way("another registered handset".to_owned()),
             Holder::NotRead => Standing::Registered,
+            // Another one, or the wanted one that came in between the status page and the mobile devices page.
+            Holder::Unreadable if pending && self.shows_registered(slot) => Standing::Doubtful(slot),
             // A page that failed to come speaks for no other handset: it is neither mended nor worth an approval.
             Holder::Unreadable => Standing::Unknown,
             Holder::Hidden if !pending && self.was_registered(slot, wanted) => Standing::RegisteredUnseen,
@@ -276,7 +276,11 @@ mod tests {
             unread.seen.editors.insert(slot(1), reading);
             assert_eq!((holder(&unread, 1), standing(&unread)), (Holder::Unreadable, Standing::Unknown));
             unread.pending().push(ipui(1));
-            assert!(in_the_way(&unread).0.contains("another registered handset"));
+            assert_eq!(
+                standing(&unread),
+                Standing::Doubtful(slot(1)),
+                "it may have come in between two pages"
+            );
         }
     }
 
