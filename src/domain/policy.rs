@@ -114,12 +114,10 @@ pub(super) fn unread(count: usize) -> Disposition {
     deferred(&format!("the editor pages of {count} registered slots must be read first"), None)
 }
 
-/// The editor page of this slot was asked for and did not come; the next cycle asks again.
+/// The editor page of this slot was asked for and did not come, and it tells whose handset is there. The next cycle
+/// asks again.
 pub(super) fn in_doubt(other: SlotNumber) -> Disposition {
-    deferred(
-        &format!("the editor page of slot {other}, which tells whose handset is there, must be read first"),
-        None,
-    )
+    not_understood(&format!("the editor page of slot {other}"), Some("it tells whose handset is there"))
 }
 
 /// Whether a step is carried out by releasing a file.

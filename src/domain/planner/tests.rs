@@ -182,7 +182,7 @@ fn an_editor_page_that_did_not_come_asks_for_no_approval() {
         FIRST[0],
         FIRST[1],
         "ConfigureAccount 2 None: ready",
-        "Reserve 2 None: deferred, the editor page of slot 1, which tells whose handset is there, must be read first",
+        "Reserve 2 None: blocked, PageNotUnderstood",
         "ConfigureAccount 3 None: ready",
     ];
     assert_eq!(brief(&plan).iter().map(|step| step.replace("Interrupts", "None")).collect::<Vec<_>>(), steps);
