@@ -1,7 +1,7 @@
 //! The markup that a page's scripts write: form fields that stand in no markup of the page itself.
 //!
 //! Reads `writeEditfield('<input …>', …)`, `document.write("…")` and their like: calls whose first argument is a string
-//! literal, or literals joined by `+`. No script is run.
+//! literal, or literals joined by `+`. No script is run; what stands in its comments is not called.
 
 /// Stands for a field that a script writes in a way that could not be read; a form that holds one is refused.
 pub(super) const UNREAD: &str = "x-unread-field";
@@ -10,8 +10,9 @@ const FIELDS: [&str; 5] = ["<input", "<select", "<option", "<textarea", "</selec
 
 /// The form fields that a script writes, as markup, in order.
 pub(super) fn written_fields(script: &str) -> String {
+    let script = without_comments(script);
     let mut markup = String::new();
-    let mut rest = script;
+    let mut rest = script.as_str();
     while let Some(argument) = next_call(&mut rest) {
         let (text, complete) = literals(argument, &mut rest);
         let start = text.trim_start().to_ascii_lowercase();
@@ -24,6 +25,40 @@ pub(super) fn written_fields(script: &str) -> String {
         }
     }
     markup
+}
+
+/// The script with a blank in the place of each comment. A string ends with its line at the latest, so that a quote in
+/// a regular expression spoils no more than its own line.
+fn without_comments(script: &str) -> String {
+    let mut kept = String::with_capacity(script.len());
+    let mut quote = None;
+    let mut rest = script;
+    while let Some(c) = rest.chars().next() {
+        let comment = match quote {
+            None if rest.starts_with("//") => Some(rest.find(['\n', '\r']).unwrap_or(rest.len())),
+            None if rest.starts_with("/*") => {
+                Some(rest.find("*/").map_or(rest.len(), |end| end + "*/".len()))
+            }
+            Some(_) | None => None,
+        };
+        let end = comment.unwrap_or_else(|| {
+            let escaped = rest.chars().nth(1).filter(|_| c == '\\' && quote.is_some());
+            c.len_utf8() + escaped.map_or(0, char::len_utf8)
+        });
+        let (taken, after) = rest.split_at(end);
+        if comment.is_some() {
+            kept.push(' ');
+        } else {
+            kept.push_str(taken);
+            quote = match quote {
+                Some(open) if c == open || matches!(c, '\n' | '\r') => None,
+                None if matches!(c, '\'' | '"') => Some(c),
+                quote => quote,
+            };
+        }
+        rest = after;
+    }
+    kept
 }
 
 /// The arguments of the next call of `document.write`, `document.writeln` or `writeEditfield`, if there is one.
@@ -118,6 +153,22 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_in_a_comment_is_not_written() {
+        let script = r#"
+            // writeEditfield('<input name="a">', 1);
+            /* it's writeEditfield('<input name="b">', 1);
+               writeEditfield('<input name="c">', 1); */
+            var url = 'http://10.1.0.5/*'; writeEditfield('<input value="http://x//y" name="d">', 1); // '
+            var re = /['"]/;
+            writeEditfield('<input value="it\'s // /* no comment" name="e">', 1);
+            /* never closed: writeEditfield('<input name="f">', 1);"#;
+        assert_eq!(
+            written_fields(script),
+            "<input value=\"http://x//y\" name=\"d\"><input value=\"it's // /* no comment\" name=\"e\">"
+        );
+    }
+
+    #[test]
     fn a_field_that_needs_the_script_to_run_is_marked() {
         for script in [
             "document.write('<input name=\"x\" value=\"' + value + '\">')",
@@ -130,7 +181,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn any_script_is_read_without_panic(script in "(document\\.write\\(|writeEditfield\\(|['\"\\\\+<input ux4é\\n),]){0,30}") {
+        fn any_script_is_read_without_panic(script in "(document\\.write\\(|writeEditfield\\(|['\"\\\\+<input ux4é\\n),/*]){0,30}") {
             let _ = written_fields(&script);
         }
     }
