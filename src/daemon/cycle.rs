@@ -13,10 +13,11 @@ use crate::device::n720::{Ask, Editors, Session, Target};
 use crate::domain::desired::DesiredSite;
 use crate::domain::fingerprint::{self, SiteKey};
 use crate::domain::history::HistoryEntry;
+use crate::domain::ids::SiteName;
 use crate::domain::memory::SiteMemory;
 use crate::domain::observed::{ContactFailure, Observation};
 use crate::domain::rhythm::{self, NextLook};
-use crate::domain::secret::SecretBook;
+use crate::domain::secret::{Secret, SecretBook};
 use crate::domain::settings::Pace;
 use crate::domain::status::SiteStatus;
 use crate::domain::turn::{self, Turn, TurnInput};
@@ -150,20 +151,31 @@ async fn scope<'a>(
 async fn open(scope: &Scope<'_>, memory: &SiteMemory, retry_login: bool) -> Result<Session, ContactFailure> {
     let desired = scope.desired;
     let password = scope.secrets.get(&desired.manager.password).map_err(ContactFailure::SecretMissing)?;
-    let refused =
-        memory.refused_password.as_ref() == Some(&fingerprint::password_mark(&password, &scope.key));
-    if refused && !retry_login {
-        return Err(ContactFailure::LoginRefused(format!(
-            "the manager refused the web password; it is not tried again until the secret changes or somebody runs \
-             'n720d poll {} --retry-login'",
-            desired.name
-        )));
+    if !retry_login {
+        not_refused(&desired.name, memory, &password, &scope.key)?;
     }
     scope.context.driver.open(&target(desired, password)).await
 }
 
+/// Whether the manager is not known to refuse this password: from the second wrong one in a row it locks its login
+/// (n720.md section 4).
+pub(super) fn not_refused(
+    site: &SiteName,
+    memory: &SiteMemory,
+    password: &Secret,
+    key: &SiteKey,
+) -> Result<(), ContactFailure> {
+    if memory.refused_password.as_ref() != Some(&fingerprint::password_mark(password, key)) {
+        return Ok(());
+    }
+    Err(ContactFailure::LoginRefused(format!(
+        "the manager refused the web password; it is not tried again until the secret changes or somebody runs \
+         'n720d poll {site} --retry-login'"
+    )))
+}
+
 /// The manager of a site, as the driver wants it.
-pub(super) fn target(desired: &DesiredSite, password: crate::domain::secret::Secret) -> Target {
+pub(super) fn target(desired: &DesiredSite, password: Secret) -> Target {
     Target {
         site: desired.name.clone(),
         host: desired.manager.host.clone(),
@@ -254,4 +266,23 @@ async fn publish_after(
     context.publish(&status);
     let next_look = rhythm::after_orders(turn.next_look, &memory, scope.pace.settle, now);
     Ok(Report { status, next_look, contact: Ok(()) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_password_is_not_tried_again_until_it_changes() {
+        let (site, key) = ("acme".parse().unwrap(), SiteKey::new([7; 32]));
+        let (old, new) = (Secret::new("falsch"), Secret::new("richtig"));
+        let mut memory = SiteMemory::default();
+        assert_eq!(not_refused(&site, &memory, &old, &key), Ok(()));
+        memory.refused_password = Some(fingerprint::password_mark(&old, &key));
+        let Err(ContactFailure::LoginRefused(why)) = not_refused(&site, &memory, &old, &key) else {
+            panic!("it was tried again")
+        };
+        assert!(why.contains("n720d poll acme --retry-login") && !why.contains("falsch"), "{why}");
+        assert_eq!(not_refused(&site, &memory, &new, &key), Ok(()));
+    }
 }

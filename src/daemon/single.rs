@@ -75,15 +75,19 @@ const BUSY_PAUSE: Duration = Duration::from_secs(2);
 /// Reads a manager; writes nothing, neither there nor here. With `record`, also gives the pages, redacted.
 ///
 /// # Errors
-/// When the manager cannot be read at all; what of it cannot be read is unreadable in the observation.
+/// When the manager cannot be read at all, or is known to refuse the password; what of it cannot be read is
+/// unreadable in the observation.
 pub async fn observe(
     daemon: &DaemonConfig,
     desired: &DesiredSite,
     record: bool,
 ) -> Result<(Observation, Vec<RecordedPage>), LookError> {
     let driver = driver(daemon)?;
+    // A look needs no store: who may not read it still may look.
+    let (memory, secret) = remembered(daemon, desired).unwrap_or_else(|_| nothing());
+    let key = SiteKey::new(secret.key);
     let work = async {
-        let mut session = open(&driver, desired, &secrets::book_for(desired)).await?;
+        let mut session = open(&driver, desired, &secrets::book_for(desired), &memory, &key).await?;
         if record {
             session.record();
         }
@@ -109,10 +113,10 @@ pub async fn look(daemon: &DaemonConfig, desired: &DesiredSite) -> Result<Look, 
 async fn look_with(driver: &Driver, daemon: &DaemonConfig, desired: &DesiredSite) -> Result<Look, LookError> {
     let (memory, secret) = remembered(daemon, desired)?;
     let secrets = secrets::book_for(desired);
-    let mut session = open(driver, desired, &secrets).await?;
+    let key = SiteKey::new(secret.key);
+    let mut session = open(driver, desired, &secrets, &memory, &key).await?;
     let ask = Ask { editors: Editors::None, config_url: desired.manager.enrol };
     let mut observation = session.observe(&ask, clock::now()).await;
-    let key = SiteKey::new(secret.key);
     let own_url = context::own_url(daemon.provisioning.public_url.as_deref(), desired, &secret.token);
     let take = |observation: &Observation| {
         let mut memory = memory.clone();
@@ -142,14 +146,22 @@ fn driver(daemon: &DaemonConfig) -> Result<Driver, LookError> {
     Driver::new(daemon.poll.timeout).map_err(|error| LookError::SetUp { why: chain(&error) })
 }
 
-async fn open(driver: &Driver, desired: &DesiredSite, secrets: &SecretBook) -> Result<Session, LookError> {
+async fn open(
+    driver: &Driver,
+    desired: &DesiredSite,
+    secrets: &SecretBook,
+    memory: &SiteMemory,
+    key: &SiteKey,
+) -> Result<Session, LookError> {
     let contact = |failure: ContactFailure| LookError::Contact {
         site: desired.name.to_string(),
         address: format!("{}:{}", desired.manager.host, desired.manager.port),
         why: failure.why().to_owned(),
     };
-    let password = secrets.get(&desired.manager.password);
-    let target = cycle::target(desired, password.map_err(|why| contact(ContactFailure::SecretMissing(why)))?);
+    let password =
+        secrets.get(&desired.manager.password).map_err(|why| contact(ContactFailure::SecretMissing(why)))?;
+    cycle::not_refused(&desired.name, memory, &password, key).map_err(contact)?;
+    let target = cycle::target(desired, password);
     let mut tries = 1;
     loop {
         match driver.open(&target).await {
@@ -162,7 +174,6 @@ async fn open(driver: &Driver, desired: &DesiredSite, secrets: &SecretBook) -> R
 
 /// What the store knows of a site; of a state directory that is not there yet, nothing.
 fn remembered(daemon: &DaemonConfig, desired: &DesiredSite) -> Result<(SiteMemory, SiteSecret), LookError> {
-    let nothing = || (SiteMemory::default(), SiteSecret { token: "not-yet-made".to_owned(), key: [0; 32] });
     let fail = |why: String| LookError::Store { site: desired.name.to_string(), why };
     let store = match Store::open_read_only(&daemon.state_dir) {
         Ok(store) => store,
@@ -176,6 +187,10 @@ fn remembered(daemon: &DaemonConfig, desired: &DesiredSite) -> Result<(SiteMemor
         Err(error) if error.kind() == StoreErrorKind::ReadOnly => Ok(nothing()),
         Err(error) => Err(fail(chain(&error))),
     }
+}
+
+fn nothing() -> (SiteMemory, SiteSecret) {
+    (SiteMemory::default(), SiteSecret { token: "not-yet-made".to_owned(), key: [0; 32] })
 }
 
 /// How a site stands after a cycle, for somebody who waits for its plan to be carried out.
