@@ -14,6 +14,7 @@ use n720d::domain::ids::SlotNumber;
 use n720d::domain::observed::{ContactFailure, HandsetState, Observation, Reading};
 use n720d::domain::release::TriggerOutcome;
 use scripted::{Act, Device, FIRMWARE, KEY, LOGIN, PASSWORD, STATUS, but, but_status, page, redirect};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 /// Opens a session, observes, closes, and checks that it was logged out with its key.
@@ -238,7 +239,8 @@ async fn each_refusal_of_the_password_is_told_apart_and_posted_once() {
         (2, "session-busy"),
         (6, "login-locked"),
         (5, "unreachable"),
-        (0, "not-understood"),
+        (0, "login-unclear"),
+        (99, "login-unclear"),
     ] {
         let device = but(move |request, _| request.is("POST", "/login.html").then(|| again(number))).await;
         let failure = driver().open(&device.target).await.unwrap_err();
@@ -246,9 +248,51 @@ async fn each_refusal_of_the_password_is_told_apart_and_posted_once() {
         assert_eq!(device.posted("/login.html").len(), 1);
         assert!(!format!("{failure:?}").contains(PASSWORD));
     }
-    let device = but(|request, _| request.is("POST", "/login.html").then(|| Act::Reset(Vec::new()))).await;
-    assert!(matches!(driver().open(&device.target).await, Err(ContactFailure::Unreachable(_))));
-    assert_eq!(device.posted("/login.html").len(), 1, "a POST is never repeated");
+}
+
+#[tokio::test]
+async fn a_posted_password_without_a_clear_answer_is_told_as_that() {
+    let acts: [fn() -> Act; 8] = [
+        || page("/login.html", "<html><body>Please wait</body></html>"),
+        || page("/login.html", &LOGIN.replace("error = 0", "error = none")),
+        || redirect("/login.html"),
+        || redirect("/backup_advice.html"),
+        || Act::Send(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n".to_vec()),
+        || Act::Send(b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n<html>".to_vec()),
+        || Act::Reset(Vec::new()),
+        || Act::Hang(Vec::new()),
+    ];
+    for (number, act) in acts.into_iter().enumerate() {
+        let device = but(move |request, _| request.is("POST", "/login.html").then(act)).await;
+        let failure = driver().open(&device.target).await.unwrap_err();
+        assert!(matches!(failure, ContactFailure::LoginUnclear(_)), "{number}: {failure:?}");
+        let posted = format!("password={PASSWORD}&language=2&loginajax=0");
+        assert_eq!(device.posted("/login.html"), [posted], "{number}: a POST is never repeated");
+        assert!(!format!("{failure:?}").contains(PASSWORD));
+    }
+}
+
+#[tokio::test]
+async fn a_password_that_was_never_sent_is_not_counted() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut device = but(|_, _| None).await;
+    device.target.port = listener.local_addr().unwrap().port();
+    let answered = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        drop(listener);
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.unwrap());
+        }
+        let text = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{LOGIN}", LOGIN.len());
+        stream.write_all(text.as_bytes()).await.unwrap();
+    });
+    let failure = driver().open(&device.target).await.unwrap_err();
+    answered.await.unwrap();
+    assert!(
+        matches!(&failure, ContactFailure::Unreachable(reason) if reason.starts_with("tried to log in: no connection")),
+        "{failure:?}"
+    );
 }
 
 #[tokio::test]
@@ -278,7 +322,7 @@ async fn a_key_that_comes_with_a_failure_is_logged_out() {
         })
         .await;
         assert!(
-            matches!(driver().open(&device.target).await, Err(ContactFailure::NotUnderstood(_))),
+            matches!(driver().open(&device.target).await, Err(ContactFailure::LoginUnclear(_))),
             "{location}"
         );
         device.is_logged_out();

@@ -255,6 +255,7 @@ fn failure_label(failure: &ContactFailure) -> &'static str {
     match failure {
         ContactFailure::Unreachable(_) => "unreachable",
         ContactFailure::LoginRefused(_) => "login-refused",
+        ContactFailure::LoginUnclear(_) => "login-unclear",
         ContactFailure::LoginLocked(_) => "login-locked",
         ContactFailure::SessionBusy(_) => "session-busy",
         ContactFailure::NotUnderstood(_) => "not-understood",
@@ -389,6 +390,7 @@ mod tests {
         for failure in [
             ContactFailure::Unreachable(String::new()),
             ContactFailure::LoginRefused(String::new()),
+            ContactFailure::LoginUnclear(String::new()),
             ContactFailure::LoginLocked(String::new()),
             ContactFailure::SessionBusy(String::new()),
             ContactFailure::NotUnderstood(String::new()),

@@ -198,7 +198,9 @@ fn contact_health(failure: &ContactFailure) -> (Health, String) {
         ContactFailure::LoginRefused(why) | ContactFailure::SecretMissing(why) => {
             (Health::Blocked, why.clone())
         }
-        ContactFailure::NotUnderstood(why) => (Health::Unknown, why.clone()),
+        ContactFailure::LoginUnclear(why) | ContactFailure::NotUnderstood(why) => {
+            (Health::Unknown, why.clone())
+        }
     }
 }
 

@@ -146,6 +146,9 @@ pub enum ContactFailure {
     Unreachable(String),
     /// The device refused the password (code 1). Not tried again until the secret changed or a person says so.
     LoginRefused(String),
+    /// The password was posted, and what came of it is not clear: no answer, or one that is neither a session nor a
+    /// known number. The second such outcome in a row counts as a refusal.
+    LoginUnclear(String),
     /// The device has locked logins for a while after wrong passwords, ours or somebody's (code 6).
     LoginLocked(String),
     /// Somebody else is logged in (code 2): come back later.
@@ -162,6 +165,7 @@ impl ContactFailure {
         match self {
             Self::Unreachable(why)
             | Self::LoginRefused(why)
+            | Self::LoginUnclear(why)
             | Self::LoginLocked(why)
             | Self::SessionBusy(why)
             | Self::NotUnderstood(why)

@@ -117,6 +117,7 @@ fn steady(beat: &Beat<'_>) -> NextLook {
             ContactFailure::SessionBusy(_) => look(pace.interval, "a person is logged in"),
             ContactFailure::Unreachable(_)
             | ContactFailure::LoginRefused(_)
+            | ContactFailure::LoginUnclear(_)
             | ContactFailure::LoginLocked(_)
             | ContactFailure::NotUnderstood(_)
             | ContactFailure::SecretMissing(_) => look(back_off(pace.interval, trouble.failures), "back-off"),

@@ -205,20 +205,40 @@ fn take_in(input: &TurnInput<'_>, mut memory: SiteMemory) -> SiteMemory {
         }
         Err(failure) => {
             let earlier = memory.trouble.take();
+            let failure = counted(input, earlier.as_ref(), failure);
+            let refused = matches!(failure, ContactFailure::LoginRefused(_));
             memory.trouble = Some(Trouble {
                 since: earlier.as_ref().map_or(input.now, |trouble| trouble.since),
                 failures: earlier.map_or(1, |trouble| trouble.failures.saturating_add(1)),
-                last: failure.clone(),
+                last: failure,
             });
-            if let (ContactFailure::LoginRefused(_), Ok(password)) =
-                (failure, input.secrets.get(&input.desired.manager.password))
-            {
+            if refused && let Ok(password) = input.secrets.get(&input.desired.manager.password) {
                 memory.refused_password = Some(fingerprint::password_mark(&password, input.key));
             }
         }
     }
     memory.unreadable_cycles = conditions::unreadable_cycles(memory.unreadable_cycles, input.contact.ok());
     memory
+}
+
+/// A posted password of which nothing clear came twice in a row counts as refused: the device may have counted wrong
+/// ones, and every further one locks its login for longer, for everybody.
+fn counted(input: &TurnInput<'_>, earlier: Option<&Trouble>, failure: &ContactFailure) -> ContactFailure {
+    let again = earlier.is_some_and(|trouble| matches!(trouble.last, ContactFailure::LoginUnclear(_)));
+    match failure {
+        ContactFailure::LoginUnclear(why) if again => ContactFailure::LoginRefused(format!(
+            "the manager did not say clearly whether it accepts the web password, twice in a row: {why}; the password \
+             is not tried again until the secret changes or somebody runs 'n720d poll {} --retry-login'",
+            input.desired.name
+        )),
+        ContactFailure::Unreachable(_)
+        | ContactFailure::LoginRefused(_)
+        | ContactFailure::LoginUnclear(_)
+        | ContactFailure::LoginLocked(_)
+        | ContactFailure::SessionBusy(_)
+        | ContactFailure::NotUnderstood(_)
+        | ContactFailure::SecretMissing(_) => failure.clone(),
+    }
 }
 
 /// Enters the observation, and into the ledger who was missing when a window closed.

@@ -2,6 +2,7 @@
 //!
 //! Knows HTTP, not pages. The cookie is the caller's to keep.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use reqwest::header::{
@@ -9,6 +10,7 @@ use reqwest::header::{
 };
 
 use super::failure::TransportFailure;
+use super::form::Watched;
 use super::pages::decode::decode;
 use crate::domain::secret::Secret;
 
@@ -57,6 +59,25 @@ impl Server {
         key: Option<&Secret>,
     ) -> Result<Answer, TransportFailure> {
         self.send(self.client.post(self.url(path)).form(fields), key).await
+    }
+
+    /// POSTs a form without a session, and also tells whether the form was handed to the connection: if not, the
+    /// device cannot have got it.
+    pub(super) async fn post_watched(
+        &self,
+        path: &str,
+        fields: &[(String, String)],
+    ) -> (Result<Answer, TransportFailure>, bool) {
+        let (client, request) = self.client.post(self.url(path)).form(fields).build_split();
+        let mut request = match request {
+            Ok(request) => request,
+            Err(error) => return (Err(TransportFailure::of(error, self.timeout, 0)), false),
+        };
+        let form = request.body().and_then(reqwest::Body::as_bytes).unwrap_or_default().to_vec();
+        let (body, sent) = Watched::new(form);
+        *request.body_mut() = Some(reqwest::Body::wrap(body));
+        let answer = self.send(reqwest::RequestBuilder::from_parts(client, request), None).await;
+        (answer, sent.load(Ordering::Acquire))
     }
 
     /// Where a `Location` leads: the path, if it is on this host; the whole of it, if it is not.

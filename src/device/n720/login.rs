@@ -32,17 +32,11 @@ pub(super) async fn log_in(server: &Server, target: &Target) -> Result<Secret, C
     };
     let fields = [("password", target.password.expose()), ("language", &language), ("loginajax", "0")]
         .map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let answer = server.post(LOGIN, &fields, None).await.map_err(|failure| {
-        unreachable_at(
-            "posted the password (once; a session it may have opened ends by itself after 10 minutes)",
-            &failure,
-        )
-    })?;
+    let (answer, sent) = server.post_watched(LOGIN, &fields).await;
+    let answer = answer.map_err(|failure| no_answer(&failure, sent))?;
     match (verdict(server, &answer), answer.key) {
         (Ok(()), Some(key)) => Ok(key),
-        (Ok(()), None) => {
-            Err(not_understood("the device redirected after the login, but set no session key"))
-        }
+        (Ok(()), None) => Err(unclear("the device redirected after the login, but set no session key")),
         (Err(failure), Some(key)) => {
             // A key that was set all the same must not keep people out.
             log_out(server, &key).await;
@@ -56,27 +50,29 @@ pub(super) async fn log_in(server: &Server, target: &Target) -> Result<Secret, C
 fn verdict(server: &Server, answer: &Answer) -> Result<(), ContactFailure> {
     match answer.status {
         200 => {
-            let page = login_page(answer, "the answer to the password")?;
+            let page = login::read(&answer.body).map_err(|refusal| {
+                unclear(&format!("the answer to the password was not understood: {refusal}"))
+            })?;
             Err(page.error.and_then(refusal_after).unwrap_or_else(|| language_trap(page.error)))
         }
         301 | 302 | 303 | 307 | 308 => {
             match answer.location.as_deref().map(|location| server.target_of(location)).transpose() {
                 Ok(Some(path)) if is_login(&path) => {
-                    Err(not_understood("the device took the password and sent us back to its login page"))
+                    Err(unclear("the device took the password and sent us back to its login page"))
                 }
                 Ok(_) => Ok(()),
-                Err(elsewhere) => Err(not_understood(&format!(
-                    "the answer to the login leads to another host, {elsewhere}"
-                ))),
+                Err(elsewhere) => {
+                    Err(unclear(&format!("the answer to the login leads to another host, {elsewhere}")))
+                }
             }
         }
-        status => Err(unexpected(status, "the answer to the password")),
+        status => Err(unclear(&format!("the answer to the password came with status {status}"))),
     }
 }
 
 fn language_trap(number: Option<u16>) -> ContactFailure {
     let number = number.map_or("no number".to_owned(), |number| format!("number {number}"));
-    not_understood(&format!(
+    unclear(&format!(
         "the device took the password and did not log in (its login page came again, with {number}); it does so when it \
          switches its language: look at the language that its web interface is set to"
     ))
@@ -137,6 +133,18 @@ fn unreachable_at(doing: &str, failure: &TransportFailure) -> ContactFailure {
         | TransportFailure::Timeout(_)
         | TransportFailure::Broken { .. } => ContactFailure::Unreachable(format!("{doing}: {failure}")),
     }
+}
+
+/// The password was posted, or was not even that: only what reached the connection may count against it.
+fn no_answer(failure: &TransportFailure, sent: bool) -> ContactFailure {
+    let doing = "posted the password (once; a session it may have opened ends by itself after 10 minutes)";
+    if sent { unclear(&format!("{doing}: {failure}")) } else { unreachable_at("tried to log in", failure) }
+}
+
+/// For every outcome of a posted password that is neither a session nor a number that says what is the matter: the
+/// device may have counted a wrong one, and from the second in a row it locks its login for everybody.
+fn unclear(reason: &str) -> ContactFailure {
+    ContactFailure::LoginUnclear(reason.to_owned())
 }
 
 fn not_understood(reason: &str) -> ContactFailure {

@@ -10,6 +10,7 @@ mod check_sync;
 mod driver;
 mod enrol;
 mod failure;
+mod form;
 mod http;
 mod login;
 mod observe;

@@ -68,6 +68,7 @@ fn secrets(view: &View<'_>, found: &mut Conditions) {
         Some(
             ContactFailure::Unreachable(_)
             | ContactFailure::LoginRefused(_)
+            | ContactFailure::LoginUnclear(_)
             | ContactFailure::LoginLocked(_)
             | ContactFailure::SessionBusy(_)
             | ContactFailure::NotUnderstood(_),
@@ -97,6 +98,10 @@ fn failed(view: &View<'_>, trouble: &Trouble, found: &mut Conditions) {
             }
         }
         ContactFailure::LoginRefused(_) => found.hold(refused(view)),
+        ContactFailure::LoginUnclear(why) => {
+            found.cannot_tell([AlertKind::LoginRefused, AlertKind::SessionBusy]);
+            found.hold(unclear(host, why));
+        }
         ContactFailure::LoginLocked(why) => {
             found.cannot_tell([AlertKind::LoginRefused, AlertKind::SessionBusy]);
             if trouble.failures >= PATIENCE {
@@ -134,6 +139,16 @@ fn refused(view: &View<'_>) -> Condition {
         view.desired.manager.host, view.desired.name
     );
     Condition::new(AlertKind::LoginRefused, Severity::Critical, summary).in_phase("refused")
+}
+
+/// Told at once: the next try may be the last one.
+fn unclear(host: &str, why: &str) -> Condition {
+    let summary = format!(
+        "the DECT manager at {host} did not say whether it accepts the web password: {why}; n720d posts it at most \
+         twice in a row without a clear answer, because wrong passwords lock the login for everybody; log in there \
+         by hand and look"
+    );
+    Condition::new(AlertKind::PageNotUnderstood, Severity::Warning, summary).in_phase("login")
 }
 
 /// The detail of the failure is left out here too.

@@ -127,6 +127,30 @@ fn a_refused_password_is_marked_until_one_is_taken() {
 }
 
 #[test]
+fn a_password_without_a_clear_answer_counts_as_refused_the_second_time_in_a_row() {
+    let mut world = in_step(World::new());
+    let password = world.secrets.get(&world.desired.manager.password).unwrap();
+    let mark = fingerprint::password_mark(&password, &World::key());
+    let unclear = ContactFailure::LoginUnclear("sent back to the login page".into());
+    let dark = ContactFailure::Unreachable("no answer".into());
+    for between in [Some(&dark), None] {
+        world.memory = take(&world, Some(&unclear)).memory;
+        assert_eq!(world.memory.refused_password, None, "once is bad luck");
+        world.memory = take(&world, between).memory;
+    }
+    let first = take(&world, Some(&unclear));
+    assert_eq!(alert_kinds(&first), [AlertKind::PageNotUnderstood]);
+    world.memory = first.memory;
+    let second = take(&world, Some(&unclear));
+    assert_eq!(second.memory.refused_password, Some(mark));
+    assert_eq!(second.status.health, Health::Blocked);
+    assert!(second.status.reason.contains("twice in a row: sent back"), "{}", second.status.reason);
+    assert!(alert_kinds(&second).contains(&AlertKind::LoginRefused));
+    world.memory = second.memory;
+    assert_eq!(take(&world, None).memory.refused_password, None, "a login settles it");
+}
+
+#[test]
 fn a_site_found_as_wanted_is_the_baseline_for_later_changes() {
     let world = in_step(World::new().want(1, present("1013", Some(1))).show_registered(1, "1013", 1));
     let turn = take(&world, None);

@@ -74,6 +74,14 @@ fn a_page_that_is_not_understood_twice_is_told() {
 }
 
 #[test]
+fn a_password_without_a_clear_answer_is_told_at_once() {
+    let unclear = ContactFailure::LoginUnclear("sent back to the login page".into());
+    let found = failing(1, 0, unclear).the(AlertKind::PageNotUnderstood);
+    assert_eq!((found.severity, found.phase.as_str()), (Severity::Warning, "login"));
+    insta::assert_snapshot!(found.summary, @"the DECT manager at 10.20.0.2 did not say whether it accepts the web password: sent back to the login page; n720d posts it at most twice in a row without a clear answer, because wrong passwords lock the login for everybody; log in there by hand and look");
+}
+
+#[test]
 fn a_missing_secret_is_critical_and_names_references_only() {
     let mut stage = Stage::well();
     stage.missing_secrets = vec!["keyring:acme/1013".into(), "env:X".into()];
@@ -92,6 +100,7 @@ fn no_failure_resolves_what_rests_on_a_reading() {
         busy(),
         ContactFailure::LoginRefused("1".into()),
         ContactFailure::LoginLocked("6".into()),
+        ContactFailure::LoginUnclear("?".into()),
         ContactFailure::NotUnderstood("?".into()),
         ContactFailure::SecretMissing("?".into()),
     ];
