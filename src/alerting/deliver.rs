@@ -51,6 +51,7 @@ pub async fn deliver_loop<O: Outbox>(
             sink,
             clock: clock.clone(),
             failures: 0,
+            complained: false,
             unrecorded: BTreeSet::new(),
         };
         let (wake, shutdown) = (wake.clone(), shutdown.clone());
@@ -75,6 +76,8 @@ struct Worker<O, C> {
     clock: C,
     /// In a row.
     failures: u32,
+    /// Whether this row of failures was already told as one that needs a person.
+    complained: bool,
     /// Delivered, and the outbox does not know it yet: not to be sent again by this process.
     unrecorded: BTreeSet<String>,
 }
@@ -121,6 +124,7 @@ impl<O: Outbox, C: Fn() -> DateTime<Utc>> Worker<O, C> {
             match self.sink.deliver(notification, (self.clock)()).await {
                 Ok(()) => {
                     self.failures = 0;
+                    self.complained = false;
                     self.unrecorded.insert(notification.id.clone());
                     self.record(notification).await?;
                 }
@@ -143,6 +147,14 @@ impl<O: Outbox, C: Fn() -> DateTime<Utc>> Worker<O, C> {
         let later = back_off(notification.attempts);
         let rest = back_off(self.failures) / 2;
         self.failures = self.failures.saturating_add(1);
+        if error.reason.needs_a_person() && !std::mem::replace(&mut self.complained, true) {
+            tracing::error!(
+                sink = self.sink.name(),
+                reason = error.reason.as_str(),
+                "an alert sink takes nothing, and nobody is told through it; look at its settings and at the receiver's: \
+                 {error}"
+            );
+        }
         tracing::warn!(
             sink = self.sink.name(),
             site = %notification.site,

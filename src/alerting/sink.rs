@@ -60,7 +60,7 @@ pub enum FailureReason {
     Server,
     /// The receiver does not accept the credentials.
     Auth,
-    /// The receiver refuses the notification.
+    /// The receiver refuses the notification: its address or its settings are wrong, most likely.
     Rejected,
     /// The receiver points elsewhere, and nothing is sent to where nobody configured it to.
     Redirected,
@@ -69,11 +69,26 @@ pub enum FailureReason {
 }
 
 impl FailureReason {
-    /// Whether another try may help.
+    /// Whether another try may help. What a receiver answers can change with its settings or ours, and a proxy in front
+    /// of it answers anything while it is upgraded: only what we ourselves made wrong stays wrong.
     pub fn is_retryable(self) -> bool {
         match self {
-            Self::Connection | Self::Timeout | Self::RateLimited | Self::Server => true,
-            Self::Auth | Self::Rejected | Self::Redirected | Self::Malformed => false,
+            Self::Connection
+            | Self::Timeout
+            | Self::RateLimited
+            | Self::Server
+            | Self::Auth
+            | Self::Rejected
+            | Self::Redirected => true,
+            Self::Malformed => false,
+        }
+    }
+
+    /// Whether it will probably not pass before somebody changes a setting, here or at the receiver.
+    pub fn needs_a_person(self) -> bool {
+        match self {
+            Self::Auth | Self::Rejected | Self::Redirected | Self::Malformed => true,
+            Self::Connection | Self::Timeout | Self::RateLimited | Self::Server => false,
         }
     }
 

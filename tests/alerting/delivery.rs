@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::contract::Log;
 use crate::support::{Act, MemoryOutbox, ScriptedSink, at, queued};
 
 const DOWN: Act = Act::Fail(FailureReason::Connection);
@@ -83,14 +84,43 @@ async fn a_failure_is_tried_again_later_and_later_up_to_ten_minutes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_final_failure_is_given_up_and_the_next_one_goes() {
+async fn a_notification_that_we_made_wrong_is_given_up_and_the_next_one_goes() {
     let outbox = MemoryOutbox::with(vec![queued("bad", "a"), queued("good", "a")]);
-    let sink = ScriptedSink::new("a", [Act::Fail(FailureReason::Rejected)]);
+    let sink = ScriptedSink::new("a", [Act::Fail(FailureReason::Malformed)]);
     let running = Running::start(&outbox, &[Arc::clone(&sink)]);
     let shelf = outbox.until(|shelf| shelf.waiting.is_empty()).await;
-    assert_eq!(shelf.given_up, [("bad".to_owned(), "scripted: rejected".to_owned())]);
+    assert_eq!(shelf.given_up, [("bad".to_owned(), "scripted: malformed".to_owned())]);
     assert_eq!(shelf.delivered, ["good"]);
     assert_eq!(seconds(&sink), [0, 0], "without a rest between them");
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receiver_that_refuses_for_a_while_is_told_in_the_end() {
+    for reason in [FailureReason::Auth, FailureReason::Rejected, FailureReason::Redirected] {
+        let outbox = MemoryOutbox::with(vec![queued("n", "a")]);
+        let sink = ScriptedSink::new("a", [Act::Fail(reason); 3]);
+        let running = Running::start(&outbox, &[Arc::clone(&sink)]);
+        let shelf = outbox.until(|shelf| shelf.delivered == ["n"]).await;
+        assert_eq!((sink.ids().len(), shelf.given_up.len()), (4, 0), "{reason}");
+        running.stop().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_needs_a_person_is_told_loudly_once_per_row_of_failures() {
+    let outbox = MemoryOutbox::with(vec![queued("1", "a")]);
+    let refused = Act::Fail(FailureReason::Auth);
+    let sink = ScriptedSink::new("a", [DOWN, refused, refused, DOWN, refused, Act::Take, refused]);
+    let log = Log::default();
+    let _here = tracing::subscriber::set_default(log.subscriber());
+    let running = Running::start(&outbox, &[Arc::clone(&sink)]);
+    let errors = || log.text().lines().filter(|line| line.contains("\"ERROR\"")).count();
+    outbox.until(|shelf| shelf.waiting.is_empty()).await;
+    assert_eq!((errors(), sink.ids().len()), (1, 6), "{}", log.text());
+    outbox.0.send_modify(|shelf| shelf.waiting.push((queued("2", "a"), at(0))));
+    outbox.until(|shelf| shelf.waiting.is_empty()).await;
+    assert_eq!((errors(), sink.ids().len()), (2, 8), "{}", log.text());
     running.stop().await;
 }
 

@@ -163,7 +163,7 @@ async fn a_retry_keeps_the_id_and_takes_a_new_time_and_signature() {
 }
 
 #[tokio::test]
-async fn answers_decide_whether_another_try_is_worthwhile() {
+async fn every_answer_but_success_is_worth_another_try_and_told_apart() {
     for status in [200, 201, 204] {
         assert_eq!(outcome(Answer::Status(status)).await, Ok(()), "{status}");
     }
@@ -173,8 +173,11 @@ async fn answers_decide_whether_another_try_is_worthwhile() {
         (500, FailureReason::Server),
         (400, FailureReason::Rejected),
         (401, FailureReason::Auth),
+        (404, FailureReason::Rejected),
+        (410, FailureReason::Rejected),
     ] {
-        assert_eq!(outcome(Answer::Status(status)).await.unwrap_err().reason, reason, "{status}");
+        let error = outcome(Answer::Status(status)).await.unwrap_err();
+        assert_eq!((error.reason, error.is_retryable()), (reason, true), "{status}");
     }
 }
 
@@ -183,7 +186,7 @@ async fn a_redirect_is_not_followed() {
     let receiver = Receiver::start([Answer::RedirectTo("/elsewhere")]).await;
     let hook = webhook(&receiver.url(), Some("key"), PATIENT);
     let error = hook.deliver(&queued("msg_1", "hook"), at(0)).await.unwrap_err();
-    assert_eq!((error.reason, error.is_retryable()), (FailureReason::Redirected, false));
+    assert_eq!((error.reason, error.is_retryable()), (FailureReason::Redirected, true));
     assert_eq!(receiver.arrived().len(), 1);
 }
 
