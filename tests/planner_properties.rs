@@ -18,6 +18,7 @@ use n720d::domain::memory::{SiteMemory, Window};
 use n720d::domain::observed::{FilledSlots, HandsetState, Observation, ObservedSlot, Reading, SipState};
 use n720d::domain::plan::{Disposition, Impact, NewRelease, Plan, Step};
 use n720d::domain::planner::{self, NextWindow, PlanInput};
+use n720d::domain::registration;
 use n720d::domain::release::{PastRelease, Progress, Release, TriggerOutcome};
 use n720d::domain::secret::{Secret, SecretBook, SecretRef};
 use n720d::domain::status::WindowState;
@@ -93,6 +94,12 @@ impl Model {
     fn working(&self) -> BTreeSet<(SlotNumber, Ipui)> {
         let active = |slot: &SlotNumber| self.accounts.get(slot).is_some_and(|account| account.active);
         self.registered.iter().filter(|(slot, _)| active(slot)).map(|(&slot, &ipui)| (slot, ipui)).collect()
+    }
+
+    /// Handsets in these slots, whether or not their account is on.
+    fn held(&self, slots: &BTreeSet<SlotNumber>) -> BTreeSet<(SlotNumber, Ipui)> {
+        let registered = self.registered.iter().filter(|(slot, _)| slots.contains(slot));
+        registered.map(|(&slot, &ipui)| (slot, ipui)).collect()
     }
 
     fn observe(&self, at: DateTime<Utc>) -> Observation {
@@ -195,6 +202,16 @@ impl Site {
                 *reading = Reading::Unreadable("cut off".to_owned());
             }
         }
+        let slots = registration::judge(&registration::Scene {
+            desired: &self.desired,
+            memory: &self.memory,
+            observation: Some(&observation),
+            window: self.memory.windows.last(),
+            window_state: self.input(&observation).window_state,
+            settled: true,
+            now: self.now,
+        });
+        self.memory.slots = slots;
         let (_, wanted) = planner::desired_generation(&self.desired, &self.secrets, &self.key);
         let verdict =
             verify::verify(&self.desired, &self.memory, &wanted, Some(&observation), SETTLE, self.now);
@@ -379,6 +396,7 @@ enum Event {
     Leave(u8),
     Rename(u8),
     SwitchOff(u8),
+    Disable(u8),
     TakeByHand(u8, u8),
     WindowEnds,
 }
@@ -390,6 +408,7 @@ fn event() -> impl Strategy<Value = Event> {
         1 => number.clone().prop_map(Event::Leave),
         1 => number.clone().prop_map(Event::Rename),
         1 => number.clone().prop_map(Event::SwitchOff),
+        1 => number.clone().prop_map(Event::Disable),
         1 => (number, 1..=8u8).prop_map(|(number, handset)| Event::TakeByHand(number, handset)),
         1 => Just(Event::WindowEnds),
     ]
@@ -408,6 +427,10 @@ impl Site {
                 self.model.registered.remove(&slot(number));
                 self.model.accounts.remove(&slot(number));
                 self.forget_filled(number);
+            }
+            // Its account alone: the handset stays, and no page shows it.
+            Event::Disable(number) => {
+                self.model.accounts.entry(slot(number)).and_modify(|account| account.active = false);
             }
             Event::TakeByHand(number, handset) => self.model.take(slot(number), ipui(handset)),
             Event::WindowEnds => {
@@ -456,9 +479,11 @@ proptest! {
         site.blind = blind;
         for event in events.iter().map(Some).chain([None]) {
             for _ in 0..2 {
-                let before = site.model.working();
+                let reserved: BTreeSet<_> = site.memory.slots.keys().copied().collect();
+                let (before, held) = (site.model.working(), site.model.held(&reserved));
                 let plan = site.cycle();
                 prop_assert!(before.is_subset(&site.model.working()), "{:?}\n{:#?}", plan, site.model);
+                prop_assert!(held.is_subset(&site.model.held(&reserved)), "{:?}\n{:#?}", plan, site.model);
             }
             if let Some(event) = event {
                 site.happen(event);

@@ -127,6 +127,19 @@ pub struct SlotRecord {
     pub pending_at: Option<DateTime<Utc>>,
     /// The IPUI that this slot's editor page last showed, while a handset was registered ever since.
     pub registered_ipui: Option<Ipui>,
+    /// Whether the slot, when a page last showed it, held a registered handset of which no page has told which it is.
+    #[serde(default)]
+    pub unread_handset: bool,
+    /// When the record began; `None`: before this was written down.
+    #[serde(default)]
+    pub began: Option<DateTime<Utc>>,
+}
+
+impl SlotRecord {
+    /// Whether the slot was last seen with a handset in it, whichever it was.
+    pub fn may_hold_handset(&self) -> bool {
+        self.registered_ipui.is_some() || self.unread_handset || self.registration == Registration::Registered
+    }
 }
 
 /// The verdict on one reserved handset.

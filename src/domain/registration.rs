@@ -97,10 +97,10 @@ fn is_listed(observation: &Observation, ipui: Ipui) -> bool {
 }
 
 fn judge_slot(scene: &Scene<'_>, slot: SlotNumber, ipui: Ipui) -> SlotRecord {
-    let previous = previous(scene.memory, slot, ipui);
-    let mut record = previous.cloned().unwrap_or_else(|| fresh(scene, slot, ipui));
+    let previous = previous(scene.memory, slot, ipui).cloned().unwrap_or_else(|| fresh(scene, slot, ipui));
+    let mut record = previous.clone();
     let Some(observation) = scene.observation else { return record };
-    let view = witness::View { scene, observation, slot, ipui, previous };
+    let view = witness::View { scene, observation, slot, ipui, previous: &previous };
     match observation.mac.known() {
         Some(mac) if *mac == scene.desired.manager.mac => record.registered_ipui = view.registered_ipui(),
         Some(_) => return record,
@@ -121,15 +121,18 @@ fn judge_slot(scene: &Scene<'_>, slot: SlotNumber, ipui: Ipui) -> SlotRecord {
     if !scene.settled {
         return record;
     }
-    match view.finding() {
+    let record = match view.finding() {
         Some(finding) => apply(scene, record, finding),
         None => record,
-    }
+    };
+    SlotRecord { unread_handset: view.holds_unread_handset(), ..record }
 }
 
-/// The record of a handset about which nothing has been seen yet.
+/// The record of a handset about which nothing has been seen yet. Who was in the slot before stays known: the site file
+/// does not change that.
 fn fresh(scene: &Scene<'_>, slot: SlotNumber, ipui: Ipui) -> SlotRecord {
     let release = scene.memory.release.as_ref();
+    let before = scene.memory.slots.get(&slot);
     let released = release.is_some_and(|release| release.reserved.get(&slot) == Some(&ipui));
     let (registration, evidence) = match (scene.settled, released) {
         (false, true) => (Registration::Reserved, "released, settling"),
@@ -143,12 +146,18 @@ fn fresh(scene: &Scene<'_>, slot: SlotNumber, ipui: Ipui) -> SlotRecord {
         evidence: evidence.to_owned(),
         seen_at: scene.now,
         pending_at: None,
-        registered_ipui: None,
+        registered_ipui: before.and_then(|before| before.registered_ipui),
+        unread_handset: before
+            .is_some_and(|before| before.may_hold_handset() && before.registered_ipui.is_none()),
+        began: Some(scene.now),
     }
 }
 
 fn apply(scene: &Scene<'_>, mut record: SlotRecord, finding: Finding) -> SlotRecord {
-    let verdict = verdict(record.registration, finding.claim, scene.window_state);
+    // With another handset in the slot it was never here: then it cannot have been lost.
+    let waited_before = record.pending_at.is_some_and(|at| at < finding.seen_at);
+    let was_itself = !record.unread_handset || waited_before;
+    let verdict = verdict(record.registration, was_itself, finding.claim, scene.window_state);
     if verdict != record.registration {
         record.registration = verdict;
         record.since = finding.seen_at;
@@ -167,9 +176,15 @@ fn apply(scene: &Scene<'_>, mut record: SlotRecord, finding: Finding) -> SlotRec
     record
 }
 
-/// The state machine of one slot.
-fn verdict(previous: Registration, claim: Claim, window: WindowState) -> Registration {
-    let had_been_registered = matches!(previous, Registration::Registered | Registration::Lost);
+/// The state machine of one slot. `was_itself`: a handset that was registered there is known to have been this one.
+fn verdict(previous: Registration, was_itself: bool, claim: Claim, window: WindowState) -> Registration {
+    let had_been_registered = match previous {
+        Registration::Registered => was_itself,
+        Registration::Lost => true,
+        Registration::Unknown | Registration::Reserved | Registration::Pending | Registration::Expired => {
+            false
+        }
+    };
     match claim {
         Claim::Registered => Registration::Registered,
         Claim::Pending | Claim::NotHere if had_been_registered => Registration::Lost,
@@ -296,8 +311,17 @@ mod tests {
             (Lost, Claim::Undecided, WindowState::Open, Lost),
         ];
         for (before, claim, window, after) in table {
-            assert_eq!(verdict(before, claim, window), after, "{before:?}, {claim:?}, window {window:?}");
+            assert_eq!(
+                verdict(before, true, claim, window),
+                after,
+                "{before:?}, {claim:?}, window {window:?}"
+            );
         }
+        let guessed = [(Claim::NotHere, Reserved), (Claim::Pending, Pending), (Claim::Undecided, Registered)];
+        for (claim, after) in guessed {
+            assert_eq!(verdict(Registered, false, claim, WindowState::Open), after, "{claim:?}");
+        }
+        assert_eq!(verdict(Lost, false, Claim::NotHere, WindowState::Open), Lost);
     }
 
     #[test]

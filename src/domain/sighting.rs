@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::ids::{Ipui, SlotNumber};
-use super::memory::{Registration, SiteMemory};
+use super::memory::{Registration, SiteMemory, SlotRecord};
 use super::observed::{HandsetState, Observation, ObservedSlot, Reading};
 use super::registration;
 
@@ -35,7 +35,7 @@ pub(super) enum Holder {
     /// A registered handset whose editor page could not be read, or contradicts the mobile devices page.
     Unreadable,
     /// A registered handset that no page shows, for the slot's account is not active: the manager's list of filled
-    /// slots names it.
+    /// slots names it, or it was there when the account was last shown.
     Hidden,
 }
 
@@ -95,7 +95,7 @@ impl<'a> Sighting<'a> {
     /// Who holds this slot.
     pub(super) fn holder(&self, slot: SlotNumber) -> Holder {
         let Some(account) = self.account(slot) else {
-            return if self.is_filled(slot, false) { Holder::Hidden } else { Holder::Nobody };
+            return if self.is_hidden(slot) { Holder::Hidden } else { Holder::Nobody };
         };
         match account.handset {
             HandsetState::Registered => match self.observation.editors.get(&slot) {
@@ -103,7 +103,6 @@ impl<'a> Sighting<'a> {
                 Some(Reading::Known(None) | Reading::Unreadable(_)) => Holder::Unreadable,
                 None => self.remembered(slot).map_or(Holder::NotRead, Holder::Registered),
             },
-            HandsetState::Pending | HandsetState::None if self.is_filled(slot, true) => Holder::Unreadable,
             HandsetState::Pending => Holder::Reserved(self.reserved.get(&slot).copied()),
             HandsetState::None => Holder::Nobody,
         }
@@ -132,7 +131,7 @@ impl<'a> Sighting<'a> {
             Holder::Unreadable if pending && self.shows_registered(slot) => Standing::Doubtful(slot),
             // A page that failed to come speaks for no other handset: it is neither mended nor worth an approval.
             Holder::Unreadable => Standing::Unknown,
-            Holder::Hidden if !pending && self.was_registered(slot, wanted) => Standing::RegisteredUnseen,
+            Holder::Hidden if !pending && self.was_in(slot, wanted) => Standing::RegisteredUnseen,
             Holder::Hidden => in_the_way(
                 "a registered handset that the pages do not show, its account being off".to_owned(),
             ),
@@ -150,6 +149,13 @@ impl<'a> Sighting<'a> {
         let unreadable = |other: &SlotNumber| self.holder(*other) == Holder::Unreadable;
         if let Some(other) = self.registered().find(unreadable).filter(|_| !pending) {
             return Standing::Doubtful(other);
+        }
+        if let Some(other) = self.hidden_elsewhere(slot, wanted).filter(|_| !pending) {
+            let why = format!(
+                "slot {slot} is to be reserved for {wanted}, which may be the handset in slot {other}: its account is \
+                 off, and no page shows it"
+            );
+            return Standing::InTheWay(why, Some(other));
         }
         Standing::Wanting(match self.holder(slot) {
             Holder::Reserved(Some(ipui)) => format!("slot {slot} is reserved for {ipui}; {wanted} is wanted"),
@@ -174,11 +180,22 @@ impl<'a> Sighting<'a> {
         self.memory.slots.get(&slot).and_then(|record| record.registered_ipui)
     }
 
-    fn was_registered(&self, slot: SlotNumber, wanted: Ipui) -> bool {
-        self.memory
-            .slots
-            .get(&slot)
-            .is_some_and(|record| record.ipui == wanted && record.registration == Registration::Registered)
+    /// Whether this handset was last seen in that slot.
+    fn was_in(&self, slot: SlotNumber, wanted: Ipui) -> bool {
+        self.memory.slots.get(&slot).is_some_and(|record| {
+            let believed = record.ipui == wanted && record.registration == Registration::Registered;
+            record.registered_ipui.map_or(believed, |ipui| ipui == wanted)
+        })
+    }
+
+    /// Another slot whose account is off and which is known to hold this handset, or may for all that was read.
+    fn hidden_elsewhere(&self, slot: SlotNumber, wanted: Ipui) -> Option<SlotNumber> {
+        let records = self.memory.slots.iter().filter(|(other, record)| {
+            let hidden = **other != slot && self.account(**other).is_none() && record.may_hold_handset();
+            let guessed = (!record.unread_handset).then_some(record.ipui);
+            hidden && record.registered_ipui.or(guessed).is_none_or(|ipui| ipui == wanted)
+        });
+        records.map(|(other, _)| *other).next()
     }
 
     /// More handsets are pending than the mobile devices page shows reservations.
@@ -187,13 +204,10 @@ impl<'a> Sighting<'a> {
         self.pending.as_ref().is_some_and(|pending| pending.len() > shown)
     }
 
-    /// Whether the manager's own list names this slot as filled. Where the page shows the slot, only a list that is
-    /// `newer` than the page counts.
-    fn is_filled(&self, slot: SlotNumber, newer: bool) -> bool {
-        self.memory
-            .filled
-            .as_ref()
-            .is_some_and(|list| list.filled.contains(&slot) && (!newer || list.at > self.observation.at))
+    /// Whether a slot that no page shows holds a handset, by the manager's own list or by what was last seen there.
+    fn is_hidden(&self, slot: SlotNumber) -> bool {
+        self.memory.filled.as_ref().is_some_and(|list| list.filled.contains(&slot))
+            || self.memory.slots.get(&slot).is_some_and(SlotRecord::may_hold_handset)
     }
 }
 
@@ -344,13 +358,54 @@ mod tests {
         assert!(in_the_way(&hidden).0.contains("do not show"));
         hidden.remember(1, Registration::Registered, None);
         assert_eq!(standing(&hidden), Standing::RegisteredUnseen);
-        // A page that shows the slot empty is believed, unless the list is newer.
+        // A page that shows the slot empty is believed.
         let mut empty = wanting().show(1, "1013");
         list(&mut empty, -60);
         assert_eq!(holder(&empty, 1), Holder::Nobody);
-        list(&mut empty, 60);
-        assert_eq!(holder(&empty, 1), Holder::Unreadable);
-        assert!(holder(&empty, 1).is_registered());
+    }
+
+    #[test]
+    fn a_slot_whose_account_was_switched_off_keeps_the_handset_that_was_seen_there() {
+        assert_eq!(holder(&wanting(), 1), Holder::Nobody, "a virgin device");
+        let seen = |verdict, editor| {
+            let mut world = wanting();
+            world.remember(1, verdict, editor);
+            world
+        };
+        let other = seen(Registration::Reserved, Some(9));
+        assert_eq!(holder(&other, 1), Holder::Hidden);
+        assert!(in_the_way(&other).0.contains("do not show"));
+        let mut unread = seen(Registration::Expired, None);
+        assert_eq!(holder(&unread, 1), Holder::Nobody, "it came to nothing");
+        unread.memory.slots.get_mut(&slot(1)).unwrap().unread_handset = true;
+        assert!(in_the_way(&unread).0.contains("do not show"));
+        assert_eq!(standing(&seen(Registration::Registered, Some(1))), Standing::RegisteredUnseen);
+        assert_eq!(standing(&seen(Registration::Registered, None)), Standing::RegisteredUnseen);
+        assert_eq!(standing(&seen(Registration::Unknown, Some(1))), Standing::RegisteredUnseen);
+        let mut pending = seen(Registration::Reserved, Some(9));
+        pending.pending().push(ipui(1));
+        assert!(
+            in_the_way(&pending).0.contains("do not show"),
+            "still reserving it would throw the other out"
+        );
+    }
+
+    #[test]
+    fn a_handset_behind_a_switched_off_account_is_not_reserved_elsewhere() {
+        let elsewhere = |editor| {
+            let mut world = wanting().show(1, "1013").want(5, present("1050", Some(5)));
+            world.remember(5, Registration::Registered, editor);
+            world
+        };
+        assert_eq!(in_the_way(&elsewhere(Some(1))).1, Some(5));
+        let mut unread = elsewhere(None);
+        assert_eq!(why_wanting(&unread), "slot 1 is not reserved for 02 B6 EC 8A 01");
+        unread.memory.slots.get_mut(&slot(5)).unwrap().unread_handset = true;
+        assert_eq!(in_the_way(&unread).1, Some(5));
+        assert_eq!(why_wanting(&elsewhere(Some(5))), "slot 1 is not reserved for 02 B6 EC 8A 01");
+        let mut pending = elsewhere(Some(1));
+        pending.pending().push(ipui(1));
+        assert_eq!(why_wanting(&pending), "handset 02 B6 EC 8A 01 is reserved for another slot than 1");
     }
 
     #[test]

@@ -345,6 +345,8 @@ mod tests {
             seen_at: at,
             pending_at: None,
             registered_ipui: None,
+            unread_handset: false,
+            began: None,
         };
         verdicts.iter().map(|(slot, verdict)| (SlotNumber::new(*slot).unwrap(), record(*verdict))).collect()
     }

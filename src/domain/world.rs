@@ -210,6 +210,8 @@ impl World {
             seen_at: at(-600),
             pending_at: None,
             registered_ipui: editor.map(ipui),
+            unread_handset: false,
+            began: None,
         };
         self.memory.slots.insert(slot(number), record);
     }

@@ -154,6 +154,8 @@ pub(crate) fn slot_record(seconds: i64) -> SlotRecord {
         seen_at: at(seconds + 1),
         pending_at: Some(at(seconds)),
         registered_ipui: Some(ipui()),
+        unread_handset: true,
+        began: Some(at(seconds)),
     }
 }
 

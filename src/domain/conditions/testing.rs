@@ -83,6 +83,8 @@ impl Stage {
             seen_at: self.now(),
             pending_at: None,
             registered_ipui: None,
+            unread_handset: false,
+            began: None,
         };
         self.memory.slots.insert(number, record);
         self

@@ -479,6 +479,26 @@ fn a_code_is_not_repeated_on_what_is_only_remembered() {
 }
 
 #[test]
+fn an_account_that_was_switched_off_by_hand_is_set_again_and_its_handset_let_be() {
+    let mut world = wiki().show_registered(1, "1013", 9).show_registered(2, "1014", 2).show(3, "1022");
+    world.remember(1, Registration::Reserved, Some(9));
+    world.remember(2, Registration::Registered, Some(2));
+    let mut world = world.with_baseline();
+    world.slots().remove(&slot(1));
+    world.slots().remove(&slot(2));
+    world.seen.editors.clear();
+    let expected = [
+        "ConfigureAccount 1 Interrupts: ready",
+        "Replace 1 Deregisters: blocked, PlanNeedsApproval",
+        "ConfigureAccount 2 Interrupts: ready",
+    ];
+    assert_eq!(brief(&world.plan()), expected);
+    let release = release(&world);
+    assert_eq!(codes(&release), []);
+    assert_eq!(release.content.slots[&slot(1)].account.active, Some(true));
+}
+
+#[test]
 fn whatever_goes_out_in_a_reopened_window_is_for_those_missing() {
     let mut world = wiki_in_effect().show_registered(1, "1013", 1);
     world.pending().retain(|pending| *pending != ipui(1));

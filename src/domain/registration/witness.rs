@@ -3,13 +3,16 @@
 //! Each witness reads one page and says what it shows of one handset in one slot, or nothing. Witnesses know no
 //! verdicts to come: what a claim makes of the previous verdict is decided in [`super`].
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Scene;
 use crate::domain::ids::{Ipui, SlotNumber};
 use crate::domain::memory::{Registration, SlotRecord};
-use crate::domain::observed::{HandsetState, Observation, Reading};
+use crate::domain::observed::{FilledSlots, HandsetState, Observation, Reading};
 use crate::domain::status::WindowState;
+
+/// A reading of a manager takes no longer than this: what came later than that after its beginning, came after it.
+const SESSION_AT_MOST: TimeDelta = TimeDelta::minutes(5);
 
 /// What a page shows of a handset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,18 +44,20 @@ pub(super) struct View<'a> {
     pub(super) observation: &'a Observation,
     pub(super) slot: SlotNumber,
     pub(super) ipui: Ipui,
-    pub(super) previous: Option<&'a SlotRecord>,
+    /// The record before this observation.
+    pub(super) previous: &'a SlotRecord,
 }
 
 impl View<'_> {
     /// What the strongest witness says; `None`: nobody can tell anything.
     pub(super) fn finding(&self) -> Option<Finding> {
         // The order of belief. A weaker one that contradicts is named in the evidence of the stronger one.
-        let witnesses: [fn(&Self) -> Option<Finding>; 5] = [
+        let witnesses: [fn(&Self) -> Option<Finding>; 6] = [
             Self::editor_pages,
             Self::pending_list,
             Self::mobile_devices_page,
             Self::filled_slots,
+            Self::account_off,
             Self::gone_in_open_window,
         ];
         witnesses.iter().find_map(|witness| witness(self))
@@ -63,11 +68,21 @@ impl View<'_> {
         if let Some(shown) = self.own_editor() {
             return shown;
         }
-        let remembered = self.previous.and_then(|record| record.registered_ipui);
+        let remembered = self.previous.registered_ipui;
         match self.shown() {
             Some(HandsetState::Pending | HandsetState::None) => None,
+            None if self.is_cleared_unseen() => None,
             Some(HandsetState::Registered) | None => remembered
                 .filter(|ipui| *ipui != self.ipui || !(self.is_listed() || self.elsewhere().is_some())),
+        }
+    }
+
+    /// Whether there is a handset in this slot of which it was not read which one it is.
+    pub(super) fn holds_unread_handset(&self) -> bool {
+        match self.shown() {
+            Some(HandsetState::Registered) => self.registered_ipui().is_none(),
+            Some(HandsetState::Pending | HandsetState::None) => false,
+            None => self.previous.unread_handset && !self.is_cleared_unseen(),
         }
     }
 
@@ -157,10 +172,10 @@ impl View<'_> {
         })
     }
 
-    /// `%SUBLIST` of a fetch, where the mobile devices page could not be read.
+    /// `%SUBLIST` of a fetch, where the mobile devices page could not be read or does not show the slot.
     fn filled_slots(&self) -> Option<Finding> {
         let filled = self.scene.memory.filled.as_ref()?;
-        let previous = self.previous?;
+        let previous = self.previous;
         let listed_before = previous.pending_at?;
         let is_news = filled.at > listed_before && filled.at > previous.seen_at;
         if !is_news || self.another_is_known() {
@@ -185,9 +200,32 @@ impl View<'_> {
         }
     }
 
+    /// The mobile devices page lists active accounts only: of a slot that is not on it, it tells nothing. One that was
+    /// seen with a handset is taken to hold it still; one that never was is taken to be empty.
+    fn account_off(&self) -> Option<Finding> {
+        let slot = self.slot;
+        if !self.is_off_the_page() {
+            return None;
+        }
+        let page = format!("the mobile devices page shows no active account in slot {slot}");
+        let evidence = if !self.previous.may_hold_handset() {
+            format!("{page}, and the status page lists it nowhere")
+        } else if self.is_cleared_unseen() {
+            format!("{page}, and the manager's own list at its last fetch has nobody in it")
+        } else {
+            return Some(Finding {
+                claim: Claim::Undecided,
+                evidence: format!("{page}, so that no page tells whether its handset is still registered"),
+                // Nothing was seen of it again.
+                seen_at: self.previous.seen_at,
+            });
+        };
+        Some(self.says(Claim::NotHere, evidence))
+    }
+
     /// The last resort: it was pending, and is not any more, while the device let handsets in.
     fn gone_in_open_window(&self) -> Option<Finding> {
-        let previous = self.previous?;
+        let previous = self.previous;
         let was_listed_last =
             previous.registration == Registration::Pending && previous.pending_at >= Some(previous.seen_at);
         let is_open = match self.scene.window_state {
@@ -225,18 +263,30 @@ impl View<'_> {
         pages.find(|(_, page)| page.known() == Some(&Some(self.ipui))).map(|(slot, _)| *slot)
     }
 
-    /// What the mobile devices page shows in this slot, if it was read. It lists active accounts only.
-    fn shown(&self) -> Option<HandsetState> {
+    /// What the mobile devices page shows in this slot; `None`: it was not read, or does not list the slot.
+    pub(super) fn shown(&self) -> Option<HandsetState> {
         handset_in(self.observation, self.slot)
+    }
+
+    fn is_off_the_page(&self) -> bool {
+        self.observation.slots.known().is_some_and(|slots| !slots.contains_key(&self.slot))
+    }
+
+    /// Whether the manager's own list denies that the slot still holds the handset it was last seen with.
+    fn is_cleared_unseen(&self) -> bool {
+        let denied = |list: &FilledSlots| {
+            list.at - self.previous.seen_at > SESSION_AT_MOST && !list.filled.contains(&self.slot)
+        };
+        self.is_off_the_page() && self.scene.memory.filled.as_ref().is_some_and(denied)
     }
 
     /// Whether the handset in this slot was there while this one was waiting: only an editor page can then tell that
     /// the one has taken the place of the other.
     fn was_somebody_elses(&self) -> bool {
-        let waited = self.previous.is_some_and(|record| match record.registration {
+        let waited = match self.previous.registration {
             Registration::Pending | Registration::Expired | Registration::Lost => true,
             Registration::Unknown | Registration::Reserved | Registration::Registered => false,
-        });
+        };
         let last = self.scene.memory.observation.as_ref().filter(|last| last.at < self.observation.at);
         waited && last.and_then(|last| handset_in(last, self.slot)) == Some(HandsetState::Registered)
     }
@@ -246,8 +296,7 @@ impl View<'_> {
     }
 }
 
-/// `None` when the page was not read.
+/// `None` when the page was not read, or does not list the slot.
 fn handset_in(observation: &Observation, slot: SlotNumber) -> Option<HandsetState> {
-    let slots = observation.slots.known()?;
-    Some(slots.get(&slot).map_or(HandsetState::None, |seen| seen.handset))
+    Some(observation.slots.known()?.get(&slot)?.handset)
 }
