@@ -67,7 +67,7 @@ async fn a_full_disk_stops_the_work_and_not_the_daemon() {
     lab.site("acme", &two_handsets(&device));
     let daemon = lab.start().await;
     small.fill();
-    let kept_not = "nothing was done to the device";
+    let kept_not = "nothing can be kept, so nothing is done";
     eventually("the trouble", async || daemon.log().contains(kept_not).then_some(())).await;
     assert_eq!(device.applied(), []);
     assert_eq!(lab.get("/healthz").await.status, 200, "it lives");
