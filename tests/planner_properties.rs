@@ -11,13 +11,14 @@ use n720d::domain::desired::{
     DesiredManager, DesiredSite, DesiredSlot, Mode, Pin, PresentSlot, Provider, RegistrationPolicy,
     SipAccount, Trigger, WindowDuration, WindowStart,
 };
+use n720d::domain::device_clock::DeviceClock;
 use n720d::domain::drift;
 use n720d::domain::fingerprint::SiteKey;
 use n720d::domain::ids::{Ipui, ProviderIndex, SlotNumber};
-use n720d::domain::memory::{SiteMemory, Window};
+use n720d::domain::memory::SiteMemory;
 use n720d::domain::observed::{FilledSlots, HandsetState, Observation, ObservedSlot, Reading, SipState};
 use n720d::domain::plan::{Disposition, Impact, NewRelease, Plan, Step};
-use n720d::domain::planner::{self, NextWindow, PlanInput};
+use n720d::domain::planner::{self, PlanInput};
 use n720d::domain::registration;
 use n720d::domain::release::{PastRelease, Progress, Release, TriggerOutcome};
 use n720d::domain::secret::{Secret, SecretBook, SecretRef};
@@ -164,17 +165,6 @@ impl Site {
     }
 
     fn input<'a>(&'a self, observation: &'a Observation) -> PlanInput<'a> {
-        let window = |number: u32, reopened| Window {
-            number,
-            opens_at: self.now.naive_utc(),
-            closes_at: Some((self.now + TimeDelta::hours(20)).naive_utc()),
-            reopened,
-            reason: String::new(),
-            policy: "policy".into(),
-            missing_at_start: BTreeSet::new(),
-            missing_at_end: None,
-        };
-        let next = u32::try_from(self.memory.windows.len()).unwrap() + 1;
         PlanInput {
             desired: &self.desired,
             secrets: &self.secrets,
@@ -186,7 +176,7 @@ impl Site {
                 Some(last) if last.missing_at_end.is_some() => WindowState::Closed,
                 Some(_) => WindowState::Open,
             },
-            next_window: NextWindow { first: Some(window(next, 0)), reopen: Some(window(next, 1)) },
+            clock: DeviceClock::in_step(self.desired.time_zone),
             settle: SETTLE,
             own_url: None,
             now: self.now,

@@ -7,11 +7,11 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::desired::{DesiredSite, Trigger};
+use super::device_clock::DeviceClock;
 use super::fingerprint::{self, SiteKey};
 use super::ids::SlotNumber;
 use super::memory::SiteMemory;
 use super::observed::Observation;
-pub use super::opening::NextWindow;
 use super::plan::{Action, Disposition, Impact, Orders, Plan, Step};
 use super::policy;
 use super::push::{self, Push};
@@ -35,8 +35,8 @@ pub struct PlanInput<'a> {
     pub observation: Option<&'a Observation>,
     /// Of the last window in the ledger, by the device's clock.
     pub window_state: WindowState,
-    /// The windows that could be opened.
-    pub next_window: NextWindow,
+    /// The manager's clock, by which windows are opened.
+    pub clock: DeviceClock,
     /// No verdict and no second push before this has passed since the fetch.
     pub settle: Duration,
     /// The configuration file URL that the manager ought to have; `None`: not known, nothing to enrol with.

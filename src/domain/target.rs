@@ -84,13 +84,21 @@ impl Target {
     /// The release that carries it.
     pub(super) fn into_release(self, input: &PlanInput<'_>, reason: String) -> NewRelease {
         let memory = input.memory;
+        // A window that waits for its first fetch goes over to the release that replaces the one that carried it.
+        let repeated = opening::running(memory, input.window_state)
+            .filter(|window| opening::never_fetched(memory, window))
+            .cloned();
         let used = memory.release.iter().map(|release| &release.version);
         let used = used.chain(memory.past_releases.iter().map(|past| &past.version));
         NewRelease {
             generation: fingerprint::generation(&self.parts, input.key),
             version: version::choose(&self.content_id, used),
             reserved: reserved(&self.content),
-            window: self.opening.map(|opening| opening.window).filter(|_| self.content.reserves()),
+            window: self
+                .opening
+                .map(|opening| opening.window)
+                .or(repeated)
+                .filter(|_| self.content.reserves()),
             parts: self.parts,
             content_id: self.content_id,
             content: self.content,
@@ -182,9 +190,10 @@ fn choose_window(
     });
     opening::choose(&opening::Scene {
         desired: input.desired,
-        windows: &input.memory.windows,
+        memory: input.memory,
         state: input.window_state,
-        next: &input.next_window,
+        clock: input.clock,
+        now: input.now,
         missing,
         newcomers,
     })
@@ -199,7 +208,7 @@ fn contents(
     opening: Option<&Opening>,
 ) -> (ReleaseContent, ReleaseContent) {
     let desired = input.desired;
-    let running = opening::running(&input.memory.windows, input.window_state);
+    let running = opening::running(input.memory, input.window_state);
     let window = opening.map(|opening| &opening.window).or(running);
     let reopened = window.is_some_and(|window| window.reopened > 0);
     let mut handsets: BTreeSet<SlotNumber> = withheld.handsets.union(&withheld.settled).copied().collect();

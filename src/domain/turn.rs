@@ -10,7 +10,7 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use super::alert::{Alert, AlertKind, AlertState, Condition, Severity};
 use super::assess::{self, Picture};
 use super::conditions::{self, Conditions, View};
-use super::desired::{DesiredSite, RegistrationPolicy};
+use super::desired::DesiredSite;
 use super::device_clock::DeviceClock;
 use super::fingerprint::{self, SiteKey};
 use super::history::HistoryEntry;
@@ -18,7 +18,7 @@ use super::ids::SlotNumber;
 use super::memory::{Registration, SiteMemory, SlotRecord, Trouble, Window};
 use super::observed::{ContactFailure, Observation, Reading};
 use super::plan::{Orders, Plan};
-use super::planner::{self, NextWindow, PlanInput};
+use super::planner::{self, PlanInput};
 use super::registration::{self, Scene};
 use super::release::{PastRelease, ReleaseMark};
 use super::rhythm::{self, Beat, NextLook};
@@ -285,7 +285,7 @@ fn plan_input<'a>(
         memory,
         observation: seen,
         window_state: frame.state,
-        next_window: next_window(input, memory, frame),
+        clock: frame.clock,
         settle: input.pace.settle,
         own_url: input.own_url,
         now: input.now,
@@ -344,37 +344,6 @@ fn verify_release(
         | Verification::NoEffect(_)
         | Verification::CannotTell(_) => Vec::new(),
     }
-}
-
-/// The windows that a release could open: the policy's first, for whom it was never opened; or the next one for those
-/// whom the last did not bring in. Which of them, if any, is the planner's choice.
-fn next_window(input: &TurnInput<'_>, memory: &SiteMemory, frame: &Frame) -> NextWindow {
-    let Some(policy) = &input.desired.registration else { return NextWindow::default() };
-    let last = memory.windows.last();
-    let number = last.map_or(1, |last| last.number.saturating_add(1));
-    let missing = missing(input.desired, memory);
-    let first = window::first_window(policy, frame.clock, input.now, missing.clone(), number);
-    let reopen = last
-        .filter(|last| last.policy == window::policy_text(policy))
-        .filter(|last| may_reopen(policy, last, frame.state))
-        .map(|last| window::reopened_window(last, policy, frame.clock, input.now, missing, number));
-    NextWindow { first: Some(first), reopen }
-}
-
-/// Listed slots whose handset is not known to be registered.
-fn missing(desired: &DesiredSite, memory: &SiteMemory) -> BTreeSet<SlotNumber> {
-    let awaited = |number: &SlotNumber| {
-        memory.slots.get(number).is_none_or(|record| record.registration != Registration::Registered)
-    };
-    let reserved = desired.slots.iter().filter(|(_, slot)| slot.ipui().is_some());
-    reserved.map(|(number, _)| *number).filter(awaited).collect()
-}
-
-/// A window is opened again after it was seen closed with handsets missing, as often as the policy says. One that
-/// was asked for at a fixed hour is opened again at once: its hour has passed.
-fn may_reopen(policy: &RegistrationPolicy, last: &Window, state: WindowState) -> bool {
-    let unfilled = last.missing_at_end.as_ref().is_some_and(|missing| !missing.is_empty());
-    state == WindowState::Closed && unfilled && last.reopened < policy.reopen
 }
 
 /// A site that is found as the file says, without a release of ours, is taken as it is: later changes of the file

@@ -55,6 +55,22 @@ pub fn reopened_window(
     )
 }
 
+/// The window to open instead of `previous`, which the manager never fetched: it counts as the same, and begins at the
+/// minute that the device's clock shows `now`.
+pub fn renewed_window(
+    previous: &Window,
+    policy: &RegistrationPolicy,
+    clock: DeviceClock,
+    now: DateTime<Utc>,
+    missing: BTreeSet<SlotNumber>,
+    number: u32,
+) -> Window {
+    let span = Span::beginning(clock.device_now(now), policy.duration);
+    let reason =
+        format!("window {} was never fetched; it was for {}", previous.number, handsets(missing.len()));
+    span.window(policy, clock.tz, Entry { number, reopened: previous.reopened, reason, missing })
+}
+
 /// What a provisioning file says of a window: its start and its length in real seconds, 0 = always open.
 pub fn content_of(window: &Window, tz: Tz) -> WindowContent {
     let (opens, closes) = bounds(window, DeviceClock::in_step(tz));

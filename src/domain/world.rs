@@ -9,13 +9,14 @@ use super::desired::{
     DesiredManager, DesiredSite, DesiredSlot, Mode, Pin, PresentSlot, Provider, RegistrationPolicy,
     SipAccount, Trigger, WindowDuration, WindowStart,
 };
+use super::device_clock::DeviceClock;
 use super::drift::{self, DriftItem};
 use super::fingerprint::SiteKey;
 use super::ids::{Ipui, ProviderIndex, SlotNumber};
 use super::memory::{Registration, SiteMemory, SlotRecord, Window};
 use super::observed::{HandsetState, Observation, ObservedSlot, Reading, SipState};
 use super::plan::{Action, Disposition, Plan, Step};
-use super::planner::{self, NextWindow, PlanInput};
+use super::planner::{self, PlanInput};
 use super::release::{PastRelease, Progress, Release};
 use super::secret::{Secret, SecretBook, SecretRef};
 use super::status::WindowState;
@@ -101,7 +102,7 @@ pub(super) fn window(number: u32, reopened: u8) -> Window {
         closes_at: Some(at(72_000).naive_utc()),
         reopened,
         reason: String::new(),
-        policy: "when released, 72000 s".into(),
+        policy: "when released for 72000 s".into(),
         missing_at_start: BTreeSet::new(),
         missing_at_end: None,
     }
@@ -114,7 +115,6 @@ pub(super) struct World {
     pub(super) memory: SiteMemory,
     pub(super) seen: Observation,
     pub(super) window_state: WindowState,
-    pub(super) next: NextWindow,
     pub(super) own_url: Option<String>,
     pub(super) now: DateTime<Utc>,
 }
@@ -142,7 +142,6 @@ impl World {
             memory,
             seen,
             window_state: WindowState::None,
-            next: NextWindow { first: Some(window(1, 0)), reopen: Some(window(2, 1)) },
             own_url: None,
             now: at(5),
         }
@@ -230,11 +229,15 @@ impl World {
             memory: &self.memory,
             observation: Some(&self.seen),
             window_state: self.window_state,
-            next_window: self.next.clone(),
+            clock: self.clock(),
             settle: SETTLE,
             own_url: self.own_url.as_deref(),
             now: self.now,
         }
+    }
+
+    pub(super) fn clock(&self) -> DeviceClock {
+        DeviceClock::in_step(self.desired.time_zone)
     }
 
     pub(super) fn plan(&self) -> Plan {

@@ -11,6 +11,7 @@ use crate::domain::desired::{Mode, Pin};
 use crate::domain::ids::SlotNumber;
 use crate::domain::instruction::note;
 use crate::domain::memory::{Registration, Window};
+use crate::domain::opening;
 use crate::domain::plan::{Action, Disposition};
 use crate::domain::status::WindowState;
 
@@ -38,8 +39,9 @@ fn closing(view: &View<'_>, found: &mut Conditions) {
         return;
     }
     let severity = if thresholds.first() == Some(&tightest) { Severity::Critical } else { Severity::Warning };
+    let unfetched = if is_unfetched(view) { ", was never fetched by the DECT manager" } else { "" };
     let summary = format!(
-        "the registration window closes at {} and {} not registered: {}",
+        "the registration window closes at {}{unfetched} and {} not registered: {}",
         closing_time(view),
         are_missing(missing.len()),
         names(view, &missing)
@@ -56,6 +58,15 @@ fn expired_unfilled(view: &View<'_>, found: &mut Conditions) {
     let who = format!("{} not registered: {}", are_missing(missing.len()), names(view, &missing));
     let again = format!("a registration window closed and {who}");
     let (phase, summary) = match view.window_state {
+        WindowState::Closed if is_unfetched(view) => {
+            let next = if opens_again(view) { "n720d renews it" } else { "open it again" };
+            let when = closing_time(view);
+            let why = "the DECT manager never fetched the registration window that closed at";
+            ("closed", format!("{why} {when} and {who}; {next}"))
+        }
+        WindowState::Scheduled | WindowState::Open | WindowState::Always if is_unfetched(view) => {
+            ("reopened", format!("{again}; another is released, and the DECT manager has not fetched it yet"))
+        }
         WindowState::Open => {
             ("reopened", format!("{again}; a window is open again until {}", closing_time(view)))
         }
@@ -68,8 +79,15 @@ fn expired_unfilled(view: &View<'_>, found: &mut Conditions) {
         WindowState::None => ("closed", format!("{again}; open one")),
     };
     let number = view.window.or(view.memory.windows.last()).map_or(0, |window| window.number);
+    // One that is not fetched is renewed as often as it closes: that is no news.
+    let phase = if is_unfetched(view) { "unfetched".to_owned() } else { format!("{phase} {number}") };
     let condition = Condition::new(AlertKind::WindowExpiredUnfilled, Severity::Critical, summary);
-    found.hold(condition.in_phase(format!("{phase} {number}")).about(notes(view, &missing)));
+    found.hold(condition.in_phase(phase).about(notes(view, &missing)));
+}
+
+/// Whether the window in force lies in a release that the manager has not fetched.
+fn is_unfetched(view: &View<'_>) -> bool {
+    view.window.is_some_and(|window| opening::never_fetched(view.memory, window))
 }
 
 /// Whether the plan opens another window, at once or when something else is over.

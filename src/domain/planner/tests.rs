@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::TimeDelta;
 
 use super::super::content::HandsetCode;
-use super::super::desired::{DesiredSlot, Mode};
+use super::super::desired::{DesiredSlot, Mode, WindowDuration};
 use super::super::memory::Registration;
 use super::super::observed::{FilledSlots, Reading};
 use super::super::plan::NewRelease;
@@ -405,9 +405,38 @@ fn a_window_that_closed_unfilled_opens_again_for_those_missing() {
 }
 
 #[test]
+fn a_window_that_no_manager_fetched_is_renewed_until_one_is() {
+    let mut world = wiki().show(1, "1013").show(2, "1014").show(3, "1022");
+    world.desired.registration.as_mut().unwrap().reopen = 0;
+    world.release();
+    world.progress().trigger = Some(TriggerOutcome::Failed("100".into()));
+    // An edited site file replaces the release; the window waits on.
+    let mut world = world.want(3, present("1023", None));
+    world.later(600);
+    let edited = world.release().orders.release.unwrap();
+    assert_eq!(edited.window.map(|window| window.opens_at), Some(world.memory.windows[0].opens_at));
+    world.progress().trigger = Some(TriggerOutcome::Done);
+    for round in 1..3 {
+        world.later(80_000 * round);
+        world.window_state = WindowState::Closed;
+        let renewed = world.release();
+        assert!(brief(&renewed).contains(&"OpenWindow None: ready".to_owned()), "{:?}", brief(&renewed));
+        let window = renewed.orders.release.unwrap().window.unwrap();
+        assert_eq!((window.reopened, world.clock().instant(window.opens_at) <= world.now), (0, true));
+        assert!(!world.plan().orders.release.is_some(), "it is not renewed while it lasts");
+    }
+    world.progress().fetched_at = Some(world.now);
+    world.progress().verified_at = Some(world.now);
+    world.later(400_000);
+    world.window_state = WindowState::Closed;
+    world.memory.windows.last_mut().unwrap().missing_at_end = Some(BTreeSet::from([slot(1), slot(2)]));
+    assert!(!brief(&world.plan()).iter().any(|step| step.contains("Window")), "it was open, once");
+}
+
+#[test]
 fn a_changed_policy_opens_a_new_window_and_a_newcomer_too() {
     let mut world = wiki_in_effect();
-    world.next.first.as_mut().unwrap().policy = "always".into();
+    world.desired.registration.as_mut().unwrap().duration = WindowDuration::Always;
     assert_eq!(brief(&world.plan()), ["OpenWindow None: ready"]);
     let mut world = wiki_in_effect();
     world.window_state = WindowState::Closed;

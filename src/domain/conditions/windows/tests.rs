@@ -1,11 +1,12 @@
 //! Windows that close, have closed, are open for nobody; handsets that were lost.
 
 use crate::domain::alert::{AlertKind, AlertState, Severity};
-use crate::domain::conditions::testing::{SECOND, Stage, ipui, numbers, slots, time, window};
+use crate::domain::conditions::testing::{SECOND, Stage, ipui, numbers, release, slots, time, window};
 use crate::domain::desired::{DesiredSlot, Mode, Pin, PresentSlot};
 use crate::domain::memory::Registration;
 use crate::domain::observed::{ContactFailure, Reading};
 use crate::domain::plan::{Action, Disposition};
+use crate::domain::release::Progress;
 
 /// The second handset is pending.
 fn one_missing() -> Stage {
@@ -128,6 +129,28 @@ fn it_closes_by_the_clock_also_when_the_manager_cannot_be_read() {
     assert_eq!(kinds, [AlertKind::WindowExpiredUnfilled, AlertKind::Unreachable]);
     let closing = stage.memory.alerts.iter().find(|alert| alert.kind == AlertKind::WindowClosing).unwrap();
     assert_eq!(closing.state, AlertState::Resolved, "it is not closing any more, it has closed");
+}
+
+#[test]
+fn a_window_that_no_manager_fetched_is_told_as_such() {
+    let mut stage = one_missing();
+    stage.memory.release = Some(release(&stage, Progress::default()));
+    insta::assert_snapshot!(stage.the(AlertKind::WindowClosing).summary, @"the registration window closes at 2026-11-24 04:00 +01:00, was never fetched by the DECT manager and 1 handset is not registered: slot 2 Workshop (1014)");
+    let mut stage = closed_unfilled();
+    stage.memory.release = Some(release(&stage, Progress::default()));
+    let found = stage.the(AlertKind::WindowExpiredUnfilled);
+    assert_eq!(found.phase, "unfetched");
+    insta::assert_snapshot!(found.summary, @"the DECT manager never fetched the registration window that closed at 2026-11-24 04:00 +01:00 and 1 handset is not registered: slot 2 Workshop (1014); open it again");
+    stage.step(Action::OpenWindow, 2, Disposition::Ready);
+    assert!(stage.the(AlertKind::WindowExpiredUnfilled).summary.ends_with("; n720d renews it"));
+    stage.cycle();
+    reopen(&mut stage, "2026-11-24T04:02", "2026-11-25T00:02");
+    stage.at("2026-11-24T04:03").memory.release.as_mut().unwrap().window = Some(2);
+    let renewed = stage.the(AlertKind::WindowExpiredUnfilled);
+    assert_eq!(renewed.phase, "unfetched", "it is no news");
+    assert!(renewed.summary.ends_with("; another is released, and the DECT manager has not fetched it yet"));
+    stage.memory.release.as_mut().unwrap().progress.fetched_at = Some(stage.now());
+    assert_eq!(stage.the(AlertKind::WindowExpiredUnfilled).phase, "reopened 2");
 }
 
 #[test]
