@@ -30,8 +30,8 @@ pub(super) fn run(file: &Path, args: &ApplyArgs) -> Result<Exit, CliError> {
     let runtime = async_runtime()?;
     let daemon = ControlClient::connect(&config.daemon.state_dir).map_err(CliError::other)?;
     let (status, standing) = match daemon {
-        Some(daemon) => runtime.block_on(ask(&daemon, &config, &desired))?,
-        None => runtime.block_on(daemon::apply(config, &desired, tell)).map_err(CliError::other)?,
+        Some(daemon) => runtime.block_on(ask(&daemon, &config, &desired, args.retry_login))?,
+        None => runtime.block_on(daemon::apply(config, &desired, args.retry_login, tell))?,
     };
     if args.json {
         output::json(&crate::domain::status::FleetStatus { sites: vec![status] })?;
@@ -51,8 +51,12 @@ async fn ask(
     daemon: &ControlClient,
     config: &Config,
     desired: &DesiredSite,
+    retry_login: bool,
 ) -> Result<(SiteStatus, Standing), CliError> {
     let deadline = Instant::now() + daemon::patience(&config.daemon);
+    if retry_login {
+        daemon.poll(desired.name.clone(), true).await.map_err(CliError::other)?;
+    }
     let mut status = daemon.apply(desired.name.clone()).await.map_err(CliError::other)?;
     let mut last = None;
     loop {

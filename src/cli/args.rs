@@ -79,6 +79,9 @@ pub(crate) struct ObserveArgs {
     /// Keep the pages there, redacted
     #[arg(long, value_name = "DIR")]
     pub(crate) record: Option<PathBuf>,
+    /// Try a password that the manager has refused before
+    #[arg(long)]
+    pub(crate) retry_login: bool,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -90,6 +93,9 @@ pub(crate) struct PlanArgs {
     /// The sites; all when left out
     #[arg(value_name = "SITE")]
     pub(crate) sites: Vec<SiteName>,
+    /// Try a password that the manager has refused before
+    #[arg(long)]
+    pub(crate) retry_login: bool,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -103,6 +109,9 @@ pub(crate) struct ApplyArgs {
     /// Approve the plan with this hash, as `plan` shows it
     #[arg(long, value_name = "HASH")]
     pub(crate) approve: Option<String>,
+    /// Try a password that the manager has refused before
+    #[arg(long)]
+    pub(crate) retry_login: bool,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -182,10 +191,10 @@ mod tests {
         for line in [
             "n720d check --json --config x.toml",
             "n720d --config x.toml render acme --reveal-secrets",
-            "n720d observe acme --record pages --json",
+            "n720d observe acme --record pages --retry-login --json",
             "n720d plan",
-            "n720d plan acme bolt --json",
-            "n720d apply acme --approve 9f3c",
+            "n720d plan acme bolt --retry-login --json",
+            "n720d apply acme --approve 9f3c --retry-login",
             "n720d run",
             "n720d status",
             "n720d status acme --json",

@@ -26,7 +26,7 @@ use clap::Parser;
 
 use self::args::{Arguments, Command, SecretCommand};
 use crate::config::{self, Config, Finding};
-use crate::daemon::chain;
+use crate::daemon::{BrokenOff, LookError, StartError, chain};
 use crate::domain::desired::DesiredSite;
 use crate::domain::ids::SiteName;
 
@@ -45,6 +45,22 @@ pub enum Exit {
     Usage = 64,
     /// The configuration is wrong (`EX_CONFIG`).
     Configuration = 78,
+    /// Broken off by SIGHUP, as shells count it: 128 and the number of the signal.
+    HungUp = 129,
+    /// Broken off by SIGINT.
+    Interrupted = 130,
+    /// Broken off by SIGTERM.
+    Terminated = 143,
+}
+
+impl From<BrokenOff> for Exit {
+    fn from(how: BrokenOff) -> Self {
+        match how {
+            BrokenOff::HangUp => Self::HungUp,
+            BrokenOff::Interrupt => Self::Interrupted,
+            BrokenOff::Terminate => Self::Terminated,
+        }
+    }
 }
 
 impl From<Exit> for ExitCode {
@@ -73,9 +89,24 @@ pub enum CliError {
     /// What was to be printed could not be.
     #[error("the output cannot be written")]
     Output(#[source] std::io::Error),
+    /// Somebody broke the command off.
+    #[error(transparent)]
+    BrokenOff(BrokenOff),
     /// What the parts underneath say for themselves.
     #[error(transparent)]
     Other(#[from] Box<dyn Error + Send + Sync>),
+}
+
+impl From<LookError> for CliError {
+    fn from(error: LookError) -> Self {
+        if let LookError::BrokenOff(how) = error { Self::BrokenOff(how) } else { Self::other(error) }
+    }
+}
+
+impl From<StartError> for CliError {
+    fn from(error: StartError) -> Self {
+        if let StartError::BrokenOff(how) = error { Self::BrokenOff(how) } else { Self::other(error) }
+    }
 }
 
 impl CliError {
@@ -87,6 +118,7 @@ impl CliError {
     fn exit(&self) -> Exit {
         match self {
             Self::Configuration { .. } => Exit::Configuration,
+            Self::BrokenOff(how) => (*how).into(),
             Self::UnknownSite { .. } | Self::Output(_) | Self::Other(_) => Exit::Failed,
         }
     }
@@ -177,6 +209,9 @@ mod tests {
             (Exit::NeedsPerson, 3),
             (Exit::Usage, 64),
             (Exit::Configuration, 78),
+            (Exit::HungUp, 129),
+            (Exit::Interrupted, 130),
+            (Exit::Terminated, 143),
         ];
         for (exit, code) in codes {
             assert_eq!(exit as u8, code);

@@ -5,7 +5,6 @@ use std::path::Path;
 use super::args::ObserveArgs;
 use super::shape::ObservationShape;
 use super::{CliError, Exit, async_runtime, configuration, logging, output, site};
-use crate::config::DaemonConfig;
 use crate::daemon;
 use crate::device::n720::RecordedPage;
 use crate::domain::desired::DesiredSite;
@@ -16,7 +15,8 @@ pub(super) fn run(file: &Path, args: &ObserveArgs) -> Result<Exit, CliError> {
     logging::start(logging::Level::Warn);
     let config = configuration(file)?;
     let desired = site(&config, &args.site)?;
-    let (seen, pages) = async_runtime()?.block_on(read(&config.daemon, desired, args.record.is_some()))?;
+    let reading = daemon::observe(&config.daemon, desired, args.record.is_some(), args.retry_login);
+    let (seen, pages) = async_runtime()?.block_on(reading)?;
     if let Some(dir) = &args.record {
         keep(dir, &pages)?;
     }
@@ -26,14 +26,6 @@ pub(super) fn run(file: &Path, args: &ObserveArgs) -> Result<Exit, CliError> {
         print(desired, &seen)?;
     }
     Ok(Exit::Fine)
-}
-
-async fn read(
-    daemon: &DaemonConfig,
-    desired: &DesiredSite,
-    record: bool,
-) -> Result<(Observation, Vec<RecordedPage>), CliError> {
-    daemon::observe(daemon, desired, record).await.map_err(CliError::other)
 }
 
 #[derive(Debug, thiserror::Error)]

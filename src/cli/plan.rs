@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::args::PlanArgs;
 use super::{CliError, Exit, async_runtime, chain, configuration, logging, output, site};
 use crate::config::DaemonConfig;
-use crate::daemon::{self, Look, LookError};
+use crate::daemon::{self, BrokenOff, Look, LookError};
 use crate::domain::desired::DesiredSite;
 use crate::domain::ids::SiteName;
 use crate::domain::plan::{Action, Disposition, Impact, Step};
@@ -42,8 +42,8 @@ pub(super) fn run(file: &Path, args: &PlanArgs) -> Result<Exit, CliError> {
     } else {
         args.sites.iter().map(|name| site(&config, name)).collect::<Result<_, _>>()?
     };
-    let plans = async_runtime()?.block_on(look_at(&config.daemon, &sites));
-    let exit = exit_of(&plans);
+    let (plans, broken_off) = async_runtime()?.block_on(look_at(&config.daemon, &sites, args.retry_login));
+    let exit = broken_off.map_or_else(|| exit_of(&plans), Exit::from);
     if args.json {
         output::json(&Plans { sites: plans })?;
     } else {
@@ -53,17 +53,21 @@ pub(super) fn run(file: &Path, args: &PlanArgs) -> Result<Exit, CliError> {
 }
 
 /// One after the other: a person reads the answers in this order.
-async fn look_at(daemon: &DaemonConfig, sites: &[&DesiredSite]) -> Vec<SitePlan> {
+async fn look_at(
+    daemon: &DaemonConfig,
+    sites: &[&DesiredSite],
+    retry_login: bool,
+) -> (Vec<SitePlan>, Option<BrokenOff>) {
     let mut plans = Vec::new();
     for desired in sites {
-        let looked = daemon::look(daemon, desired).await;
-        let broken_off = matches!(looked, Err(LookError::BrokenOff));
+        let looked = daemon::look(daemon, desired, retry_login).await;
+        let broken_off = if let Err(LookError::BrokenOff(how)) = &looked { Some(*how) } else { None };
         plans.push(site_plan(desired, looked));
-        if broken_off {
-            break;
+        if broken_off.is_some() {
+            return (plans, broken_off);
         }
     }
-    plans
+    (plans, None)
 }
 
 fn site_plan(desired: &DesiredSite, looked: Result<Look, LookError>) -> SitePlan {

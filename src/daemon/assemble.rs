@@ -12,6 +12,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::break_off::BrokenOff;
 use super::context::{Context, InForce};
 use super::shelf::StoreShelf;
 use super::{chain, clock, delivery, reload};
@@ -54,9 +55,9 @@ pub enum StartError {
         /// Why not.
         why: String,
     },
-    /// Somebody broke the command off; the manager was logged out of.
-    #[error("broken off")]
-    BrokenOff,
+    /// Somebody broke the command off.
+    #[error(transparent)]
+    BrokenOff(#[from] BrokenOff),
 }
 
 impl StartError {

@@ -22,6 +22,7 @@ mod site_task;
 mod systemd;
 
 pub use assemble::StartError;
+pub use break_off::BrokenOff;
 pub use clock::now;
 pub use context::own_url;
 pub use run::run;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::assemble::{Assembly, StartError, assemble};
-use super::break_off::unless_broken_off;
+use super::break_off::{BrokenOff, unless_broken_off};
 use super::cycle;
 use super::{chain, clock, context};
 use crate::config::{Config, DaemonConfig};
@@ -19,7 +19,7 @@ use crate::domain::secret::SecretBook;
 use crate::domain::status::{Health, SiteStatus};
 use crate::domain::turn::{self, TurnInput};
 use crate::secrets;
-use crate::store::{SiteSecret, Store, StoreError, StoreErrorKind};
+use crate::store::{Store, StoreError, StoreErrorKind};
 
 /// Beyond the settle time, how long a push may take to be fetched and verified before `apply` stops waiting.
 const PATIENCE: Duration = Duration::from_secs(240);
@@ -51,9 +51,9 @@ pub enum LookError {
         /// Why.
         why: String,
     },
-    /// Somebody broke the command off; the manager was logged out of.
-    #[error("broken off")]
-    BrokenOff,
+    /// Somebody broke the command off.
+    #[error(transparent)]
+    BrokenOff(#[from] BrokenOff),
 }
 
 /// What looking at a site came to.
@@ -72,7 +72,8 @@ pub struct Look {
 const BUSY_TRIES: u32 = 4;
 const BUSY_PAUSE: Duration = Duration::from_secs(2);
 
-/// Reads a manager; writes nothing, neither there nor here. With `record`, also gives the pages, redacted.
+/// Reads a manager; writes nothing, neither there nor here. With `record`, also gives the pages, redacted. A password
+/// that the manager has refused before is tried only with `retry_login`.
 ///
 /// # Errors
 /// When the manager cannot be read at all, or is known to refuse the password; what of it cannot be read is
@@ -81,13 +82,13 @@ pub async fn observe(
     daemon: &DaemonConfig,
     desired: &DesiredSite,
     record: bool,
+    retry_login: bool,
 ) -> Result<(Observation, Vec<RecordedPage>), LookError> {
     let driver = driver(daemon)?;
     // A look needs no store: who may not read it still may look.
-    let (memory, secret) = remembered(daemon, desired).unwrap_or_else(|_| nothing());
-    let key = SiteKey::new(secret.key);
+    let known = Known { retry_login, ..remembered(daemon, desired).unwrap_or_else(|_| Known::nothing()) };
     let work = async {
-        let mut session = open(&driver, desired, &secrets::book_for(desired), &memory, &key).await?;
+        let mut session = open(&driver, desired, &secrets::book_for(desired), &known).await?;
         if record {
             session.record();
         }
@@ -97,35 +98,44 @@ pub async fn observe(
         session.close().await;
         Ok((observation, pages))
     };
-    unless_broken_off(&driver, work).await.unwrap_or(Err(LookError::BrokenOff))
+    unless_broken_off(&driver, work).await?
 }
 
-/// Reads a manager and plans, by what the store knows; writes nothing, neither there nor here.
+/// Reads a manager and plans, by what the store knows; writes nothing, neither there nor here. A password that the
+/// manager has refused before is tried only with `retry_login`.
 ///
 /// # Errors
 /// When the manager or the store cannot be read.
-pub async fn look(daemon: &DaemonConfig, desired: &DesiredSite) -> Result<Look, LookError> {
+pub async fn look(
+    daemon: &DaemonConfig,
+    desired: &DesiredSite,
+    retry_login: bool,
+) -> Result<Look, LookError> {
     let driver = driver(daemon)?;
-    let work = look_with(&driver, daemon, desired);
-    unless_broken_off(&driver, work).await.unwrap_or(Err(LookError::BrokenOff))
+    let known = Known { retry_login, ..remembered(daemon, desired)? };
+    let work = look_with(&driver, daemon, desired, &known);
+    unless_broken_off(&driver, work).await?
 }
 
-async fn look_with(driver: &Driver, daemon: &DaemonConfig, desired: &DesiredSite) -> Result<Look, LookError> {
-    let (memory, secret) = remembered(daemon, desired)?;
+async fn look_with(
+    driver: &Driver,
+    daemon: &DaemonConfig,
+    desired: &DesiredSite,
+    known: &Known,
+) -> Result<Look, LookError> {
     let secrets = secrets::book_for(desired);
-    let key = SiteKey::new(secret.key);
-    let mut session = open(driver, desired, &secrets, &memory, &key).await?;
+    let mut session = open(driver, desired, &secrets, known).await?;
     let ask = Ask { editors: Editors::None, config_url: desired.manager.enrol };
     let mut observation = session.observe(&ask, clock::now()).await;
-    let own_url = context::own_url(daemon.provisioning.public_url.as_deref(), desired, &secret.token);
+    let own_url = context::own_url(daemon.provisioning.public_url.as_deref(), desired, &known.token);
     let take = |observation: &Observation| {
-        let mut memory = memory.clone();
+        let mut memory = known.memory.clone();
         // A person is looking on: what the first contact would put off is shown as it is.
         memory.first_contact.get_or_insert((chrono::DateTime::UNIX_EPOCH, desired.manager.mac));
         let input = TurnInput {
             desired,
             secrets: &secrets,
-            key: &key,
+            key: &known.key,
             pace: &daemon.poll.pace,
             own_url: own_url.as_deref(),
             contact: Ok(observation),
@@ -150,17 +160,18 @@ async fn open(
     driver: &Driver,
     desired: &DesiredSite,
     secrets: &SecretBook,
-    memory: &SiteMemory,
-    key: &SiteKey,
+    known: &Known,
 ) -> Result<Session, LookError> {
     let contact = |failure: ContactFailure| LookError::Contact {
         site: desired.name.to_string(),
         address: format!("{}:{}", desired.manager.host, desired.manager.port),
         why: failure.why().to_owned(),
     };
-    let password =
-        secrets.get(&desired.manager.password).map_err(|why| contact(ContactFailure::SecretMissing(why)))?;
-    cycle::not_refused(&desired.name, memory, &password, key).map_err(contact)?;
+    let password = secrets.get(&desired.manager.password);
+    let password = password.map_err(|why| contact(ContactFailure::SecretMissing(why)))?;
+    if !known.retry_login {
+        cycle::not_refused(&desired.name, &known.memory, &password, &known.key).map_err(contact)?;
+    }
     let target = cycle::target(desired, password);
     let mut tries = 1;
     loop {
@@ -172,25 +183,43 @@ async fn open(
     }
 }
 
-/// What the store knows of a site; of a state directory that is not there yet, nothing.
-fn remembered(daemon: &DaemonConfig, desired: &DesiredSite) -> Result<(SiteMemory, SiteSecret), LookError> {
+/// What the store knows of a site.
+struct Known {
+    memory: SiteMemory,
+    key: SiteKey,
+    token: String,
+    /// Whether a password is to be tried that the manager has refused before.
+    retry_login: bool,
+}
+
+impl Known {
+    fn nothing() -> Self {
+        Self {
+            memory: SiteMemory::default(),
+            key: SiteKey::new([0; 32]),
+            token: "not-yet-made".to_owned(),
+            retry_login: false,
+        }
+    }
+}
+
+/// What the store knows; of a state directory that is not there yet, nothing.
+fn remembered(daemon: &DaemonConfig, desired: &DesiredSite) -> Result<Known, LookError> {
     let fail = |why: String| LookError::Store { site: desired.name.to_string(), why };
     let store = match Store::open_read_only(&daemon.state_dir) {
         Ok(store) => store,
-        Err(error) if error.kind() == StoreErrorKind::Missing => return Ok(nothing()),
+        Err(error) if error.kind() == StoreErrorKind::Missing => return Ok(Known::nothing()),
         Err(error) => return Err(fail(chain(&error))),
     };
     let memory = store.memory(&desired.name).map_err(|error| fail(chain(&error)))?;
     match store.site_secret(&desired.name) {
-        Ok(secret) => Ok((memory, secret)),
+        Ok(secret) => {
+            Ok(Known { memory, key: SiteKey::new(secret.key), token: secret.token, retry_login: false })
+        }
         // The site is new to this store, and a reader makes no token.
-        Err(error) if error.kind() == StoreErrorKind::ReadOnly => Ok(nothing()),
+        Err(error) if error.kind() == StoreErrorKind::ReadOnly => Ok(Known::nothing()),
         Err(error) => Err(fail(chain(&error))),
     }
-}
-
-fn nothing() -> (SiteMemory, SiteSecret) {
-    (SiteMemory::default(), SiteSecret { token: "not-yet-made".to_owned(), key: [0; 32] })
 }
 
 /// How a site stands after a cycle, for somebody who waits for its plan to be carried out.
@@ -235,37 +264,39 @@ pub fn patience(daemon: &DaemonConfig) -> Duration {
 }
 
 /// Carries out the plan of one site and sees it through, with a provisioning server of its own. `tell` gets every
-/// change of how the site stands.
+/// change of how the site stands. A password that the manager has refused before is tried once, and only with
+/// `retry_login`.
 ///
 /// # Errors
 /// When the store or a socket cannot be had: most likely because the daemon runs, whose turn it is then.
 pub async fn apply(
     config: Config,
     desired: &DesiredSite,
+    retry_login: bool,
     tell: impl Fn(&Standing),
 ) -> Result<(SiteStatus, Standing), StartError> {
     let deadline = Instant::now() + patience(&config.daemon);
     let dir = config.daemon.state_dir.clone();
     let assembly = assemble(config).await?;
-    let work = see_through(&assembly, desired, deadline, tell);
-    let outcome = unless_broken_off(&assembly.context.driver, work).await.ok_or(StartError::BrokenOff)?;
-    assembly.context.driver.drained().await;
+    let work = see_through(&assembly, desired, retry_login, deadline, tell);
+    let outcome = unless_broken_off(&assembly.context.driver, work).await;
     assembly.stop.cancel();
     assembly.servers.close();
     assembly.servers.wait().await;
-    outcome.map_err(|source| StartError::store(&dir, source))
+    outcome?.map_err(|source| StartError::store(&dir, source))
 }
 
 async fn see_through(
     assembly: &Assembly,
     desired: &DesiredSite,
+    mut retry_login: bool,
     deadline: Instant,
     tell: impl Fn(&Standing),
 ) -> Result<(SiteStatus, Standing), StoreError> {
     let mut last = None;
     let mut first = true;
     loop {
-        let report = cycle::cycle(&assembly.context, desired, false).await?;
+        let report = cycle::cycle(&assembly.context, desired, std::mem::take(&mut retry_login)).await?;
         let standing = standing(&report.status);
         if last.as_ref() != Some(&standing) {
             tell(&standing);

@@ -74,6 +74,34 @@ async fn a_refused_password_is_tried_once_until_somebody_acts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn no_command_tries_a_refused_password_unless_told_to() {
+    let lab = Lab::new().await;
+    let device = manager("7C2F80CA21E4").start().await.unwrap();
+    lab.site("acme", &two_handsets(&device));
+    lab.write_secret("web.secret", "NotThePassword1");
+    let daemon = lab.start().await;
+    lab.fires("acme", "login-refused").await;
+    assert_eq!(daemon.terminate().await.0, 0);
+    for (command, code) in [("observe", 1), ("plan", 1), ("apply", 2)] {
+        let ran = lab.n720d(&[command, "acme"]).await;
+        assert_eq!((ran.code, refused(&device)), (code, 1), "{ran:?}");
+        assert!(ran.err.contains("poll acme --retry-login"), "{ran:?}");
+    }
+    let ran = lab.n720d(&["observe", "acme", "--retry-login"]).await;
+    assert_eq!((ran.code, refused(&device)), (1, 2), "{ran:?}");
+    let ran = lab.n720d(&["observe", "acme"]).await;
+    assert_eq!((ran.code, refused(&device)), (1, 2), "{ran:?}");
+
+    lab.write_secret("web.secret", secrets::WEB);
+    eventually("the end of the lock", async || {
+        Some(lab.n720d(&["observe", "acme"]).await).filter(|ran| ran.code == 0)
+    })
+    .await;
+    assert_eq!(refused(&device), 2, "another password is another matter");
+    left_in_order(&device);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_wrong_device_and_an_old_one_are_not_written_to() {
     let lab = Lab::new().await;
     let wrong = manager("7C2F80CA0001").account(1, "1", "One").start().await.unwrap();

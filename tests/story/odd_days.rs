@@ -142,7 +142,7 @@ async fn odd_days_end_well() {
 /// Whoever breaks off a command must not lock everybody out for ten minutes.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_command_that_is_broken_off_logs_out() {
-    for command in ["observe", "plan", "apply"] {
+    for (command, code) in [("observe", 130), ("plan", 130), ("apply", 130), ("observe", 143)] {
         let lab = Lab::new().await;
         let device = manager("7C2F80CA21E4").account(1, "1013", "Reception").start().await.unwrap();
         device.set_fault(Fault::Slow { delay_ms: 700 });
@@ -152,8 +152,12 @@ async fn a_command_that_is_broken_off_logs_out() {
             .wait_event("a session", BOUND, |event| matches!(event, Event::SessionOpened { .. }))
             .await
             .unwrap();
-        under_way.interrupt();
-        assert_ne!(under_way.ended().await, 0, "{command}: {}", under_way.log());
+        if code == 130 {
+            under_way.interrupt();
+        } else {
+            under_way.tell_to_leave();
+        }
+        assert_eq!(under_way.ended().await, code, "{command}: {}", under_way.log());
         device.wait_until("the end of the session", BOUND, |seen| seen.session.is_none()).await.unwrap();
         left_in_order(&device);
     }

@@ -93,10 +93,15 @@ impl Daemon {
         self.signal(Signal::INT);
     }
 
+    /// Tells it to leave.
+    pub(crate) fn tell_to_leave(&self) {
+        self.signal(Signal::TERM);
+    }
+
     /// Tells it to leave, and waits until it has: exit code and time taken.
     pub(crate) async fn terminate(mut self) -> (i32, Duration) {
         let began = Instant::now();
-        self.signal(Signal::TERM);
+        self.tell_to_leave();
         (self.ended().await, began.elapsed())
     }
 

@@ -423,7 +423,7 @@ fn a_window_that_no_manager_fetched_is_renewed_until_one_is() {
         assert!(brief(&renewed).contains(&"OpenWindow None: ready".to_owned()), "{:?}", brief(&renewed));
         let window = renewed.orders.release.unwrap().window.unwrap();
         assert_eq!((window.reopened, world.clock().instant(window.opens_at) <= world.now), (0, true));
-        assert!(!world.plan().orders.release.is_some(), "it is not renewed while it lasts");
+        assert!(world.plan().orders.release.is_none(), "it is not renewed while it lasts");
     }
     world.progress().fetched_at = Some(world.now);
     world.progress().verified_at = Some(world.now);
