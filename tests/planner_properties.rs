@@ -227,12 +227,7 @@ impl Site {
 
     fn release(&mut self, new: NewRelease) {
         if let Some(last) = self.memory.release.take() {
-            let past = PastRelease {
-                id: last.id,
-                content: last.content,
-                version: last.version,
-                ineffective: last.progress.ineffective_at.is_some(),
-            };
+            let past = PastRelease::from(&last);
             self.memory.past_releases.insert(0, past);
         }
         let number = new.window.as_ref().map(|window| window.number);

@@ -133,16 +133,14 @@ impl<'a> Draft<'a> {
         let Some(target) = &self.target else {
             return;
         };
-        let hold = if target.is_hopeless(self.input) {
-            Some(policy::ineffective())
-        } else {
-            self.hold(target.is_released(self.input))
-        };
+        let hold = self.hold(target.is_released(self.input));
+        let in_vain = |is_hopeless: bool| is_hopeless.then(policy::ineffective);
         let mut steps = Vec::new();
         for item in &target.items {
             let secret = item.slot.and_then(|slot| target.missing_secrets.get(&slot)).map(String::as_str);
             let disposition = policy::obstacle(item.impact, secret)
                 .or_else(|| item.unread.map(policy::in_doubt))
+                .or_else(|| in_vain(target.is_hopeless(item, self.input)))
                 .or_else(|| hold.clone());
             steps.push((
                 item.action,
@@ -159,7 +157,8 @@ impl<'a> Draft<'a> {
                 .filter_map(|slot| self.input.desired.slots.get(slot)?.user())
                 .map(str::to_owned)
                 .collect();
-            steps.push((opening.action, None, Impact::None, who, opening.why.clone(), hold));
+            let disposition = in_vain(target.is_vain_opening(opening, self.input)).or(hold);
+            steps.push((opening.action, None, Impact::None, who, opening.why.clone(), disposition));
         }
         for (action, slot, impact, who, why, hold) in steps {
             self.add(action, slot, impact, who, why, hold);

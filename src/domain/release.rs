@@ -1,6 +1,6 @@
 //! Releases: what a DECT manager may fetch, under which VERSION, and how far the push has come. No rendering here.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -107,8 +107,16 @@ pub struct Progress {
     pub fetched_at: Option<DateTime<Utc>>,
     /// When an observation after the settle time showed everything that it asked for.
     pub verified_at: Option<DateTime<Utc>>,
-    /// When an observation after the settle time showed that it did not take effect.
+    /// When an observation after the settle time showed that it did not take effect. It may have come into effect
+    /// since: see [`Progress::is_ineffective`].
     pub ineffective_at: Option<DateTime<Utc>>,
+}
+
+impl Progress {
+    /// Whether it changed nothing, so far: an effect that was seen later outweighs that none was seen before.
+    pub fn is_ineffective(&self) -> bool {
+        self.ineffective_at.is_some() && self.verified_at.is_none()
+    }
 }
 
 /// What telling a manager to fetch came to.
@@ -129,7 +137,7 @@ pub enum TriggerOutcome {
     Unknown(String),
 }
 
-/// A verdict on a release, reached by a cycle after the settle time. Each is set once; the first one stays.
+/// A verdict on a release, reached by a cycle after the settle time. Each is set once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReleaseMark {
     /// Everything it asked for was seen.
@@ -157,7 +165,11 @@ pub struct PastRelease {
     pub content: Generation,
     /// Its VERSION.
     pub version: Version,
-    /// Whether it turned out to be ineffective.
+    /// What it was made of, as in [`Release::parts`].
+    pub parts: BTreeMap<String, Generation>,
+    /// Whether it was seen in effect.
+    pub verified: bool,
+    /// Whether it turned out to be ineffective, and never came into effect.
     pub ineffective: bool,
 }
 
@@ -167,16 +179,15 @@ impl From<&Release> for PastRelease {
             id: release.id,
             content: release.content.clone(),
             version: release.version.clone(),
-            ineffective: release.progress.ineffective_at.is_some(),
+            parts: release.parts.clone(),
+            verified: release.progress.verified_at.is_some(),
+            ineffective: release.progress.is_ineffective(),
         }
     }
 }
 
 /// The last release as a plan saw it: its number, and when it was fetched. A manager may fetch at any moment.
 pub type Upon = Option<(i64, Option<DateTime<Utc>>)>;
-
-/// Which slots a release withholds, because touching them would deregister a working handset or a secret is missing.
-pub type Withheld = BTreeSet<SlotNumber>;
 
 #[cfg(test)]
 mod tests {

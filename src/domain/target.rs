@@ -64,16 +64,27 @@ impl Target {
         input.memory.release.as_ref().is_some_and(|release| release.content == self.content_id)
     }
 
-    /// Whether this content was released twice in a row and changed nothing.
-    pub(super) fn is_hopeless(&self, input: &PlanInput<'_>) -> bool {
-        let Some(last) = input.memory.release.as_ref().filter(|_| self.is_released(input)) else {
-            return false;
-        };
-        let before = input.memory.past_releases.first();
-        last.progress.ineffective_at.is_some()
-            && before.is_some_and(|PastRelease { content, ineffective, .. }| {
-                *ineffective && *content == last.content
+    /// Whether what would mend this difference was released twice and changed nothing. It is judged by its own parts:
+    /// a window that has ended, or another slot, makes it no other.
+    pub(super) fn is_hopeless(&self, item: &DriftItem, input: &PlanInput<'_>) -> bool {
+        let mut parts = item.parts.iter().filter(|part| self.parts.contains_key(*part)).peekable();
+        item.visible
+            && parts.peek().is_some()
+            && parts.all(|part| {
+                let same = |past: &PastRelease| past.parts.get(part) == self.parts.get(part);
+                let last = input.memory.release.as_ref().map(PastRelease::from);
+                let releases = last.iter().chain(&input.memory.past_releases);
+                let in_vain = releases.take_while(|past| same(past) && !past.verified);
+                in_vain.filter(|past| past.ineffective).count() >= 2
             })
+    }
+
+    /// Whether a window would be opened for handsets alone whose reservation changes nothing.
+    pub(super) fn is_vain_opening(&self, opening: &Opening, input: &PlanInput<'_>) -> bool {
+        opening.window.missing_at_start.iter().all(|slot| {
+            let handset = fingerprint::handset_part(*slot);
+            self.items.iter().any(|item| item.parts.contains(&handset) && self.is_hopeless(item, input))
+        })
     }
 
     /// Whether it says anything about handsets, so that it matters who is registered.

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 
 use super::desired::DesiredSite;
 use super::drift::{self, DriftItem};
+use super::fingerprint;
 use super::memory::SiteMemory;
 use super::observed::Observation;
 use super::plan::{Action, Impact};
@@ -17,7 +18,7 @@ use super::release::{Generation, Release};
 /// What became of the last release.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verification {
-    /// There is none, or its outcome is marked already.
+    /// There is none, or it was seen in effect already.
     NoRelease,
     /// It is too early to tell.
     Waiting {
@@ -26,7 +27,7 @@ pub enum Verification {
         /// What is waited for.
         why: String,
     },
-    /// The site file has changed since: what the device shows cannot be held against the release.
+    /// Every slot of it was changed in the site file since: what the device shows cannot be held against the release.
     Superseded,
     /// Everything it asked for is shown.
     TookEffect,
@@ -49,46 +50,42 @@ pub fn verify(
     settle: Duration,
     now: DateTime<Utc>,
 ) -> Verification {
-    let Some(release) = memory.release.as_ref().filter(|release| !is_marked(release)) else {
+    // One that was found ineffective may still come into effect: the device catches up, or a person helps it.
+    let Some(release) = memory.release.as_ref().filter(|release| release.progress.verified_at.is_none())
+    else {
         return Verification::NoRelease;
     };
     let wait = |until, why: &str| Verification::Waiting { until, why: why.to_owned() };
-    let Some(settled_at) = push::settled_at(&release.progress, settle) else {
+    if push::settled_at(&release.progress, settle).is_none() {
         return wait(None, "the manager has not fetched it yet");
-    };
+    }
     match push::state(Some(release), settle, observation.map(|observation| observation.at), now) {
         Push::Settling { until } => return wait(Some(until), "the settle time is not over"),
         Push::ToBeRead => return wait(None, "the manager was not read after the settle time"),
         Push::None | Push::Settled | Push::Unfetched { .. } => {}
     }
-    let Some(observation) = observation.filter(|observation| observation.at >= settled_at) else {
+    let Some(observation) = observation else {
         return wait(None, "the manager was not read after the settle time");
     };
     if let Err(why) = readable(desired, observation) {
         return Verification::CannotTell(why);
     }
-    if is_superseded(release, wanted) {
+    // It is judged by the parts that are wanted as it carried them, and says nothing of the others.
+    if is_superseded(desired, release, wanted) {
         return Verification::Superseded;
     }
-    let missed: Vec<String> = drift::drift(desired, observation, memory, wanted)
-        .into_iter()
-        .filter(|item| item.visible && was_asked_for(item, release, desired))
-        .map(|item| item.why)
-        .collect();
-    if !missed.is_empty() {
-        return Verification::NoEffect(missed);
-    }
-    // Nothing missed is no proof by itself: a password shows nowhere. The fetch is the other half of it.
+    // Without a fetch nothing can have come of it, and nothing missed is no proof by itself: a password shows nowhere.
     if release.progress.fetched_at.is_none() {
         let why =
             "the manager reported that it was done, but was not seen to fetch here: look at its data server";
         return Verification::CannotTell(why.to_owned());
     }
-    Verification::TookEffect
-}
-
-fn is_marked(release: &Release) -> bool {
-    release.progress.verified_at.is_some() || release.progress.ineffective_at.is_some()
+    let missed: Vec<String> = drift::drift(desired, observation, memory, wanted)
+        .into_iter()
+        .filter(|item| item.visible && is_asked_for(item, release, desired, wanted))
+        .map(|item| item.why)
+        .collect();
+    if missed.is_empty() { Verification::TookEffect } else { Verification::NoEffect(missed) }
 }
 
 fn readable(desired: &DesiredSite, observation: &Observation) -> Result<(), String> {
@@ -105,13 +102,30 @@ fn readable(desired: &DesiredSite, observation: &Observation) -> Result<(), Stri
     Ok(())
 }
 
-/// A part that the release carried is wanted otherwise by now. Parts that left the site file are left alone.
-fn is_superseded(release: &Release, wanted: &BTreeMap<String, Generation>) -> bool {
-    wanted.iter().any(|(name, part)| release.parts.get(name).is_some_and(|released| released != part))
+/// Whether every slot that the release carried is wanted otherwise by now, so that no page can tell what became of it.
+/// Parts that left the site file are left alone.
+fn is_superseded(desired: &DesiredSite, release: &Release, wanted: &BTreeMap<String, Generation>) -> bool {
+    let is_changed = |name: &String| is_otherwise(name, release, wanted);
+    let of_slots = desired.slots.keys().flat_map(|&slot| {
+        [fingerprint::sign_on_part(slot), fingerprint::labels_part(slot), fingerprint::handset_part(slot)]
+    });
+    let mut carried = of_slots.filter(|name| release.parts.contains_key(name)).peekable();
+    carried.peek().is_some() && carried.all(|name| is_changed(&name))
 }
 
-/// Whether the release carried what this item misses.
-fn was_asked_for(item: &DriftItem, release: &Release, desired: &DesiredSite) -> bool {
+/// Whether the release carried this part otherwise than it is wanted.
+fn is_otherwise(name: &String, release: &Release, wanted: &BTreeMap<String, Generation>) -> bool {
+    let (released, wanted) = (release.parts.get(name), wanted.get(name));
+    released.is_some() && wanted.is_some() && released != wanted
+}
+
+/// Whether the release carried what this item misses, as it is wanted.
+fn is_asked_for(
+    item: &DriftItem,
+    release: &Release,
+    desired: &DesiredSite,
+    wanted: &BTreeMap<String, Generation>,
+) -> bool {
     match item.action {
         Action::Reserve | Action::Replace => item.slot.is_some_and(|slot| {
             let wanted = desired.slots.get(&slot).and_then(|wanted| wanted.ipui());
@@ -121,6 +135,7 @@ fn was_asked_for(item: &DriftItem, release: &Release, desired: &DesiredSite) -> 
         Action::Deregister if item.impact == Impact::Deregisters => false,
         Action::ConfigureAccount | Action::Deregister => {
             item.parts.iter().any(|part| release.parts.contains_key(part))
+                && !item.parts.iter().any(|part| is_otherwise(part, release, wanted))
         }
         Action::Enrol
         | Action::ConfigureProvider
@@ -238,13 +253,48 @@ mod tests {
 
     #[test]
     fn a_site_file_that_changed_since_supersedes_it() {
-        let mut world = fetched().show_pending(1, "1013", 1).want(1, present("1013", Some(2)));
+        let mut world = fetched().show_pending(1, "1013", 1).want(1, present("1014", Some(2)));
         world.later(190);
-        assert_eq!(world.verify(), Verification::Superseded);
+        assert_eq!(world.verify(), Verification::Superseded, "nothing of it is wanted as it was");
         let mut gone = fetched();
         gone.desired.slots.clear();
         gone.later(190);
         assert_eq!(gone.verify(), Verification::TookEffect, "nothing is left that could differ");
+    }
+
+    #[test]
+    fn an_edited_slot_leaves_the_others_to_be_judged() {
+        let edited = |world: World| {
+            let mut world = world.want(2, present("1099", Some(2)));
+            world.later(190);
+            world
+        };
+        let released = || {
+            let mut world = World::new().want(1, present("1013", Some(1))).want(2, present("1014", Some(2)));
+            world.release();
+            world.progress().fetched_at = Some(at(10));
+            world.show_pending(2, "1014", 2)
+        };
+        let world = edited(released());
+        let missed = [
+            "slot 1 has no active account; user 1013 is wanted",
+            "slot 1 is not reserved for 02 B6 EC 8A 01",
+        ];
+        assert_eq!(no_effect(&world), missed);
+        let world = edited(released().show_registered(1, "1013", 1));
+        assert_eq!(world.verify(), Verification::TookEffect);
+    }
+
+    #[test]
+    fn what_was_ineffective_may_come_into_effect() {
+        let mut world = fetched();
+        world.later(190);
+        assert_eq!(no_effect(&world).len(), 2);
+        world.progress().ineffective_at = Some(at(190));
+        assert_eq!(no_effect(&world).len(), 2);
+        let mut world = world.show_pending(1, "1013", 1);
+        world.later(400);
+        assert_eq!(world.verify(), Verification::TookEffect);
     }
 
     #[test]
@@ -270,13 +320,13 @@ mod tests {
     }
 
     #[test]
-    fn a_reported_end_without_a_fetch_can_fail_but_proves_nothing() {
+    fn a_reported_end_without_a_fetch_proves_nothing() {
         let mut world = fetched();
         world.progress().fetched_at = None;
         world.progress().triggered_at = Some(at(10));
         world.progress().trigger = Some(TriggerOutcome::Done);
         world.later(190);
-        assert_eq!(no_effect(&world).len(), 2);
+        assert!(matches!(world.verify(), Verification::CannotTell(why) if why.contains("data server")));
         let mut world = world.show_pending(1, "1013", 1);
         world.later(190);
         assert!(matches!(world.verify(), Verification::CannotTell(why) if why.contains("data server")));

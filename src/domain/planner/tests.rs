@@ -342,8 +342,29 @@ fn what_changed_nothing_twice_is_not_pushed_a_third_time() {
     let plan = world.plan();
     assert!(plan.orders.is_empty());
     assert!(brief(&plan).iter().all(|step| step.ends_with("blocked, PushIneffective")), "{:?}", brief(&plan));
-    let world = world.want(4, present("1030", None));
-    assert!(world.plan().orders.release.is_some(), "other content is another matter");
+    // Nor when its window ends and would open again for those very handsets.
+    let mut ended = wiki();
+    ended.memory = world.memory.clone();
+    ended.memory.windows[0].missing_at_end = Some(BTreeSet::from([slot(1), slot(2)]));
+    ended.window_state = WindowState::Closed;
+    ended.later(80_000);
+    assert!(brief(&ended.plan()).contains(&"ReopenWindow None: blocked, PushIneffective".to_owned()));
+    assert!(ended.plan().orders.is_empty());
+    // Another slot is another matter, and does not make these new.
+    let mut other = world.want(4, present("1030", None));
+    let plan = other.release();
+    let ready: Vec<_> = brief(&plan).into_iter().filter(|step| step.ends_with("ready")).collect();
+    assert_eq!(ready, ["ConfigureAccount 4 None: ready"]);
+    let reserved: Vec<_> =
+        brief(&other.plan()).into_iter().filter(|step| step.starts_with("Reserve")).collect();
+    assert!(reserved.iter().all(|step| step.ends_with("blocked, PushIneffective")), "{reserved:?}");
+    // What came into effect after all, or is wanted otherwise, may be released again.
+    let edited = other.want(1, present("1013", Some(9)));
+    assert!(
+        brief(&edited.plan()).contains(&"Reserve 1 None: ready".to_owned()),
+        "{:?}",
+        brief(&edited.plan())
+    );
 }
 
 #[test]
