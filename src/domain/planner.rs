@@ -100,7 +100,7 @@ impl<'a> Draft<'a> {
             target: Target::aim(input, observation),
             push: push::state(release, input.settle, Some(observation.at), input.now),
             way: push::way(input.desired.manager.trigger, release, observation),
-            gate: policy::gate(input.desired, input.memory, observation),
+            gate: policy::gate(input.desired, input.memory, observation, input.now),
             steps: Vec::new(),
         };
         draft.enrol(observation);

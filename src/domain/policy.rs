@@ -18,6 +18,7 @@ pub(super) fn gate(
     desired: &DesiredSite,
     memory: &SiteMemory,
     observation: &Observation,
+    now: DateTime<Utc>,
 ) -> Option<Disposition> {
     match desired.mode {
         Mode::Observe => return Some(deferred("mode = observe", None)),
@@ -46,7 +47,8 @@ pub(super) fn gate(
     if let Some(why) = observation.slots.why_not() {
         return Some(not_understood("the mobile devices page", Some(why)));
     }
-    let met = memory.first_contact.as_ref().is_some_and(|(at, _)| *at < observation.at);
+    // One later than now was before our clock was set back.
+    let met = memory.first_contact.as_ref().is_some_and(|(at, _)| *at < observation.at || *at > now);
     (!met).then(|| deferred("first contact: read only", None))
 }
 
@@ -159,7 +161,7 @@ mod tests {
     fn gated(change: impl FnOnce(&mut World)) -> Option<Disposition> {
         let mut world = World::new();
         change(&mut world);
-        gate(&world.desired, &world.memory, &world.seen)
+        gate(&world.desired, &world.memory, &world.seen, world.now)
     }
 
     fn alert(disposition: Option<Disposition>) -> Option<AlertKind> {
@@ -202,6 +204,15 @@ mod tests {
             gated(|world| world.memory.first_contact = None),
             Some(deferred("first contact: read only", None))
         );
+    }
+
+    #[test]
+    fn a_first_contact_in_the_future_is_past() {
+        let met = |seconds: i64| {
+            gated(|world| world.memory.first_contact = Some((at(seconds), world.desired.manager.mac)))
+        };
+        assert!(met(5).is_some(), "just made");
+        assert_eq!((met(-1), met(6)), (None, None));
     }
 
     #[test]

@@ -50,14 +50,27 @@ pub(super) fn state(
     };
     let marked = progress.verified_at.is_some() || progress.ineffective_at.is_some();
     match settled_at(progress, settle) {
+        // Since it began to settle our clock was set back: it is over, as far as anybody can tell.
+        Some(until) if is_later(until, settle, now) => {
+            if marked || progress.fetched_at.is_some() {
+                Push::Settled
+            } else {
+                unfetched(progress, now)
+            }
+        }
         Some(until) if now < until => Push::Settling { until },
         Some(_) if marked => Push::Settled,
-        Some(_) if progress.fetched_at.is_none() => unfetched(progress),
+        Some(_) if progress.fetched_at.is_none() => unfetched(progress, now),
         Some(until) if observed_at.is_none_or(|at| at < until) => Push::ToBeRead,
         Some(_) => Push::Settled,
         None if marked => Push::Settled,
-        None => unfetched(progress),
+        None => unfetched(progress, now),
     }
+}
+
+/// Whether what settles until then began later than now.
+fn is_later(until: DateTime<Utc>, settle: Duration, now: DateTime<Utc>) -> bool {
+    TimeDelta::from_std(settle).is_ok_and(|settle| until - settle > now)
 }
 
 /// When the device has had its time: counted from the fetch, or from a trigger that reported "done" without a fetch
@@ -80,14 +93,19 @@ pub(super) fn way(wanted: Trigger, release: Option<&Release>, observation: &Obse
     }
 }
 
-fn unfetched(progress: &Progress) -> Push {
-    let after = |seconds: i64| progress.triggered_at.map(|at| at + TimeDelta::seconds(seconds));
+fn unfetched(progress: &Progress, now: DateTime<Utc>) -> Push {
+    // A trigger later than now was before our clock was set back, and is long past.
+    let triggered_at = progress.triggered_at.filter(|at| *at <= now);
+    let after = |seconds: i64| triggered_at.map(|at| at + TimeDelta::seconds(seconds));
     let back_off = LONGEST_RETRY_SECONDS
         .min(FIRST_RETRY_SECONDS.saturating_mul(1 << progress.attempts.saturating_sub(1).min(16)));
     match &progress.trigger {
-        // The next way is another one, or the next cycle is wait enough.
-        Some(TriggerOutcome::NoLine | TriggerOutcome::Busy(_)) => {
+        // The next way is another one: no need to wait, the first time.
+        Some(TriggerOutcome::NoLine) if progress.attempts <= 1 => {
             Push::Unfetched { retry_at: None, busy_until: None }
+        }
+        Some(TriggerOutcome::NoLine | TriggerOutcome::Busy(_)) => {
+            Push::Unfetched { retry_at: after(back_off), busy_until: None }
         }
         Some(TriggerOutcome::Done | TriggerOutcome::Accepted) => Push::Unfetched {
             retry_at: after(back_off.max(FETCH_GRACE_SECONDS)),
@@ -144,13 +162,15 @@ mod tests {
         assert_eq!(retry(Some(TriggerOutcome::Accepted), 1), Some(120));
         assert_eq!(retry(Some(TriggerOutcome::Accepted), 5), Some(480));
         assert_eq!(retry(Some(TriggerOutcome::Done), 1), Some(120));
-        assert_eq!(retry(Some(TriggerOutcome::Busy("103".into())), 7), None);
-        assert_eq!(retry(Some(TriggerOutcome::NoLine), 7), None);
+        assert_eq!(retry(Some(TriggerOutcome::Busy("103".into())), 1), Some(30));
+        assert_eq!(retry(Some(TriggerOutcome::Busy("103".into())), 7), Some(1_920));
+        assert_eq!(retry(Some(TriggerOutcome::NoLine), 1), None, "the next way is another one");
+        assert_eq!(retry(Some(TriggerOutcome::NoLine), 2), Some(60));
     }
 
     #[test]
     fn what_is_being_fetched_is_not_replaced() {
-        let busy = |outcome, attempts| match unfetched(&triggered(outcome, attempts).progress) {
+        let busy = |outcome, attempts| match unfetched(&triggered(outcome, attempts).progress, at(20)) {
             Push::Unfetched { busy_until, .. } => busy_until,
             other @ (Push::None | Push::Settling { .. } | Push::ToBeRead | Push::Settled) => {
                 panic!("{other:?}")
@@ -169,7 +189,7 @@ mod tests {
         };
         let done = triggered(Some(TriggerOutcome::Done), 1);
         assert_eq!(at_seconds(&done, 170, 179), Push::Settling { until: at(180) });
-        assert_eq!(at_seconds(&done, 180, 180), unfetched(&done.progress));
+        assert_eq!(at_seconds(&done, 180, 180), unfetched(&done.progress, at(180)));
         let mut fetched = triggered(failed(), 1);
         fetched.progress.fetched_at = Some(at(10));
         assert_eq!(at_seconds(&fetched, 189, 189), Push::Settling { until: at(190) });
@@ -177,6 +197,20 @@ mod tests {
         assert_eq!(state(Some(&fetched), SETTLE, None, at(191)), Push::ToBeRead);
         assert_eq!(at_seconds(&fetched, 190, 191), Push::Settled);
         assert_eq!(state(None, SETTLE, None, at(0)), Push::None);
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_holds_up_nothing() {
+        let now = at(-86_400);
+        let look = |release: &Release| state(Some(release), SETTLE, Some(now), now);
+        let mut fetched = triggered(Some(TriggerOutcome::Done), 1);
+        fetched.progress.fetched_at = Some(at(10));
+        assert_eq!(look(&fetched), Push::Settled);
+        for outcome in [TriggerOutcome::Done, TriggerOutcome::Accepted, TriggerOutcome::Failed("100".into())]
+        {
+            let at_once = Push::Unfetched { retry_at: None, busy_until: None };
+            assert_eq!(look(&triggered(Some(outcome.clone()), 9)), at_once, "{outcome:?}");
+        }
     }
 
     #[test]
