@@ -47,7 +47,13 @@ fn push_failed(view: &View<'_>, found: &mut Conditions) {
     if progress.fetched_at.is_some() || progress.verified_at.is_some() {
         return;
     }
-    let Some((phase, why)) = failure(view, release) else { return };
+    let Some((phase, why)) = failure(view, release) else {
+        // Only a fetch shows that it has got over it; another try, or another release, does not.
+        if view.standing(AlertKind::PushFailed).is_some() {
+            found.cannot_tell([AlertKind::PushFailed]);
+        }
+        return;
+    };
     let summary = format!(
         "the DECT manager did not fetch what was released at {}: {why}; check the address it fetches from and that \
          it reaches n720d",

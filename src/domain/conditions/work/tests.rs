@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use crate::domain::alert::{AlertKind, Severity};
+use crate::domain::alert::{AlertKind, AlertState, Severity};
 use crate::domain::conditions::testing::{Stage, numbers, release};
 use crate::domain::content::ReleaseContent;
 use crate::domain::desired::{Mode, Trigger};
@@ -65,6 +65,24 @@ fn what_was_fetched_or_seen_in_effect_did_not_fail() {
     let mut stage = triggered(60, 1, failed());
     stage.memory.release.as_mut().unwrap().progress.verified_at = Some(stage.now());
     assert_eq!(stage.look().holding, []);
+}
+
+#[test]
+fn a_failed_push_stays_until_something_is_fetched() {
+    let mut stage = triggered(0, 1, Some(TriggerOutcome::Failed("state 100".into())));
+    stage.cycle();
+    let retried = triggered(0, 2, Some(TriggerOutcome::Accepted)).memory.release;
+    let replaced = release(&stage, Progress::default());
+    for unfetched in [retried, Some(replaced)] {
+        stage.memory.release = unfetched;
+        let found = stage.cycle();
+        assert_eq!(found.holding, []);
+        assert!(found.unknown.contains(&AlertKind::PushFailed));
+        assert_eq!(stage.memory.alerts[0].state, AlertState::Firing);
+    }
+    stage.memory.release.as_mut().unwrap().progress.fetched_at = Some(stage.now());
+    stage.cycle();
+    assert_eq!(stage.memory.alerts[0].state, AlertState::Resolved);
 }
 
 #[test]
