@@ -15,10 +15,11 @@ mod work;
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, FixedOffset, NaiveDateTime, TimeDelta, Utc};
+use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
 
 use super::alert::{Alert, AlertKind, AlertState, Condition};
 use super::desired::DesiredSite;
+use super::device_clock::DeviceClock;
 use super::memory::{SiteMemory, Window};
 use super::observed::Observation;
 use super::plan::Plan;
@@ -47,8 +48,8 @@ pub struct View<'a> {
     pub closes_in: Option<TimeDelta>,
     /// When it closes or closed, in the site's time zone.
     pub closes_at: Option<DateTime<FixedOffset>>,
-    /// What the device's clock shows.
-    pub device_now: NaiveDateTime,
+    /// The device's clock.
+    pub clock: DeviceClock,
     /// The device's clock minus ours, in seconds; `None`: its clock was not read.
     pub skew_seconds: Option<i64>,
     /// How fast things go.

@@ -371,7 +371,7 @@ fn alerts(input: &TurnInput<'_>, memory: &SiteMemory, plan: &Plan, frame: &Frame
         window_state: frame.state,
         closes_in: window.and_then(|window| window::closes_in(window, frame.clock, input.now)),
         closes_at: window.and_then(|window| window.closes_at).map(|end| frame.clock.last_instant(end)),
-        device_now: frame.clock.device_now(input.now),
+        clock: frame.clock,
         skew_seconds: frame.clock_was_read.then_some(frame.clock.skew_seconds),
         pace: input.pace,
         now: input.now,

@@ -12,6 +12,7 @@ use crate::domain::desired::{
     DesiredManager, DesiredSite, DesiredSlot, Mode, Pin, PresentSlot, RegistrationPolicy, SipAccount,
     Trigger, WindowDuration, WindowStart,
 };
+use crate::domain::device_clock::DeviceClock;
 use crate::domain::ids::{Ipui, ProviderIndex, SlotNumber};
 use crate::domain::memory::{Registration, SiteMemory, SlotRecord, Trouble, Window};
 use crate::domain::observed::{ContactFailure, Observation, Reading};
@@ -20,6 +21,7 @@ use crate::domain::release::{Generation, Progress, Release};
 use crate::domain::secret::{Secret, SecretRef};
 use crate::domain::settings::Pace;
 use crate::domain::status::WindowState;
+use crate::domain::window::{closes_in, state_of};
 
 pub(super) const FIRST: &str = "02 B6 EC 8A A5";
 pub(super) const SECOND: &str = "02 9E 74 A5 99";
@@ -116,26 +118,22 @@ impl Stage {
     }
 
     pub(super) fn look(&self) -> Conditions {
-        let state = self.window.as_ref().map_or(WindowState::None, |window| match window.closes_at {
-            _ if self.device_now < window.opens_at => WindowState::Scheduled,
-            None => WindowState::Always,
-            Some(end) if self.device_now < end => WindowState::Open,
-            Some(_) => WindowState::Closed,
-        });
-        let end = self.window.as_ref().and_then(|window| window.closes_at);
+        let (clock, now) = (DeviceClock::in_step(Berlin), self.now());
+        let window = self.window.as_ref();
+        let state = window.map_or(WindowState::None, |window| state_of(window, clock, now));
         conditions(&View {
             desired: &self.desired,
             memory: &self.memory,
             observation: self.observation.as_ref(),
             plan: &self.plan,
-            window: self.window.as_ref(),
+            window,
             window_state: state,
-            closes_in: end.map(|end| end.signed_duration_since(self.device_now)),
-            closes_at: end.map(|end| end.and_local_timezone(Berlin).unwrap().fixed_offset()),
-            device_now: self.device_now,
+            closes_in: window.and_then(|window| closes_in(window, clock, now)),
+            closes_at: window.and_then(|window| window.closes_at).map(|end| clock.last_instant(end)),
+            clock,
             skew_seconds: self.skew_seconds,
             pace: &self.pace,
-            now: self.now(),
+            now,
             missing_secrets: &self.missing_secrets,
         })
     }

@@ -1,9 +1,7 @@
 //! Conditions about registration windows and the handsets they are for. They rest on the ledger of windows, the clock
 //! and the last verdicts, so that they can be told even while the manager cannot be read.
 
-use std::collections::BTreeSet;
-
-use chrono::{NaiveDateTime, TimeDelta};
+use chrono::TimeDelta;
 
 use super::{Conditions, View, clock, spoken};
 use crate::domain::alert::{AlertKind, Condition, HandsetNote, Severity};
@@ -14,6 +12,7 @@ use crate::domain::memory::{Registration, Window};
 use crate::domain::opening;
 use crate::domain::plan::{Action, Disposition};
 use crate::domain::status::WindowState;
+use crate::domain::window;
 
 /// An idle open window is exposed when it stays open for longer than this: one that has filled and closes within its
 /// day is the normal end of the job and nobody's trouble.
@@ -107,16 +106,13 @@ fn opens_again(view: &View<'_>) -> bool {
 /// device cannot be read, and while a window is open again. A handset that came in late and was lost afterwards is
 /// another matter.
 fn missed(view: &View<'_>) -> Vec<SlotNumber> {
-    let standing: BTreeSet<SlotNumber> = view
-        .standing(AlertKind::WindowExpiredUnfilled)
-        .map(|alert| alert.handsets.iter().map(|handset| handset.number).collect())
-        .unwrap_or_default();
+    let standing = |slot: SlotNumber| is_told_of(view, AlertKind::WindowExpiredUnfilled, slot);
     let ledger = &view.memory.windows;
     let planned = view.window.filter(|window| ledger.iter().all(|one| one.number != window.number));
     let closed: Vec<&Window> = ledger
         .iter()
         .chain(planned)
-        .filter(|window| window.closes_at.is_some_and(|end| end <= view.device_now))
+        .filter(|one| window::state_of(one, view.clock, view.now) == WindowState::Closed)
         .collect();
     listed(view)
         .filter(|slot| match verdict(view, *slot) {
@@ -126,7 +122,7 @@ fn missed(view: &View<'_>) -> Vec<SlotNumber> {
             | Registration::Reserved
             | Registration::Pending
             | Registration::Lost) => {
-                standing.contains(slot) || closed.iter().any(|window| missed_by(view, window, *slot, verdict))
+                standing(*slot) || closed.iter().any(|window| missed_by(view, window, *slot, verdict))
             }
         })
         .collect()
@@ -137,28 +133,27 @@ fn missed(view: &View<'_>) -> Vec<SlotNumber> {
 fn missed_by(view: &View<'_>, window: &Window, slot: SlotNumber, verdict: Registration) -> bool {
     let missing =
         window.missing_at_end.as_ref().map_or(verdict.is_missing(), |missing| missing.contains(&slot));
-    missing && !lost_after(view, window, slot)
+    missing && !is_later(view, window, slot)
 }
 
-/// Whether the handset of this slot was lost only after this window had closed.
-fn lost_after(view: &View<'_>, window: &Window, slot: SlotNumber) -> bool {
+/// Whether the handset of this slot was listed, or lost, only after this window had closed: then it had no part in it.
+fn is_later(view: &View<'_>, window: &Window, slot: SlotNumber) -> bool {
     let (Some(record), Some(end)) = (view.memory.slots.get(&slot), window.closes_at) else { return false };
-    record.registration == Registration::Lost && record.since > instant(view, end)
+    let end = view.clock.last_instant(end).to_utc();
+    let lost = record.registration == Registration::Lost && record.since > end;
+    lost || record.began.is_some_and(|began| began > end)
 }
 
-/// Our clock's time when the device's clock showed this, as far as the present difference between the two tells.
-fn instant(view: &View<'_>, device_time: NaiveDateTime) -> chrono::DateTime<chrono::Utc> {
-    view.now - view.device_now.signed_duration_since(device_time)
+/// Whether an alert of this kind that has not ended names the very handset that is listed for this slot.
+fn is_told_of(view: &View<'_>, kind: AlertKind, slot: SlotNumber) -> bool {
+    let ipui = view.desired.slots.get(&slot).and_then(|slot| slot.ipui());
+    view.standing(kind).is_some_and(|alert| {
+        alert.handsets.iter().any(|handset| handset.number == slot && handset.ipui == ipui)
+    })
 }
 
 fn handset_lost(view: &View<'_>, found: &mut Conditions) {
-    let standing = view.standing(AlertKind::HandsetLost);
-    let was_lost = |slot: SlotNumber| {
-        standing.is_some_and(|alert| {
-            let ipui = view.desired.slots.get(&slot).and_then(|slot| slot.ipui());
-            alert.handsets.iter().any(|handset| handset.number == slot && handset.ipui == ipui)
-        })
-    };
+    let was_lost = |slot: SlotNumber| is_told_of(view, AlertKind::HandsetLost, slot);
     let lost: Vec<SlotNumber> = listed(view)
         .filter(|slot| match verdict(view, *slot) {
             Registration::Lost => true,

@@ -206,6 +206,38 @@ fn a_handset_lost_after_its_window_is_lost_and_did_not_miss_it() {
 }
 
 #[test]
+fn a_handset_that_was_listed_after_a_window_had_closed_had_no_part_in_it() {
+    let mut stage = closed_unfilled();
+    stage.cycle();
+    let other = ipui("01 01 01 01 01");
+    let slot = DesiredSlot::Present(PresentSlot { ipui: Some(other), ..Default::default() });
+    stage.desired.slots.insert(slots(&[2]).pop_first().unwrap(), slot);
+    stage.at("2026-11-24T09:00").verdict(2, Registration::Reserved);
+    stage.edit(|seen| seen.pending = Reading::Known(Vec::new()));
+    let began = Some(stage.now());
+    for record in stage.memory.slots.values_mut().filter(|record| record.ipui == other) {
+        record.began = began;
+    }
+    assert_eq!(stage.kinds(), [], "the alert told of the one before it");
+    for record in stage.memory.slots.values_mut() {
+        record.began = None;
+    }
+    assert_eq!(numbers(&stage.the(AlertKind::WindowExpiredUnfilled)), [2], "its record is of old");
+}
+
+#[test]
+fn an_end_in_the_hour_shown_twice_is_its_second_showing() {
+    let mut stage = one_missing();
+    stage.memory.windows = vec![window(1, "2026-10-24T08:00", "2026-10-25T02:30")];
+    stage.window = stage.memory.windows.first().cloned();
+    // 02:45 by the clock for the first time; the stage counts an hour behind.
+    stage.at("2026-10-25T01:45");
+    assert_eq!(stage.kinds(), [AlertKind::WindowClosing]);
+    stage.at("2026-10-25T02:30");
+    assert_eq!(stage.kinds(), [AlertKind::WindowExpiredUnfilled]);
+}
+
+#[test]
 fn in_observe_mode_the_window_of_the_site_file_counts() {
     let mut stage = one_missing();
     stage.desired.mode = Mode::Observe;
