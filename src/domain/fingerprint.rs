@@ -57,6 +57,11 @@ pub fn parts(content: &ReleaseContent, key: &SiteKey) -> BTreeMap<String, Genera
     parts
 }
 
+/// Every part that a slot can have.
+pub(super) fn slot_parts(slot: SlotNumber) -> [String; 3] {
+    [sign_on_part(slot), labels_part(slot), handset_part(slot)]
+}
+
 /// The part that decides whether a slot's account can register: active, user, login, password, provider.
 pub fn sign_on_part(slot: SlotNumber) -> String {
     format!("slot {slot}")

@@ -12,7 +12,7 @@ use super::observed::Observation;
 use super::opening::{self, Opening};
 use super::plan::{Impact, NewRelease};
 use super::planner::PlanInput;
-use super::release::{Generation, PastRelease};
+use super::release::{Generation, PastRelease, Release};
 use super::sighting::{Sighting, Standing};
 use super::version;
 use super::window;
@@ -25,6 +25,8 @@ pub(super) struct Target {
     pub(super) content: ReleaseContent,
     pub(super) content_id: Generation,
     parts: BTreeMap<String, Generation>,
+    /// Slots whose handset code might deregister somebody, or of which nothing is known.
+    in_doubt: BTreeSet<SlotNumber>,
     /// Slots whose registered handset's number was not asked for in this session.
     pub(super) unasked: BTreeSet<SlotNumber>,
 }
@@ -51,6 +53,7 @@ impl Target {
         Some(Self {
             content_id: fingerprint::content_id(&content, input.key),
             parts: fingerprint::parts(&logical, input.key),
+            in_doubt: withheld.handsets,
             unasked: sighting.unasked(),
             items,
             missing_secrets,
@@ -59,9 +62,35 @@ impl Target {
         })
     }
 
-    /// Whether the last release carries exactly this.
+    /// Whether the last release carries exactly this, or, while it waits to be fetched, also slots that could not be
+    /// released now because a secret cannot be resolved at the moment.
     pub(super) fn is_released(&self, input: &PlanInput<'_>) -> bool {
-        input.memory.release.as_ref().is_some_and(|release| release.content == self.content_id)
+        input.memory.release.as_ref().is_some_and(|release| {
+            release.content == self.content_id
+                || (release.progress.fetched_at.is_none() && self.is_carried_by(release, input))
+        })
+    }
+
+    /// Whether the release differs from this by slots alone whose secret is missing, and still deregisters nobody.
+    fn is_carried_by(&self, release: &Release, input: &PlanInput<'_>) -> bool {
+        let missing = |slot: &SlotNumber| self.missing_secrets.contains_key(slot);
+        let left_out: BTreeSet<String> =
+            self.missing_secrets.keys().flat_map(|&slot| fingerprint::slot_parts(slot)).collect();
+        let others = release.parts.iter().filter(|(name, _)| !left_out.contains(*name));
+        let still_wanted = |(slot, ipui): (&SlotNumber, &Ipui)| {
+            if missing(slot) {
+                let wanted = input.desired.slots.get(slot).and_then(DesiredSlot::ipui);
+                wanted == Some(*ipui) && !self.in_doubt.contains(slot)
+            } else {
+                true
+            }
+        };
+        let reserved = release.reserved.iter().filter(|(slot, _)| !missing(slot));
+        !self.missing_secrets.is_empty()
+            && self.opening.is_none()
+            && others.eq(self.parts.iter())
+            && reserved.eq(reserved_by(&self.content).iter())
+            && release.reserved.iter().all(still_wanted)
     }
 
     /// Whether what would mend this difference was released twice and changed nothing. It is judged by its own parts:
@@ -104,7 +133,7 @@ impl Target {
         NewRelease {
             generation: fingerprint::generation(&self.parts, input.key),
             version: version::choose(&self.content_id, used),
-            reserved: reserved(&self.content),
+            reserved: reserved_by(&self.content),
             window: self
                 .opening
                 .map(|opening| opening.window)
@@ -244,7 +273,7 @@ fn contents(
     (content, logical)
 }
 
-fn reserved(content: &ReleaseContent) -> BTreeMap<SlotNumber, Ipui> {
+fn reserved_by(content: &ReleaseContent) -> BTreeMap<SlotNumber, Ipui> {
     content
         .slots
         .iter()

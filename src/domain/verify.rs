@@ -106,9 +106,7 @@ fn readable(desired: &DesiredSite, observation: &Observation) -> Result<(), Stri
 /// Parts that left the site file are left alone.
 fn is_superseded(desired: &DesiredSite, release: &Release, wanted: &BTreeMap<String, Generation>) -> bool {
     let is_changed = |name: &String| is_otherwise(name, release, wanted);
-    let of_slots = desired.slots.keys().flat_map(|&slot| {
-        [fingerprint::sign_on_part(slot), fingerprint::labels_part(slot), fingerprint::handset_part(slot)]
-    });
+    let of_slots = desired.slots.keys().flat_map(|&slot| fingerprint::slot_parts(slot));
     let mut carried = of_slots.filter(|name| release.parts.contains_key(name)).peekable();
     carried.peek().is_some() && carried.all(|name| is_changed(&name))
 }

@@ -253,6 +253,24 @@ fn a_missing_secret_withholds_its_slot_alone() {
 }
 
 #[test]
+fn a_secret_that_is_gone_for_a_while_takes_nothing_out_of_a_waiting_release() {
+    let reference = SecretRef::Env("PASSWORD_2".into());
+    let mut world = wiki();
+    let DesiredSlot::Present(second) = world.desired.slots.get_mut(&slot(2)).unwrap() else { panic!() };
+    second.sip.as_mut().unwrap().password = Some(reference.clone());
+    world.secrets.enter(&reference, Ok(Secret::new("da")));
+    world.release();
+    world.secrets.enter(&reference, Err("gone".into()));
+    world.later(60);
+    let orders = world.plan().orders;
+    assert_eq!((orders.release, orders.trigger), (None, Some(Trigger::CheckSync)), "it waits for its fetch");
+    // Another handset has come into the slot meanwhile: the file that waits would throw it out.
+    let taken = world.show_registered(2, "1014", 9);
+    let new = release(&taken);
+    assert_eq!(codes(&new), [(1, HandsetCode::Reserve(ipui(1)))]);
+}
+
+#[test]
 fn what_is_released_waits_for_its_fetch() {
     let mut world = wiki();
     world.release();
