@@ -142,7 +142,7 @@ pub fn status(
 }
 
 /// Writes down, for each window of the ledger that has ended, who was still missing when that was first seen. Call it
-/// after each judgement with the observation it was made from. Returns whether the ledger changed.
+/// after each judgement with the observation it was made from.
 ///
 /// An observation counts when its pending list was readable and it began after the window's end. A window that was
 /// followed by another before it ended has left nobody out: the other one took over those still missing.
@@ -151,8 +151,7 @@ pub fn close_due(
     clock: DeviceClock,
     slots: &BTreeMap<SlotNumber, SlotRecord>,
     observation: &Observation,
-) -> bool {
-    let mut changed = false;
+) {
     let last = windows.len().saturating_sub(1);
     for (index, window) in
         windows.iter_mut().enumerate().filter(|(_, window)| window.missing_at_end.is_none())
@@ -163,10 +162,8 @@ pub fn close_due(
         if followed || seen_ended {
             let missing = slots.iter().filter(|(_, record)| !followed && record.registration.is_missing());
             window.missing_at_end = Some(missing.map(|(slot, _)| *slot).collect());
-            changed = true;
         }
     }
-    changed
 }
 
 /// How long until something happens to the window: it opens, one of the warning times `before_close` is reached, or it
@@ -525,23 +522,19 @@ mod tests {
     #[test]
     fn who_was_missing_is_written_down_once_at_the_first_reading_after_the_end() {
         let mut ledger = vec![first(&seconds(Some("2026-11-23T08:00"), 3600), "2026-11-20T10:00")];
-        let mut seen =
+        let seen =
             records(&[(1, Registration::Registered), (2, Registration::Expired), (3, Registration::Unknown)]);
         let clear = || Reading::Known(Vec::new());
-        assert!(!close_due(&mut ledger, BERLIN, &seen, &observation("2026-11-23T07:59:59", clear())), "open");
+        close_due(&mut ledger, BERLIN, &seen, &observation("2026-11-23T07:59:59", clear()));
+        assert_eq!(ledger[0].missing_at_end, None, "open");
         let cut = Reading::Unreadable("cut".to_owned());
-        assert!(
-            !close_due(&mut ledger, BERLIN, &seen, &observation("2026-11-23T08:00:00", cut)),
-            "unreadable"
-        );
-        assert!(close_due(&mut ledger, BERLIN, &seen, &observation("2026-11-23T08:00:00", clear())));
+        close_due(&mut ledger, BERLIN, &seen, &observation("2026-11-23T08:00:00", cut));
+        assert_eq!(ledger[0].missing_at_end, None, "without a pending list nothing is known");
+        close_due(&mut ledger, BERLIN, &seen, &observation("2026-11-23T08:00:00", clear()));
         assert_eq!(ledger[0].missing_at_end, Some(slots(&[2])));
-        seen.clear();
-        assert!(
-            !close_due(&mut ledger, BERLIN, &seen, &observation("2026-11-23T09:00:00", clear())),
-            "only once"
-        );
-        assert_eq!(ledger[0].missing_at_end, Some(slots(&[2])));
+        let seen = records(&[(1, Registration::Registered), (2, Registration::Registered)]);
+        close_due(&mut ledger, BERLIN, &seen, &observation("2026-11-23T09:00:00", clear()));
+        assert_eq!(ledger[0].missing_at_end, Some(slots(&[2])), "only once");
     }
 
     #[test]
@@ -551,7 +544,7 @@ mod tests {
         let mut ledger = vec![early, late];
         let seen = records(&[(2, Registration::Pending)]);
         let reading = observation("2026-11-23T07:30:00", Reading::Known(Vec::new()));
-        assert!(close_due(&mut ledger, BERLIN, &seen, &reading));
+        close_due(&mut ledger, BERLIN, &seen, &reading);
         assert_eq!(ledger[0].missing_at_end, Some(slots(&[])));
         assert_eq!(ledger[1].missing_at_end, None);
     }
