@@ -2,6 +2,8 @@
 //!
 //! Knows no particular page.
 
+use std::collections::BTreeMap;
+
 use scraper::{ElementRef, Html};
 
 /// Every element, in document order.
@@ -17,6 +19,17 @@ pub(super) fn inside<'a>(element: ElementRef<'a>) -> impl Iterator<Item = Elemen
 /// The first element with this id.
 pub(super) fn by_id<'a>(html: &'a Html, id: &str) -> Option<ElementRef<'a>> {
     elements(html).find(|element| element.value().id() == Some(id))
+}
+
+/// The first element with each id: for readers that look many of them up.
+pub(super) fn by_ids(html: &Html) -> BTreeMap<&str, ElementRef<'_>> {
+    let mut found = BTreeMap::new();
+    for element in elements(html) {
+        if let Some(id) = element.value().id() {
+            found.entry(id).or_insert(element);
+        }
+    }
+    found
 }
 
 /// Whether an element is named so.
@@ -61,9 +74,9 @@ pub(super) fn text_without(element: ElementRef<'_>, leave_out: impl Fn(ElementRe
     words(&found)
 }
 
-/// White space made single.
+/// White space made single, and control characters with it: what a page shows ends on terminals, which obey them.
 pub(super) fn words(text: &str) -> String {
-    text.split(|c: char| c.is_whitespace() || c == '\u{a0}' || c == '\u{feff}' || c == '\0')
+    text.split(|c: char| c.is_whitespace() || c.is_control() || c == '\u{a0}' || c == '\u{feff}')
         .filter(|word| !word.is_empty())
         .collect::<Vec<_>>()
         .join(" ")
@@ -115,6 +128,20 @@ mod tests {
         let p = by_id(&html, "p").unwrap();
         assert_eq!(text(p), "a & bc");
         assert_eq!(text_without(p, |inner| is(inner, "i")), "a & b");
+    }
+
+    #[test]
+    fn nothing_that_a_terminal_obeys_is_text() {
+        let html = Html::parse_document("<p id=p>Base\u{1b}]0;x\u{7}\u{9b}31m\u{7f}1\0\r</p>");
+        assert_eq!(text(by_id(&html, "p").unwrap()), "Base ]0;x 31m 1");
+    }
+
+    #[test]
+    fn the_first_element_with_an_id_counts() {
+        let html = Html::parse_document("<p id=a>1<p id=b>2<p id=a>3<p>4");
+        let ids = by_ids(&html);
+        assert_eq!(ids.keys().copied().collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(ids.get("a").copied(), by_id(&html, "a"));
     }
 
     #[test]

@@ -12,6 +12,9 @@ use super::{Page, dom};
 use crate::domain::ids::SlotNumber;
 use crate::domain::observed::{HandsetState, ObservedSlot, SipState};
 
+/// Characters of a text that are kept; the device itself takes fewer.
+const MOST_CHARACTERS: usize = 128;
+
 /// The active accounts, or why they cannot be read. An empty map is said only of a page that is proven to be this one.
 pub fn read(text: &str) -> Result<BTreeMap<SlotNumber, ObservedSlot>, String> {
     let page = Page::read(text).map_err(|refusal| refusal.to_string())?;
@@ -94,7 +97,7 @@ fn holds(cell: ElementRef<'_>, id: &str) -> bool {
 /// The text of the element with this id; a dash or nothing is `None`.
 fn by_name(page: &Page, prefix: &str, index: u8) -> Option<String> {
     let text = dom::text(dom::by_id(&page.html, &format!("{prefix}{index}"))?);
-    (!dom::is_blank(&text)).then_some(text)
+    (!dom::is_blank(&text)).then(|| text.chars().take(MOST_CHARACTERS).collect())
 }
 
 fn sip_state(cell: ElementRef<'_>, index: u8) -> Result<SipState, String> {

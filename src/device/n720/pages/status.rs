@@ -11,6 +11,13 @@ use super::{Page, dom};
 use crate::domain::ids::{Firmware, Ipui, Mac};
 use crate::domain::observed::{BaseStation, Reading};
 
+/// Rows of modules on one page: 30 base stations with two each. More are not of an N720.
+const MOST_MODULES: usize = 60;
+/// Pending handsets on one page: a slot each.
+const MOST_PENDING: usize = 100;
+/// Characters of a name that are kept; the device itself takes fewer.
+const MOST_CHARACTERS: usize = 64;
+
 /// What the status page says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status {
@@ -57,6 +64,10 @@ pub fn read(text: &str) -> Status {
             "the page is not the status page as known: span#hour, span#minute and span#date are not in it",
         );
     };
+    let base_stations = match base_stations(&page) {
+        Ok(base_stations) => base_stations,
+        Err(reason) => return Status::unreadable(&reason),
+    };
     let mac = mac(layout.before);
     let mut notes = Vec::new();
     let pending = match &mac {
@@ -68,7 +79,7 @@ pub fn read(text: &str) -> Status {
         firmware: reading(firmware(layout.before)),
         clock: reading(clock(&layout)),
         pending: reading(pending),
-        base_stations: base_stations(&page),
+        base_stations,
         notes,
     }
 }
@@ -189,9 +200,13 @@ fn pending(
     let behind: Vec<_> =
         layout.behind.iter().filter(|row| row.ancestors().any(|outer| outer.id() == table.id())).collect();
     let mut listed = Vec::new();
-    let mut announced = false;
+    let (mut announced, mut handsets) = (false, 0);
     for row in behind {
         let row = classify(*row, announced)?;
+        handsets += usize::from(matches!(row, Row::Pending(_)));
+        if handsets > MOST_PENDING {
+            return Err(format!("more than {MOST_PENDING} handsets are listed as pending"));
+        }
         if !listed.is_empty() && !matches!(row, Row::Pending(_) | Row::Spacer) {
             return Err(
                 "behind the list of pending handsets a row follows that was not understood".to_owned()
@@ -271,24 +286,99 @@ fn excerpt(text: &str) -> String {
 }
 
 /// A row per module of each base station; what a row lacks is left empty.
-fn base_stations(page: &Page) -> Vec<BaseStation> {
-    dom::elements(&page.html)
-        .filter_map(|name| {
-            let suffix = name.value().id()?.strip_prefix("cn")?;
-            let known = dom::has_class(name, "cell_name") && suffix.bytes().all(|b| b.is_ascii_digit());
-            let row = dom::around(name, "tr").filter(|_| known && suffix.len() >= 2)?;
-            let firmware = dom::by_id(&page.html, &format!("cell_current_firmware{suffix}"));
-            let numbers = dom::cells(row).into_iter().map(dom::text).find_map(|text| match text.as_str() {
-                "1" => Some(1),
-                "2" => Some(2),
-                _ => None,
-            });
-            let module = numbers.or_else(|| suffix.get(suffix.len() - 1..)?.parse().ok())?;
-            Some(BaseStation {
-                name: dom::text(name),
-                module,
-                firmware: firmware.map(dom::text).unwrap_or_default(),
-            })
+fn base_stations(page: &Page) -> Result<Vec<BaseStation>, String> {
+    let names: Vec<(&str, ElementRef<'_>)> =
+        dom::elements(&page.html).filter_map(module_name).take(MOST_MODULES + 1).collect();
+    if names.len() > MOST_MODULES {
+        return Err(format!("the page shows more than {MOST_MODULES} modules of base stations"));
+    }
+    let ids = dom::by_ids(&page.html);
+    let station = |(suffix, name): &(&str, ElementRef<'_>)| {
+        let row = dom::around(*name, "tr")?;
+        let numbers = dom::cells(row).into_iter().map(dom::text).find_map(|text| match text.as_str() {
+            "1" => Some(1),
+            "2" => Some(2),
+            _ => None,
+        });
+        let module = numbers.or_else(|| suffix.get(suffix.len() - 1..)?.parse().ok())?;
+        let firmware = ids.get(format!("cell_current_firmware{suffix}").as_str());
+        Some(BaseStation {
+            name: shortened(dom::text(*name)),
+            module,
+            firmware: firmware.map(|cell| shortened(dom::text(*cell))).unwrap_or_default(),
         })
-        .collect()
+    };
+    Ok(names.iter().filter_map(station).collect())
+}
+
+/// The element with the name of a base station, with the digits in its id: station and module.
+fn module_name(element: ElementRef<'_>) -> Option<(&str, ElementRef<'_>)> {
+    let suffix = element.value().id()?.strip_prefix("cn")?;
+    let known = dom::has_class(element, "cell_name") && suffix.bytes().all(|b| b.is_ascii_digit());
+    (known && suffix.len() >= 2).then_some((suffix, element))
+}
+
+fn shortened(text: String) -> String {
+    if text.chars().nth(MOST_CHARACTERS).is_none() {
+        text
+    } else {
+        text.chars().take(MOST_CHARACTERS).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: &str = include_str!("../../../../tests/fixtures/pages/status-two-pending/page.html");
+
+    /// The page with this many more rows of that kind, at its end.
+    fn with(count: usize, row: impl Fn(usize) -> String) -> Status {
+        let more: String = (0..count).map(row).collect();
+        let (before, after) = PAGE.rsplit_once("</table>").unwrap();
+        read(&format!("{before}{more}</table>{after}"))
+    }
+
+    fn pending(ipui: usize) -> String {
+        format!("<tr><td colspan=2 class=colspan>02 00 00 {:02X} {:02X}</td></tr>", ipui >> 8, ipui & 255)
+    }
+
+    #[test]
+    fn a_full_list_is_read_and_a_longer_one_is_no_list() {
+        let listed = |count| with(count, pending).pending;
+        assert_eq!(listed(98).known().map(Vec::len), Some(100));
+        for count in [99, 15_000] {
+            assert!(listed(count).why_not().unwrap().contains("more than 100"), "{count}");
+        }
+        let again = with(99, |_| pending(7)).pending;
+        assert!(again.why_not().unwrap().contains("more than 100"), "{again:?}");
+    }
+
+    #[test]
+    fn more_base_stations_than_there_can_be_are_no_status_page() {
+        let already = read(PAGE).base_stations.len();
+        let more = |count| {
+            let row = |n| format!("<tr><td><p id=cn{}1 class=cell_name>B</p></td><td>1</td></tr>", n + 50);
+            let (before, after) = PAGE.split_once("<tr").unwrap();
+            let rows: String = (0..count).map(row).collect();
+            read(&format!("{before}{rows}<tr{after}"))
+        };
+        let full = more(MOST_MODULES - already);
+        assert_eq!(full.base_stations.len(), MOST_MODULES);
+        assert!(full.mac.known().is_some());
+        // A body of 900 kB, which took minutes when each name was looked up by itself.
+        for count in [MOST_MODULES + 1 - already, 15_000] {
+            let seen = more(count);
+            for why in [seen.mac.why_not(), seen.pending.why_not()] {
+                assert!(why.unwrap().contains("more than 60 modules"), "{count}: {why:?}");
+            }
+            assert!(seen.base_stations.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_name_without_an_end_is_cut() {
+        assert_eq!(shortened("\u{e4}".repeat(64)), "\u{e4}".repeat(64));
+        assert_eq!(shortened("\u{e4}".repeat(65)), "\u{e4}".repeat(64));
+    }
 }
