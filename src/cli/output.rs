@@ -1,5 +1,7 @@
 //! The only printing place: lines, tables and JSON on standard output, complaints on standard error.
 //!
+//! What a terminal obeys instead of showing is taken out here: some of what is told comes from devices.
+//!
 //! A reader that goes away (`n720d … | head`) ends the output, not the command: what was asked for is still done.
 
 use std::fmt::Display;
@@ -12,7 +14,7 @@ use super::CliError;
 
 /// A line, or several.
 pub fn line(text: impl Display) -> Result<(), CliError> {
-    forgiving(writeln!(std::io::stdout().lock(), "{text}"))
+    forgiving(writeln!(std::io::stdout().lock(), "{}", plain(&text.to_string())))
 }
 
 /// A file as it is.
@@ -33,7 +35,12 @@ pub fn table(heading: &[&str], rows: Vec<Vec<String>>) -> Result<(), CliError> {
 
 /// One line for a person, on standard error. There is nobody to tell when that fails.
 pub fn complaint(text: impl Display) {
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
+    let _ = writeln!(std::io::stderr().lock(), "{}", plain(&text.to_string()));
+}
+
+/// Without control characters, but for ends of lines and tabs.
+fn plain(text: &str) -> String {
+    text.replace(|c: char| c.is_control() && c != '\n' && c != '\t', "")
 }
 
 fn draw(heading: &[&str], rows: Vec<Vec<String>>) -> String {
@@ -63,6 +70,11 @@ mod tests {
         assert!(forgiving(Ok(())).is_ok());
         assert!(forgiving(Err(Error::from(ErrorKind::BrokenPipe))).is_ok());
         assert!(forgiving(Err(Error::from(ErrorKind::StorageFull))).is_err());
+    }
+
+    #[test]
+    fn what_a_terminal_obeys_is_not_printed() {
+        assert_eq!(plain("a\u{1b}[31mb\u{9b}2Jc\td\r\ne\u{7f}"), "a[31mb2Jc\td\ne");
     }
 
     #[test]

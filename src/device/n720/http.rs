@@ -148,7 +148,9 @@ impl Server {
 }
 
 fn text_of(headers: &HeaderMap, name: &str) -> Option<String> {
-    let value = String::from_utf8_lossy(headers.get(name)?.as_bytes()).trim().to_owned();
+    // Some of it ends in messages, and those on terminals, which obey control characters.
+    let value = String::from_utf8_lossy(headers.get(name)?.as_bytes()).replace(char::is_control, "");
+    let value = value.trim().to_owned();
     (!value.is_empty()).then_some(value)
 }
 
@@ -195,6 +197,15 @@ mod tests {
         for cookies in [&[][..], &["key=; path=/"], &["monkey=1"], &["key"], &["key=a b"]] {
             assert_eq!(session_key(&headers(cookies)), None, "{cookies:?}");
         }
+    }
+
+    #[test]
+    fn a_header_holds_nothing_that_a_terminal_obeys() {
+        let mut headers = HeaderMap::new();
+        let value = reqwest::header::HeaderValue::from_bytes("/x\u{9b}31m.html\t ".as_bytes()).unwrap();
+        headers.insert(ETAG, value);
+        assert_eq!(text_of(&headers, "etag").as_deref(), Some("/x31m.html"));
+        assert_eq!(text_of(&headers, "location"), None);
     }
 
     #[test]
