@@ -389,6 +389,19 @@ async fn a_log_out_that_fails_is_tried_again() {
 }
 
 #[tokio::test]
+async fn a_log_out_ends_before_a_stop_is_cut_short() {
+    let device =
+        but(|request, _| request.is("GET", "/logout.html").then(|| Act::Drip(b"HTTP/1.1 200 OK\r\n".into())))
+            .await;
+    let driver = Driver::new(Duration::from_secs(60)).unwrap();
+    let session = driver.open(&device.target).await.unwrap();
+    let began = std::time::Instant::now();
+    tokio::time::timeout(Duration::from_secs(15), session.close()).await.unwrap();
+    assert!(began.elapsed() >= Duration::from_secs(7), "it is given time");
+    device.is_logged_out();
+}
+
+#[tokio::test]
 async fn enrolment_changes_one_field_and_reads_it_back() {
     let url = "http://192.0.2.9:8080/p/token/%MACD.xml";
     let device = but(move |request, earlier| match (request.method.as_str(), request.path.as_str()) {

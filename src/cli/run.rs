@@ -1,9 +1,13 @@
 //! `n720d run`: the daemon in the foreground, as systemd wants it.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::{CliError, Exit, async_runtime, configuration, logging};
 use crate::daemon;
+
+/// How long what blocks a thread at the end is waited for.
+const LEFT_OVERS_WITHIN: Duration = Duration::from_secs(1);
 
 /// Runs the command.
 pub(super) fn run(file: &Path) -> Result<Exit, CliError> {
@@ -12,6 +16,10 @@ pub(super) fn run(file: &Path) -> Result<Exit, CliError> {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    async_runtime()?.block_on(daemon::run(config)).map_err(CliError::other)?;
+    let runtime = async_runtime()?;
+    let outcome = runtime.block_on(daemon::run(config));
+    // Whatever still blocks a thread, a name that is looked up or a slow disk, must not hold up the stop.
+    runtime.shutdown_timeout(LEFT_OVERS_WITHIN);
+    outcome.map_err(CliError::other)?;
     Ok(Exit::Fine)
 }

@@ -15,6 +15,9 @@ use crate::domain::secret::Secret;
 pub(super) const LOGIN: &str = "/login.html";
 pub(super) const LOGOUT: &str = "/logout.html";
 
+/// How long a log-out may take in all, so that a stop of the daemon, which has 18 s, always has room for it.
+const LOG_OUT_WITHIN: Duration = Duration::from_secs(8);
+
 /// Logs in and returns the session key.
 pub(super) async fn log_in(server: &Server, target: &Target) -> Result<Secret, ContactFailure> {
     let shown = server
@@ -78,13 +81,24 @@ fn language_trap(number: Option<u16>) -> ContactFailure {
     ))
 }
 
-/// Logs out. Tried up to three times, because a session that stays open keeps people out for ten minutes. What comes of
-/// it is logged and changes nothing.
+/// Logs out. Tried up to three times, because a session that stays open keeps people out for ten minutes, and within
+/// [`LOG_OUT_WITHIN`]. What comes of it is logged and changes nothing.
 pub(super) async fn log_out(server: &Server, key: &Secret) {
+    let tries = tokio::time::timeout(LOG_OUT_WITHIN, try_to_log_out(server, key));
+    if let Err(failed) = tries.await.unwrap_or_else(|_| Err("no answer in time".to_owned())) {
+        tracing::warn!(
+            host = server.base.host_str(),
+            failed,
+            "could not log out; the device ends its session after 10 minutes"
+        );
+    }
+}
+
+async fn try_to_log_out(server: &Server, key: &Secret) -> Result<(), String> {
     let mut failed = String::new();
     for pause in [300, 900, 0] {
         match server.get(LOGOUT, Some(key)).await {
-            Ok(answer) if answer.status < 500 => return,
+            Ok(answer) if answer.status < 500 => return Ok(()),
             Ok(answer) => failed = format!("status {}", answer.status),
             Err(failure) => {
                 failed = failure.to_string();
@@ -96,11 +110,7 @@ pub(super) async fn log_out(server: &Server, key: &Secret) {
         }
         tokio::time::sleep(Duration::from_millis(pause)).await;
     }
-    tracing::warn!(
-        host = server.base.host_str(),
-        failed,
-        "could not log out; the device ends its session after 10 minutes"
-    );
+    Err(failed)
 }
 
 pub(super) fn is_login(path: &str) -> bool {
