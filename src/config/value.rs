@@ -13,9 +13,14 @@ use super::tree::closest;
 /// The longest host name or address that the device keeps, in bytes.
 pub(super) const LONGEST_HOST: usize = 74;
 
+/// Longer than anything that is meant, and short enough to be added to every time there is.
+const LONGEST_DURATION: u64 = 366 * 86_400;
+/// What is said of a longer one.
+pub(super) const TOO_LONG: &str = "at most 366d";
+
 const DURATION: &str = "a duration, like 90s, 5m, 1h30m or 2d";
 
-/// A duration: whole numbers with `d`, `h`, `m`, `s`, from large to small, each once.
+/// A duration of at most a year: whole numbers with `d`, `h`, `m`, `s`, from large to small, each once.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let mut rest = text;
     let mut seconds: u64 = 0;
@@ -23,15 +28,17 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         if let Some((number, after)) = rest.split_once(unit) {
             // `split_once` may look past another unit: then `number` is no number and the text is refused.
             let number = digits(number).ok_or(DURATION)?;
-            let part = number.checked_mul(length).ok_or("a shorter duration")?;
-            seconds = seconds.checked_add(part).ok_or("a shorter duration")?;
+            let part = number.checked_mul(length).ok_or(TOO_LONG)?;
+            seconds = seconds.checked_add(part).ok_or(TOO_LONG)?;
             rest = after;
         }
     }
-    if rest.is_empty() && !text.is_empty() {
-        Ok(Duration::from_secs(seconds))
-    } else {
+    if !rest.is_empty() || text.is_empty() {
         Err(DURATION.to_owned())
+    } else if seconds > LONGEST_DURATION {
+        Err(TOO_LONG.to_owned())
+    } else {
+        Ok(Duration::from_secs(seconds))
     }
 }
 
@@ -169,7 +176,17 @@ mod tests {
         {
             assert_eq!(duration(text), Err(DURATION.to_owned()), "{text}");
         }
-        assert_eq!(duration("999999999999999999d"), Err("a shorter duration".to_owned()));
+    }
+
+    #[test]
+    fn no_duration_is_longer_than_a_year() {
+        assert_eq!(duration("366d"), Ok(Duration::from_secs(LONGEST_DURATION)));
+        for text in
+            ["366d1s", "8785h", "527041m", "31622401s", "999999999999999999d", "99999999999999999999999d"]
+        {
+            let expected = if text.len() > 20 { DURATION } else { TOO_LONG };
+            assert_eq!(duration(text), Err(expected.to_owned()), "{text}");
+        }
     }
 
     #[test]

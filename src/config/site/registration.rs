@@ -63,10 +63,10 @@ fn duration(text: &str) -> Result<WindowDuration, String> {
     if text == "always" {
         return Ok(WindowDuration::Always);
     }
-    let length = value::positive_duration(text).map_err(|_| DURATION.to_owned())?;
-    let seconds =
-        u32::try_from(length.as_secs()).map_err(|_| "a shorter duration, or \"always\"".to_owned())?;
-    Ok(WindowDuration::Seconds(seconds))
+    let too_long = || format!("{}, or \"always\"", value::TOO_LONG);
+    let length = value::positive_duration(text)
+        .map_err(|expected| if expected == value::TOO_LONG { too_long() } else { DURATION.to_owned() })?;
+    u32::try_from(length.as_secs()).map(WindowDuration::Seconds).map_err(|_| too_long())
 }
 
 fn pin(text: &str) -> Result<Pin, String> {
