@@ -36,6 +36,11 @@ pub(super) fn set(args: &SecretSetArgs) -> Result<Exit, CliError> {
         .map_err(|source| SetError::Keyring { name: args.name.clone(), source })
         .map_err(|error| CliError::Other(error.into()))?;
     output::line(format_args!("stored as keyring:{}", args.name))?;
+    output::complaint(format_args!(
+        "n720d: commands of this user see it; the shipped unit does not (KeyringMode=private, PrivateUsers=yes): for the \
+         daemon put it into /etc/n720d/credentials/{0} and write credential:{0}",
+        args.name.replace('/', "-")
+    ));
     Ok(Exit::Fine)
 }
 

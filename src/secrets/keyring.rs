@@ -17,8 +17,8 @@ pub enum KeyringError {
     NoEntry,
     /// There is no keyring, or it is closed to this process.
     #[error(
-        "it is not available here; under systemd give KeyringMode=shared and no SystemCallFilter=~@keyring, \
-         or use a systemd credential"
+        "it is not available here; the shipped unit has a keyring that nobody can fill (KeyringMode=private, \
+         PrivateUsers=yes): use a systemd credential there"
     )]
     Unavailable,
     /// The entry is not text.

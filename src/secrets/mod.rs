@@ -48,6 +48,21 @@ pub enum SecretError {
         #[source]
         source: KeyringError,
     },
+    /// The keyring has no answer, and this is a service, which has a keyring of its own as a rule.
+    #[error(
+        "secret {reference} cannot be had from the keyring: the shipped unit gives n720d one of its own, which nobody can \
+         fill (KeyringMode=private, PrivateUsers=yes); put the secret into the file /etc/n720d/credentials/{name} and \
+         write credential:{name}"
+    )]
+    KeyringOfService {
+        /// The reference as written.
+        reference: String,
+        /// The name of a credential in its place.
+        name: String,
+        /// Why.
+        #[source]
+        source: KeyringError,
+    },
     /// No such environment variable, or not UTF-8.
     #[error("secret {reference}: the environment variable is not set, or is not UTF-8")]
     Environment {
@@ -105,7 +120,7 @@ pub fn book_for(site: &DesiredSite) -> SecretBook {
 fn resolve_in(reference: &SecretRef, credentials: Option<&Path>) -> Result<Secret, SecretError> {
     let secret = match reference {
         SecretRef::Keyring(name) => keyring::get(name)
-            .map_err(|source| SecretError::Keyring { reference: reference.to_string(), source })?,
+            .map_err(|source| from_keyring(reference.to_string(), name, source, is_service()))?,
         SecretRef::Credential(name) => {
             let name = credential_name(name);
             let Some(folder) = credentials else {
@@ -123,6 +138,19 @@ fn resolve_in(reference: &SecretRef, credentials: Option<&Path>) -> Result<Secre
         return Err(SecretError::Empty { reference: reference.to_string() });
     }
     Ok(secret)
+}
+
+/// Whether systemd has started this process for a unit.
+fn is_service() -> bool {
+    ["INVOCATION_ID", "CREDENTIALS_DIRECTORY"].iter().any(|name| std::env::var_os(name).is_some())
+}
+
+fn from_keyring(reference: String, name: &str, source: KeyringError, is_service: bool) -> SecretError {
+    if is_service {
+        SecretError::KeyringOfService { reference, name: credential_name(name), source }
+    } else {
+        SecretError::Keyring { reference, source }
+    }
 }
 
 /// What systemd puts before the names of a folder's files when the whole folder is one `LoadCredential=n720d:…`, as in
@@ -208,6 +236,18 @@ mod tests {
             failure(&SecretRef::Env("N720D_NOT_SET".to_owned()), None),
             "secret env:N720D_NOT_SET: the environment variable is not set, or is not UTF-8"
         );
+    }
+
+    #[test]
+    fn a_service_is_told_that_its_keyring_is_its_own() {
+        let story = |is_service| {
+            let reference = "keyring:acme/web".to_owned();
+            whole_story(&from_keyring(reference, "acme/web", KeyringError::NoEntry, is_service))
+        };
+        for part in ["keyring:acme/web", "KeyringMode=private", "PrivateUsers=yes", "credential:acme-web"] {
+            assert!(story(true).contains(part), "{part}: {}", story(true));
+        }
+        assert!(story(false).contains("n720d secret set") && !story(false).contains("KeyringMode"));
     }
 
     #[test]
