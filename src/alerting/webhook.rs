@@ -20,6 +20,9 @@ use crate::domain::secret::Secret;
 const ANSWER_LIMIT: usize = 4 * 1024;
 /// For the connection alone, within the time-out of the attempt.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+/// What is told with every failure to connect: the shipped unit drops such packets, which looks like a dead receiver.
+const NOT_PRIVATE: &str = "a receiver outside private networks needs a drop-in of the shipped unit: `systemctl edit n720d`, \
+                           [Service], IPAddressAllow=ADDRESS";
 /// The prefix of a secret in the notation of Standard Webhooks.
 const STANDARD_PREFIX: &str = "whsec_";
 
@@ -175,7 +178,7 @@ fn not_sent(error: reqwest::Error) -> SinkError {
         text = format!("{text}: {cause}");
         source = cause.source();
     }
-    SinkError::new(reason, text)
+    SinkError::new(reason, format!("{text}; {NOT_PRIVATE}"))
 }
 
 #[cfg(test)]

@@ -201,6 +201,7 @@ async fn a_receiver_that_says_nothing_is_a_time_out_and_worth_another_try() {
     let hook = webhook(&receiver.url(), None, Duration::from_millis(50));
     let error = hook.deliver(&queued("msg_1", "hook"), at(0)).await.unwrap_err();
     assert_eq!((error.reason, error.is_retryable()), (FailureReason::Timeout, true));
+    assert!(error.text.contains("IPAddressAllow="), "{error}");
 }
 
 #[tokio::test]
@@ -209,6 +210,7 @@ async fn no_connection_is_worth_another_try_and_shows_nothing_of_the_url() {
     let hook = webhook(&format!("http://user:pa55@{free}/hooks/t0ken?key=qu3ry"), Some("s3cret"), PATIENT);
     let error = hook.deliver(&queued("msg_1", "hook"), at(0)).await.unwrap_err();
     assert_eq!((error.reason, error.is_retryable()), (FailureReason::Connection, true));
+    assert!(error.text.contains("IPAddressAllow="), "{error}");
     for secret in ["t0ken", "qu3ry", "pa55", "s3cret"] {
         assert!(!format!("{error} {error:?}").contains(secret), "{error:?}");
     }
