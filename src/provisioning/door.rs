@@ -1,11 +1,12 @@
 //! Connections: how many, how long, how much. What is answered is the desk's business.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hyper::server::conn::http1;
@@ -48,16 +49,16 @@ pub async fn serve<S: Shelf>(
             let settings = settings.borrow();
             (settings.allows(peer.ip()), settings.limits.clone())
         };
-        match unless(&shutdown, doors.admit(allowed)).await {
+        match unless(&shutdown, doors.admit(peer.ip(), allowed)).await {
             None => break,
             Some(None) => {
-                debug!(peer = %peer.ip(), "connection closed: too many from sources that are not allowed")
+                debug!(peer = %peer.ip(), "connection closed: too many from this source, or from those not allowed")
             }
-            Some(Some(permit)) => {
+            Some(Some(room)) => {
                 let visit = visit(stream, peer, Arc::clone(&desk), limits, shutdown.clone());
                 guests.spawn(async move {
                     visit.await;
-                    drop(permit);
+                    drop(room);
                 });
             }
         }
@@ -86,10 +87,50 @@ async fn unless<T>(shutdown: &CancellationToken, future: impl Future<Output = T>
     shutdown.run_until_cancelled(future).await
 }
 
-/// Room for connections. Sources that are not allowed have their own, so that they cannot keep managers out.
+/// Room for connections. Sources that are not allowed have their own, so that they cannot keep managers out, and no
+/// single source gets much of either.
 struct Doors {
     allowed: Arc<Semaphore>,
     strangers: Arc<Semaphore>,
+    per_source: usize,
+    sources: Arc<Sources>,
+}
+
+/// How many connections each address has; none is not listed.
+type Sources = Mutex<BTreeMap<IpAddr, usize>>;
+
+/// Room that one connection takes up; free again when dropped.
+struct Room {
+    _seat: Seat,
+    _permit: OwnedSemaphorePermit,
+}
+
+/// One of the connections that an address may have.
+struct Seat {
+    source: IpAddr,
+    sources: Arc<Sources>,
+}
+
+impl Seat {
+    fn take(sources: &Arc<Sources>, source: IpAddr, most: usize) -> Option<Self> {
+        let mut taken = sources.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = taken.get(&source).copied().unwrap_or_default();
+        if count >= most {
+            return None;
+        }
+        taken.insert(source, count + 1);
+        Some(Self { source, sources: Arc::clone(sources) })
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut taken = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        match taken.get_mut(&self.source) {
+            Some(count) if *count > 1 => *count -= 1,
+            Some(_) | None => drop(taken.remove(&self.source)),
+        }
+    }
 }
 
 impl Doors {
@@ -97,16 +138,20 @@ impl Doors {
         Self {
             allowed: Arc::new(Semaphore::new(limits.connections)),
             strangers: Arc::new(Semaphore::new(limits.strangers)),
+            per_source: limits.per_source,
+            sources: Arc::default(),
         }
     }
 
-    /// Room for one more: an allowed source waits for it, another one is turned away.
-    async fn admit(&self, allowed: bool) -> Option<OwnedSemaphorePermit> {
-        if allowed {
-            Arc::clone(&self.allowed).acquire_owned().await.ok()
+    /// Room for one more: an allowed source waits for it, another one is turned away, and so is one that has many.
+    async fn admit(&self, source: IpAddr, allowed: bool) -> Option<Room> {
+        let seat = Seat::take(&self.sources, source.to_canonical(), self.per_source)?;
+        let permit = if allowed {
+            Arc::clone(&self.allowed).acquire_owned().await.ok()?
         } else {
-            Arc::clone(&self.strangers).try_acquire_owned().ok()
-        }
+            Arc::clone(&self.strangers).try_acquire_owned().ok()?
+        };
+        Some(Room { _seat: seat, _permit: permit })
     }
 }
 
@@ -150,5 +195,25 @@ async fn visit<S: Shelf>(
         // The cause names what was wrong with the request's form, never its path.
         Ok(Err(cause)) => debug!(peer = %peer.ip(), %cause, "provisioning connection ended early"),
         Err(_) => debug!(peer = %peer.ip(), "provisioning connection ended: out of time"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_that_left_leaves_no_trace() {
+        let sources = Arc::new(Sources::default());
+        let [one, other]: [IpAddr; 2] = ["10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap()];
+        let first = Seat::take(&sources, one, 2);
+        let second = Seat::take(&sources, one, 2);
+        assert!(first.is_some() && second.is_some());
+        assert!(Seat::take(&sources, one, 2).is_none());
+        assert!(Seat::take(&sources, other, 2).is_some(), "and is gone again");
+        drop(first);
+        assert!(Seat::take(&sources, one, 2).is_some());
+        drop(second);
+        assert!(sources.lock().unwrap().is_empty());
     }
 }

@@ -28,6 +28,9 @@ impl ServerSettings {
 pub struct Limits {
     /// Connections at a time from allowed sources; more wait to be accepted.
     pub connections: usize,
+    /// Connections at a time from one address, so that one host cannot take all; more are closed at once. Several
+    /// managers may share an address behind a NAT.
+    pub per_source: usize,
     /// Connections at a time from other sources, each waiting for its 403; more are closed at once.
     pub strangers: usize,
     /// Bytes of a request's head, at least 8192.
@@ -44,6 +47,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 512,
+            per_source: 8,
             strangers: 32,
             head_bytes: 16 * 1024,
             head_time: Duration::from_secs(10),

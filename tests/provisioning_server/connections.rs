@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::support::{Answer, BODY, BOUND, PATH, Running, Setup, get, start};
+use super::support::{Answer, BODY, BOUND, PATH, Running, Setup, get, settings, start};
 
 /// The limit under test, and a time that only a server without it would take.
 const SHORT: Duration = Duration::from_millis(150);
@@ -102,6 +102,20 @@ async fn strangers_do_not_keep_managers_out() {
     assert_eq!(turned_away.status, 0);
     assert_eq!(server.get(PATH).await.status, 200);
     assert!(begun.elapsed() < LONG, "nobody had to wait for the silent stranger");
+}
+
+#[tokio::test]
+async fn one_host_does_not_keep_the_others_out() {
+    let limits =
+        Limits { connections: 3, per_source: 2, head_time: BOUND, total_time: BOUND, ..Limits::default() };
+    let server = start(limited(limits.clone())).await;
+    server.settings.send_replace(settings(&["127.0.0.0/8"], limits));
+    let begun = Instant::now();
+    let _hoarded = [silent(&server, "127.0.0.2").await, silent(&server, "127.0.0.2").await];
+    let turned_away = Answer::read(&mut silent(&server, "127.0.0.2").await).await;
+    assert_eq!(turned_away.status, 0);
+    assert_eq!(server.get(PATH).await.status, 200);
+    assert!(begun.elapsed() < LONG, "nobody had to wait for the silent ones");
 }
 
 #[tokio::test]
