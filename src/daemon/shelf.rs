@@ -70,15 +70,17 @@ impl Shelf for StoreShelf {
             firmware: fetch.firmware.clone(),
             filled: fetch.filled.clone(),
         };
-        self.context.store(&fetch.site, move |store, _| store.note_fetch(&row, at)).await.map_err(
-            |error| ShelfError::Record {
+        self.context.store(&fetch.site, move |store, _| store.note_fetch(&row, at)).await.map_err(|error| {
+            ShelfError::Record {
                 site: fetch.site.clone(),
                 version: fetch.version.clone(),
                 cause: error.into(),
-            },
-        )?;
-        self.context.metrics.fetched(fetch.status);
-        Ok(())
+            }
+        })
+    }
+
+    fn answered(&self, status: u16) {
+        self.context.metrics.fetched(status);
     }
 }
 

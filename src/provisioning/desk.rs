@@ -37,8 +37,15 @@ impl<S: Shelf> Desk<S> {
         Ok(Self { shelf, settings, gate: DigestGate::new()? })
     }
 
-    /// Answers a request. What is not there, under a wrong token or for a wrong MAC, gets one and the same answer.
+    /// Answers a request, and has the answer counted.
     pub(super) async fn answer(&self, peer: IpAddr, request: &Parts) -> Response<Body> {
+        let answer = self.decide(peer, request).await;
+        self.shelf.answered(answer.status().as_u16());
+        answer
+    }
+
+    /// What is not there, under a wrong token or for a wrong MAC, gets one and the same answer.
+    async fn decide(&self, peer: IpAddr, request: &Parts) -> Response<Body> {
         let peer = peer.to_canonical();
         if !self.settings.borrow().allows(peer) {
             info!(%peer, "provisioning request refused: source not in [provisioning] allow");

@@ -27,6 +27,9 @@ pub trait Shelf: Send + Sync + 'static {
 
     /// Records a fetch. When this returns `Ok`, the record is durable; the file is sent only after that.
     fn record(&self, fetch: FetchRecord) -> impl Future<Output = Result<(), ShelfError>> + Send;
+
+    /// Told of every answer with its HTTP status, refusals too, to be counted. Must not wait.
+    fn answered(&self, status: u16);
 }
 
 /// A released file, ready to be sent.

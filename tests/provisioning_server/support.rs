@@ -59,6 +59,8 @@ impl Shelf for MemoryShelf {
         self.records.lock().unwrap().push(fetch);
         Ok(())
     }
+
+    fn answered(&self, _status: u16) {}
 }
 
 /// A running server. It stops with the test's runtime, or by [`Running::stop`].

@@ -103,7 +103,8 @@ fn outcome(progress: Progress) -> Option<TriggerOutcome> {
             "the device did not reach the provisioning server; look at the configuration file URL, routes and firewalls",
         ),
         101 => failed(&format!(
-            "the transfer failed with {status}; look at the fetch log of the provisioning server (401: user and password, 404: path)"
+            "the transfer failed with {status}; look in n720d's log for the request that was refused (401: user and password, 403: [provisioning] allow, 404: path, \
+             503: its store)"
         )),
         102 => failed(
             "the device calls the file corrupt; look at what stands between it and the provisioning server",

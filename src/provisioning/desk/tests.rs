@@ -21,6 +21,7 @@ const N720: &str = "Gigaset N720 DM PRO/70.108.00.000.000";
 struct OneFile {
     file: ServedFile,
     records: Mutex<Vec<FetchRecord>>,
+    answers: Mutex<Vec<u16>>,
     broken: bool,
 }
 
@@ -36,6 +37,10 @@ impl Shelf for OneFile {
         }
         self.records.lock().unwrap().push(fetch);
         Ok(())
+    }
+
+    fn answered(&self, status: u16) {
+        self.answers.lock().unwrap().push(status);
     }
 }
 
@@ -53,7 +58,11 @@ fn file() -> ServedFile {
 fn desk_of(file: ServedFile, broken: bool) -> Desk<OneFile> {
     let allow = vec!["10.0.0.0/8".parse().unwrap()];
     let (_, settings) = watch::channel(ServerSettings { allow, limits: Limits::default() });
-    Desk::new(Arc::new(OneFile { file, records: Mutex::default(), broken }), settings).unwrap()
+    Desk::new(
+        Arc::new(OneFile { file, records: Mutex::default(), answers: Mutex::default(), broken }),
+        settings,
+    )
+    .unwrap()
 }
 
 /// Sends one request to a desk.
@@ -189,5 +198,27 @@ async fn the_log_tells_what_happened_without_token_password_or_file() {
     }
     for secret in ["t0ken", "hunter"] {
         assert!(!text.contains(secret), "{secret:?} is in {text}");
+    }
+}
+
+#[tokio::test]
+async fn every_answer_is_counted_by_its_status() {
+    let closed = DigestCredentials { pairs: vec![("u".to_owned(), Secret::new("hunter3"))] };
+    let closed = desk_of(ServedFile { digest: Some(closed), ..file() }, false);
+    let (open, broken) = (desk_of(file(), false), desk_of(file(), true));
+    let requests = [
+        (&open, "10.20.0.2", "GET", PATH, 200),
+        (&open, "10.20.0.2", "HEAD", PATH, 200),
+        (&open, "192.0.2.1", "GET", PATH, 403),
+        (&open, "10.20.0.2", "GET", "/p/wrong/7C2F80CA21E4.xml", 404),
+        (&open, "10.20.0.2", "GET", "/", 404),
+        (&open, "10.20.0.2", "POST", PATH, 405),
+        (&closed, "10.20.0.2", "GET", PATH, 401),
+        (&broken, "10.20.0.2", "GET", PATH, 503),
+    ];
+    for (desk, peer, method, target, status) in requests {
+        assert_eq!(ask(desk, peer, method, target, Some(N720)).await, status, "{method} {target}");
+        assert_eq!(desk.shelf.answers.lock().unwrap().pop(), Some(status), "{method} {target}");
+        assert!(desk.shelf.answers.lock().unwrap().is_empty(), "counted once");
     }
 }
