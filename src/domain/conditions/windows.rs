@@ -37,7 +37,12 @@ fn closing(view: &View<'_>, found: &mut Conditions) {
     if missing.is_empty() {
         return;
     }
-    let severity = if thresholds.first() == Some(&tightest) { Severity::Critical } else { Severity::Warning };
+    let severity = match tightest {
+        // It held from the moment at which the window opened, so it warns of nothing: it is only told.
+        threshold if length(view).is_some_and(|length| length <= threshold) => Severity::Info,
+        threshold if thresholds.first() == Some(&threshold) => Severity::Critical,
+        _ => Severity::Warning,
+    };
     let unfetched = if is_unfetched(view) { ", was never fetched by the DECT manager" } else { "" };
     let summary = format!(
         "the registration window closes at {}{unfetched} and {} not registered: {}",
@@ -47,6 +52,11 @@ fn closing(view: &View<'_>, found: &mut Conditions) {
     );
     let condition = Condition::new(AlertKind::WindowClosing, severity, summary);
     found.hold(condition.in_phase(format!("under {}", spoken(tightest))).about(notes(view, &missing)));
+}
+
+/// The whole length of the window in force.
+fn length(view: &View<'_>) -> Option<TimeDelta> {
+    view.window.and_then(|window| Some(window.closes_at? - window.opens_at))
 }
 
 fn expired_unfilled(view: &View<'_>, found: &mut Conditions) {

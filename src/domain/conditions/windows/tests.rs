@@ -42,7 +42,11 @@ fn a_filled_site_has_no_condition_before_during_and_after_its_window() {
 fn a_window_that_closes_under_a_threshold_warns_and_the_last_threshold_is_critical() {
     let mut stage = one_missing();
     let first = stage.the(AlertKind::WindowClosing);
-    assert_eq!((first.severity, first.phase.as_str()), (Severity::Warning, "under 1 d"));
+    assert_eq!(
+        (first.severity, first.phase.as_str()),
+        (Severity::Info, "under 1 d"),
+        "the window is 20 hours long: it is told of, not warned about"
+    );
     insta::assert_snapshot!(first.summary, @"the registration window closes at 2026-11-24 04:00 +01:00 and 1 handset is not registered: slot 2 Workshop (1014)");
     insta::assert_snapshot!(first.handsets[0].instruction, @"switch the handset on; fresh from the factory it registers by itself; if it was used before, start registration on the handset and type the PIN 0000");
     assert_eq!(numbers(&first), [2]);
@@ -53,6 +57,10 @@ fn a_window_that_closes_under_a_threshold_warns_and_the_last_threshold_is_critic
         "under 1 d",
         "exactly the threshold is not under it"
     );
+    let mut early = one_missing();
+    early.pace.before_close = [86_400, 36_000, 7_200].map(std::time::Duration::from_secs).to_vec();
+    early.at("2026-11-23T18:01");
+    assert_eq!(early.the(AlertKind::WindowClosing).severity, Severity::Warning);
     stage.at("2026-11-24T02:01");
     let last = stage.the(AlertKind::WindowClosing);
     assert_eq!((last.severity, last.phase.as_str()), (Severity::Critical, "under 2 h"));
