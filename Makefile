@@ -28,7 +28,8 @@ demo: ## the main job on simulated N720s, in about two minutes
 	$(CARGO) run --quiet --example demo
 
 service-test: ## n720d under a real systemd (root, systemd-container)
-	$(CARGO) build --quiet
+	@# Built along with the demo, as for `make demo`: with other features everything would be built once more.
+	$(CARGO) build --quiet --bin n720d --example demo
 	tests/service.sh
 
 build: ## the release binary
@@ -39,7 +40,7 @@ install: ## put the release binary, units and an example configuration in place
 	install -D -m 0644 systemd/n720d.service $(DESTDIR)$(PREFIX)/lib/systemd/system/n720d.service
 	install -D -m 0644 systemd/n720d.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/n720d.conf
 	install -d -m 0750 $(DESTDIR)/etc/n720d $(DESTDIR)/etc/n720d/sites
-	# The unit loads this folder as credentials and does not start without it; it may be empty.
+	@# The unit loads this folder as credentials and does not start without it; it may be empty.
 	install -d -m 0700 $(DESTDIR)/etc/n720d/credentials
 	test -e $(DESTDIR)/etc/n720d/n720d.toml || install -m 0640 config/n720d.toml $(DESTDIR)/etc/n720d/n720d.toml
 	@# A package does this in its own scripts: the user has to be there before files can be given to its group.
