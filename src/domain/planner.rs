@@ -316,4 +316,6 @@ fn observed_line(sighting: &Sighting<'_>, slot: SlotNumber) -> String {
 }
 
 #[cfg(test)]
+mod push_tests;
+#[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 
 use super::alert::{Alert, AlertKind, AlertState, Condition, Severity};
 use super::assess::{self, Picture};
@@ -153,7 +153,11 @@ fn frame(input: &TurnInput<'_>, memory: &SiteMemory, seen: Option<&Observation>)
     let clock = shown.map_or(DeviceClock::in_step(zone), |(clock, at)| DeviceClock::read(zone, clock, at));
     // A page that was read within the settle time shows nothing of its end, however long the reading took.
     let as_of = input.contact.map_or(input.now, |seen| seen.at);
-    let settled = rhythm::settled_at(memory, input.pace.settle).is_none_or(|at| at <= as_of);
+    let settled_at = rhythm::settled_at(memory, input.pace.settle);
+    // A fetch in the future is one before our clock was set back: it must not freeze verdicts till then.
+    let in_future =
+        |at: DateTime<Utc>| at - input.now > TimeDelta::from_std(input.pace.settle).unwrap_or_default();
+    let settled = settled_at.is_none_or(|at| at <= as_of || in_future(at));
     let window = window::in_force(&memory.windows, input.desired);
     let state =
         window.as_ref().map_or(WindowState::None, |window| window::state_of(window, clock, input.now));

@@ -47,7 +47,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 512,
-            per_source: 8,
+            per_source: 64,
             strangers: 32,
             head_bytes: 16 * 1024,
             head_time: Duration::from_secs(10),
