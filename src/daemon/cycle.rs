@@ -71,7 +71,16 @@ impl Scope<'_> {
     }
 }
 
-/// Runs one cycle. `retry_login`: try a password also if the device has refused it before.
+/// What a person who asks for a cycle overrides.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Asked {
+    /// This site was asked for: what failed before is tried again without waiting.
+    pub(super) by_name: bool,
+    /// A password is tried also if the device has refused it before.
+    pub(super) retry_login: bool,
+}
+
+/// Runs one cycle.
 ///
 /// # Errors
 /// Only when the store cannot be read or written: then nothing was done to the device, because nothing may be done
@@ -80,7 +89,7 @@ impl Scope<'_> {
 pub(super) async fn cycle(
     context: &Context,
     desired: &DesiredSite,
-    retry_login: bool,
+    asked: Asked,
 ) -> Result<Report, StoreError> {
     let pace = context.pace();
     let scope = scope(context, desired, &pace).await?;
@@ -89,14 +98,17 @@ pub(super) async fn cycle(
         context.store_failed.store(false, Ordering::Relaxed);
     }
     let memory = remember(context, desired).await?;
-    let mut session = match open(&scope, &memory, retry_login).await {
+    let mut session = match open(&scope, &memory, asked.retry_login).await {
         Ok(session) => session,
         Err(failure) => return blind(&scope, memory, failure).await,
     };
     let audit = audit_is_due(&scope, &memory);
     let observation = read(&mut session, &scope, &memory, audit).await;
     // The manager may have fetched while it was read.
-    let memory = remember(context, desired).await?;
+    let mut memory = remember(context, desired).await?;
+    if asked.by_name {
+        memory.hindrance = None;
+    }
     let upon = memory.release.as_ref().map(|release| (release.id, release.progress.fetched_at));
     let mut turn = scope.turn(Ok(&observation), memory, context.now());
     if audit {
@@ -191,7 +203,8 @@ pub(super) fn target(desired: &DesiredSite, password: Secret) -> Target {
 async fn read(session: &mut Session, scope: &Scope<'_>, memory: &SiteMemory, audit: bool) -> Observation {
     let desired = scope.desired;
     let editors = if audit { Editors::AllRegistered } else { Editors::None };
-    let config_url = desired.manager.enrol && (audit || memory.release.is_none() || unfetched(memory));
+    let config_url = desired.manager.enrol
+        && (audit || memory.release.is_none() || unfetched(memory) || memory.hindrance.is_some());
     let mut observation = session.observe(&Ask { editors, config_url }, scope.context.now()).await;
     if observation.mac.known() != Some(&desired.manager.mac) {
         return observation;

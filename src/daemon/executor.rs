@@ -20,9 +20,9 @@ const NOBODY: &str = "n720d";
 /// Whether anything was done that the device may notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Acted {
-    /// The first order failed, or things have moved on since the plan was made.
+    /// The first order failed, or the site file has changed: nothing is new.
     Not,
-    /// Something was enrolled, released or triggered.
+    /// Something was enrolled, released or triggered, or the manager has fetched: what is known must be loaded anew.
     Did,
 }
 
@@ -49,7 +49,7 @@ pub(super) async fn execute(
         }
         Err(Stopped::MovedOn) => {
             tracing::info!(site = %scope.desired.name, "the manager has fetched meanwhile; the plan is made anew");
-            return Ok(Acted::Not);
+            return Ok(Acted::Did);
         }
         Err(Stopped::Store(error)) => return Err(error),
     }
@@ -131,7 +131,8 @@ async fn hinder(scope: &Scope<'_>, turn: &Turn, why: String) -> Result<(), Store
     let failures = turn.memory.hindrance.as_ref().map_or(0, |before| before.failures).saturating_add(1);
     let told = entry(scope, "release", why.clone());
     log(scope, &told);
-    let hindrance = Hindrance { since: scope.context.now(), failures, why };
+    let wanted = turn.status.generation.desired.clone();
+    let hindrance = Hindrance { since: scope.context.now(), failures, why, wanted };
     scope
         .context
         .store(&scope.desired.name, move |store, site| store.keep_hindrance(site, Some(&hindrance), &[told]))

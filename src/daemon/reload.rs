@@ -15,7 +15,7 @@ use crate::secrets;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ReloadError {
     /// Files have errors.
-    #[error("the configuration in force is kept: {} errors\n{}", .0.len(), list(.0))]
+    #[error("the configuration in force is kept: {} errors\n{}", errors(.0), list(.0))]
     Findings(Vec<Finding>),
     /// A change that needs a restart.
     #[error("the configuration in force is kept: {0} cannot change while n720d runs; restart it")]
@@ -33,6 +33,10 @@ impl ReloadError {
             Self::NeedsRestart(_) | Self::Sink(_) => vec![self.to_string()],
         }
     }
+}
+
+fn errors(findings: &[Finding]) -> usize {
+    findings.iter().filter(|finding| finding.is_error()).count()
 }
 
 fn list(findings: &[Finding]) -> String {

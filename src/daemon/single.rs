@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::assemble::{Assembly, StartError, assemble};
 use super::break_off::{BrokenOff, unless_broken_off};
-use super::cycle;
+use super::cycle::{self, Asked};
 use super::{chain, clock, context};
 use crate::config::{Config, DaemonConfig};
 use crate::device::n720::{Ask, Driver, Editors, RecordedPage, Session};
@@ -289,14 +289,15 @@ pub async fn apply(
 async fn see_through(
     assembly: &Assembly,
     desired: &DesiredSite,
-    mut retry_login: bool,
+    retry_login: bool,
     deadline: Instant,
     tell: impl Fn(&Standing),
 ) -> Result<(SiteStatus, Standing), StoreError> {
+    let mut asked = Asked { by_name: true, retry_login };
     let mut last = None;
     let mut first = true;
     loop {
-        let report = cycle::cycle(&assembly.context, desired, std::mem::take(&mut retry_login)).await?;
+        let report = cycle::cycle(&assembly.context, desired, std::mem::take(&mut asked)).await?;
         let standing = standing(&report.status);
         if last.as_ref() != Some(&standing) {
             tell(&standing);

@@ -12,7 +12,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::chain;
 use super::context::Context;
-use super::cycle::{self, Report};
+use super::cycle::{self, Asked, Report};
 use super::heartbeat::Heartbeat;
 use crate::domain::desired::DesiredSite;
 use crate::domain::ids::SiteName;
@@ -104,12 +104,14 @@ impl Task {
         loop {
             self.heartbeat.expect_by(next + LONGEST_CYCLE);
             let wake = self.wait(next).await;
-            let (retry_login, answer) = match wake {
+            let (asked, answer) = match wake {
                 Wake::Stop => break,
-                Wake::Time | Wake::Changed => (false, None),
-                Wake::Asked(Request::Poll { retry_login, answer }) => (retry_login, Some(answer)),
+                Wake::Time | Wake::Changed => (Asked::default(), None),
+                Wake::Asked(Request::Poll { retry_login, answer }) => {
+                    (Asked { by_name: true, retry_login }, Some(answer))
+                }
             };
-            let Some(outcome) = self.cycle(retry_login).await else { break };
+            let Some(outcome) = self.cycle(asked).await else { break };
             next = Instant::now() + self.after(&outcome, &name);
             if let Some(answer) = answer {
                 // Whoever asked may have gone; nobody else waits for this.
@@ -131,7 +133,7 @@ impl Task {
 
     /// Runs one cycle in a task of its own, so that a panic stays within it. `None`: told to stop meanwhile; the
     /// cycle is dropped, and its session logs out.
-    async fn cycle(&mut self, retry_login: bool) -> Option<Result<Report, String>> {
+    async fn cycle(&mut self, asked: Asked) -> Option<Result<Report, String>> {
         let desired = Arc::clone(&self.desired.borrow_and_update());
         let limit = Arc::clone(&self.context.limit);
         // Whoever waits for a permit waits for other sites; a hang shows in theirs.
@@ -145,7 +147,7 @@ impl Task {
         let began = Instant::now();
         let mut work = AbortOnDropHandle::new(tokio::spawn({
             let desired = Arc::clone(&desired);
-            async move { cycle::cycle(&context, &desired, retry_login).await }
+            async move { cycle::cycle(&context, &desired, asked).await }
         }));
         let ended = tokio::select! {
             () = self.stop.cancelled() => {

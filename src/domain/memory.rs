@@ -56,6 +56,9 @@ pub struct Trouble {
     pub failures: u32,
     /// The last one.
     pub last: ContactFailure,
+    /// Whether a password was posted in one of them and nothing clear came of it.
+    #[serde(default)]
+    pub unclear: bool,
 }
 
 /// Orders that failed before anything was released: an enrolment that the device did not take, a file that cannot be
@@ -68,24 +71,28 @@ pub struct Hindrance {
     pub failures: u32,
     /// Why.
     pub why: String,
+    /// What the site file asked for then: a corrected file need not wait.
+    #[serde(default)]
+    pub wanted: Option<Generation>,
 }
 
 impl Hindrance {
-    /// The wait after the first failure, in minutes; it doubles with each further one.
-    const FIRST_WAIT_MINUTES: i64 = 5;
-    /// The longest wait, in minutes.
-    const LONGEST_WAIT_MINUTES: i64 = 6 * 60;
+    /// The wait after the first failure, in seconds; it doubles with each further one.
+    const FIRST_WAIT_SECONDS: i64 = 30;
+    /// The longest wait, in seconds: six hours.
+    const LONGEST_WAIT_SECONDS: i64 = 6 * 60 * 60;
 
     /// When orders may be carried out again.
     pub fn over_at(&self) -> DateTime<Utc> {
         let doublings = self.failures.saturating_sub(1).min(16);
-        let minutes = (Self::FIRST_WAIT_MINUTES << doublings).min(Self::LONGEST_WAIT_MINUTES);
-        self.since + TimeDelta::minutes(minutes)
+        let seconds = (Self::FIRST_WAIT_SECONDS << doublings).min(Self::LONGEST_WAIT_SECONDS);
+        self.since + TimeDelta::seconds(seconds)
     }
 
-    /// Whether orders wait. A failure in the future (our clock was set back) holds up nothing.
-    pub fn holds(&self, now: DateTime<Utc>) -> bool {
-        self.since <= now && now < self.over_at()
+    /// Whether orders for this wait. A failure in the future (our clock was set back) holds up nothing.
+    pub fn holds(&self, wanted: &Generation, now: DateTime<Utc>) -> bool {
+        let same = self.wanted.as_ref().is_none_or(|then| then == wanted);
+        same && self.since <= now && now < self.over_at()
     }
 }
 

@@ -92,6 +92,14 @@ struct Draft<'a> {
     steps: Vec<Step>,
 }
 
+/// Where n720d is to say where the manager fetches from, and the page that shows it was not understood: told to fetch
+/// now, the manager might take somebody else's file.
+fn url_unread(input: &PlanInput<'_>, observation: &Observation) -> Option<Disposition> {
+    let why = observation.config_url.as_ref()?.why_not()?;
+    let ours = input.desired.manager.enrol && input.own_url.is_some();
+    ours.then(|| policy::not_understood("the manager's configuration file URL", Some(why)))
+}
+
 impl<'a> Draft<'a> {
     fn new(input: &'a PlanInput<'a>, observation: &'a Observation) -> Self {
         let release = input.memory.release.as_ref();
@@ -100,7 +108,8 @@ impl<'a> Draft<'a> {
             target: Target::aim(input, observation),
             push: push::state(release, input.settle, Some(observation.at), input.now),
             way: push::way(input.desired.manager.trigger, release, observation),
-            gate: policy::gate(input.desired, input.memory, observation, input.now),
+            gate: policy::gate(input.desired, input.memory, observation, input.now)
+                .or_else(|| url_unread(input, observation)),
             steps: Vec::new(),
         };
         draft.enrol(observation);

@@ -145,7 +145,7 @@ fn blocked(reason: String, alert: AlertKind) -> Disposition {
     Disposition::Blocked { reason, alert }
 }
 
-fn not_understood(what: &str, why: Option<&str>) -> Disposition {
+pub(super) fn not_understood(what: &str, why: Option<&str>) -> Disposition {
     let reason = format!("{what} could not be read: {}", why.unwrap_or("no reason given"));
     blocked(reason, AlertKind::PageNotUnderstood)
 }

@@ -214,7 +214,7 @@ mod tests {
     #[test]
     fn trouble_backs_off_but_a_window_edge_still_wakes() {
         let trouble = |failures, last| SiteMemory {
-            trouble: Some(Trouble { since: DateTime::UNIX_EPOCH, failures, last }),
+            trouble: Some(Trouble { since: DateTime::UNIX_EPOCH, failures, last, unclear: false }),
             ..SiteMemory::default()
         };
         let dark = |n| trouble(n, ContactFailure::Unreachable("no answer".into()));

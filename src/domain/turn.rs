@@ -70,7 +70,7 @@ pub struct Turn {
 /// Takes one turn.
 pub fn turn(input: &TurnInput<'_>, previous: SiteMemory) -> Turn {
     let mut history = Vec::new();
-    let mut memory = take_in(input, of_this_manager(input.desired, previous));
+    let mut memory = take_in(input, of_this_manager(input.desired, not_in_the_future(previous, input.now)));
     let seen = identified(input);
     let frame = frame(input, &memory, seen);
     let verdicts = registration::judge(&Scene {
@@ -84,6 +84,9 @@ pub fn turn(input: &TurnInput<'_>, previous: SiteMemory) -> Turn {
     });
     tell_registrations(&memory.slots, &verdicts, input.now, &mut history);
     memory.slots = verdicts;
+    // While the observation before is still at hand: pages that failed then come last.
+    let doubtful =
+        seen.map_or_else(BTreeSet::new, |seen| registration::doubtful(input.desired, &memory, seen));
     if let Some(seen) = seen {
         enter_observation(input, &mut memory, seen, &frame, &mut history);
     }
@@ -91,11 +94,13 @@ pub fn turn(input: &TurnInput<'_>, previous: SiteMemory) -> Turn {
     let plan_input = plan_input(input, &memory, seen, &frame);
     let mut unread = planner::needs_deep(&plan_input);
     let mut plan = planner::plan(&plan_input);
-    if let Some(seen) = seen {
-        unread.extend(registration::doubtful(input.desired, &memory, seen));
-        unread.retain(|slot| !seen.editors.contains_key(slot));
+    unread.extend(doubtful);
+    unread.retain(|slot| seen.is_some_and(|seen| !seen.editors.contains_key(slot)));
+    let (wanted, _) = planner::desired_generation(input.desired, input.secrets, input.key);
+    if seen.is_some() && plan.orders.is_empty() {
+        memory.hindrance = None;
     }
-    if memory.hindrance.as_ref().is_some_and(|hindrance| hindrance.holds(input.now)) {
+    if memory.hindrance.as_ref().is_some_and(|hindrance| hindrance.holds(&wanted, input.now)) {
         plan.orders = Orders::default();
     }
     note_baseline(input, &mut memory, seen, &plan);
@@ -185,12 +190,21 @@ fn of_this_manager(desired: &DesiredSite, mut memory: SiteMemory) -> SiteMemory 
             ..SiteMemory::default()
         };
     }
-    // A release that is older than the first contact with this manager was not made for it.
+    // A release that is older than the first contact with this manager was not made for it, and slots that were
+    // filled before were the old one's.
     let since = memory.first_contact.map(|(at, _)| at);
+    memory.filled.take_if(|list| since.is_none_or(|since| list.at < since));
     if let Some(old) = memory.release.take_if(|release| since.is_none_or(|since| release.released_at < since))
     {
         memory.past_releases.insert(0, PastRelease::from(&old));
     }
+    memory
+}
+
+/// Our clock may be set back: what was then noted ahead of it happened at the latest now.
+fn not_in_the_future(mut memory: SiteMemory, now: DateTime<Utc>) -> SiteMemory {
+    memory.first_contact = memory.first_contact.map(|(at, mac)| (at.min(now), mac));
+    memory.audited_at = memory.audited_at.map(|at| at.min(now));
     memory
 }
 
@@ -211,10 +225,13 @@ fn take_in(input: &TurnInput<'_>, mut memory: SiteMemory) -> SiteMemory {
             let earlier = memory.trouble.take();
             let failure = counted(input, earlier.as_ref(), failure);
             let refused = matches!(failure, ContactFailure::LoginRefused(_));
+            let unclear = earlier.as_ref().is_some_and(|trouble| trouble.unclear)
+                || matches!(failure, ContactFailure::LoginUnclear(_));
             memory.trouble = Some(Trouble {
                 since: earlier.as_ref().map_or(input.now, |trouble| trouble.since),
                 failures: earlier.map_or(1, |trouble| trouble.failures.saturating_add(1)),
                 last: failure,
+                unclear: unclear && !refused,
             });
             if refused && let Ok(password) = input.secrets.get(&input.desired.manager.password) {
                 memory.refused_password = Some(fingerprint::password_mark(&password, input.key));
@@ -225,13 +242,13 @@ fn take_in(input: &TurnInput<'_>, mut memory: SiteMemory) -> SiteMemory {
     memory
 }
 
-/// A posted password of which nothing clear came twice in a row counts as refused: the device may have counted wrong
-/// ones, and every further one locks its login for longer, for everybody.
+/// A posted password of which nothing clear came twice, with no success between, counts as refused: the device may have
+/// counted wrong ones, and every further one locks its login for longer, for everybody.
 fn counted(input: &TurnInput<'_>, earlier: Option<&Trouble>, failure: &ContactFailure) -> ContactFailure {
-    let again = earlier.is_some_and(|trouble| matches!(trouble.last, ContactFailure::LoginUnclear(_)));
+    let again = earlier.is_some_and(|trouble| trouble.unclear);
     match failure {
         ContactFailure::LoginUnclear(why) if again => ContactFailure::LoginRefused(format!(
-            "the manager did not say clearly whether it accepts the web password, twice in a row: {why}; the password \
+            "the manager did not say clearly whether it accepts the web password, twice: {why}; the password \
              is not tried again until the secret changes or somebody runs 'n720d poll {} --retry-login'",
             input.desired.name
         )),

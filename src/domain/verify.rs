@@ -80,12 +80,16 @@ pub fn verify(
             "the manager reported that it was done, but was not seen to fetch here: look at its data server";
         return Verification::CannotTell(why.to_owned());
     }
-    let missed: Vec<String> = drift::drift(desired, observation, memory, wanted)
-        .into_iter()
-        .filter(|item| item.visible && is_asked_for(item, release, desired, wanted))
-        .map(|item| item.why)
-        .collect();
-    if missed.is_empty() { Verification::TookEffect } else { Verification::NoEffect(missed) }
+    let (unread, missed): (Vec<DriftItem>, Vec<DriftItem>) =
+        drift::drift(desired, observation, memory, wanted)
+            .into_iter()
+            .filter(|item| item.visible && is_asked_for(item, release, desired, wanted))
+            .partition(|item| item.unread.is_some());
+    match unread.into_iter().next() {
+        _ if !missed.is_empty() => Verification::NoEffect(missed.into_iter().map(|item| item.why).collect()),
+        Some(item) => Verification::CannotTell(item.why),
+        None => Verification::TookEffect,
+    }
 }
 
 fn readable(desired: &DesiredSite, observation: &Observation) -> Result<(), String> {

@@ -110,10 +110,16 @@ pub(crate) fn memory() -> SiteMemory {
             since: at(1),
             failures: 3,
             last: ContactFailure::SessionBusy("10.0.0.9".into()),
+            unclear: true,
         }),
         unreadable_cycles: 2,
         clock: Some((local(8), at(9))),
-        hindrance: Some(Hindrance { since: at(1), failures: 2, why: "the page was not understood".into() }),
+        hindrance: Some(Hindrance {
+            since: at(1),
+            failures: 2,
+            why: "the page was not understood".into(),
+            wanted: None,
+        }),
         refused_password: Some(generation("hash")),
         audited_at: Some(at(2)),
     }

@@ -18,7 +18,7 @@ pub enum EnrolError {
     #[error("the configuration file URL cannot be set: {0}")]
     Url(&'static str),
     /// The page could not be had; nothing was posted.
-    #[error("{FIRMWARE_UPDATE} could not be read, nothing was changed: {0}")]
+    #[error("{FIRMWARE_UPDATE} could not be read, nothing was changed")]
     Page(#[source] PageFailure),
     /// The page came and was not understood; nothing was posted.
     #[error("{FIRMWARE_UPDATE} was not understood, nothing was changed: {0}")]

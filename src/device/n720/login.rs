@@ -16,7 +16,7 @@ pub(super) const LOGIN: &str = "/login.html";
 pub(super) const LOGOUT: &str = "/logout.html";
 
 /// How long a log-out may take in all, so that a stop of the daemon, which has 18 s, always has room for it.
-const LOG_OUT_WITHIN: Duration = Duration::from_secs(8);
+const LOG_OUT_WITHIN: Duration = Duration::from_secs(12);
 
 /// Logs in and returns the session key.
 pub(super) async fn log_in(server: &Server, target: &Target) -> Result<Secret, ContactFailure> {

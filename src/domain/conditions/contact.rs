@@ -145,7 +145,7 @@ fn refused(view: &View<'_>) -> Condition {
 fn unclear(host: &str, why: &str) -> Condition {
     let summary = format!(
         "the DECT manager at {host} did not say whether it accepts the web password: {why}; n720d posts it at most \
-         twice in a row without a clear answer, because wrong passwords lock the login for everybody; log in there \
+         twice without a clear answer, because wrong passwords lock the login for everybody; log in there \
          by hand and look"
     );
     Condition::new(AlertKind::PageNotUnderstood, Severity::Warning, summary).in_phase("login")

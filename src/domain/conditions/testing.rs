@@ -96,7 +96,7 @@ impl Stage {
     pub(super) fn failing(&mut self, failures: u32, minutes: i64, last: ContactFailure) -> &mut Self {
         self.observation = None;
         let since = self.now() - TimeDelta::minutes(minutes);
-        self.memory.trouble = Some(Trouble { since, failures, last });
+        self.memory.trouble = Some(Trouble { since, failures, last, unclear: false });
         self
     }
 

@@ -127,24 +127,21 @@ fn a_refused_password_is_marked_until_one_is_taken() {
 }
 
 #[test]
-fn a_password_without_a_clear_answer_counts_as_refused_the_second_time_in_a_row() {
+fn a_password_without_a_clear_answer_counts_as_refused_the_second_time() {
     let mut world = in_step(World::new());
     let password = world.secrets.get(&world.desired.manager.password).unwrap();
     let mark = fingerprint::password_mark(&password, &World::key());
     let unclear = ContactFailure::LoginUnclear("sent back to the login page".into());
-    let dark = ContactFailure::Unreachable("no answer".into());
-    for between in [Some(&dark), None] {
-        world.memory = take(&world, Some(&unclear)).memory;
-        assert_eq!(world.memory.refused_password, None, "once is bad luck");
-        world.memory = take(&world, between).memory;
-    }
+    world.memory = take(&world, Some(&unclear)).memory;
+    assert_eq!(world.memory.refused_password, None, "once is bad luck");
+    world.memory = take(&world, None).memory;
     let first = take(&world, Some(&unclear));
     assert_eq!(alert_kinds(&first), [AlertKind::PageNotUnderstood]);
     world.memory = first.memory;
     let second = take(&world, Some(&unclear));
     assert_eq!(second.memory.refused_password, Some(mark));
     assert_eq!(second.status.health, Health::Blocked);
-    assert!(second.status.reason.contains("twice in a row: sent back"), "{}", second.status.reason);
+    assert!(second.status.reason.contains("twice: sent back"), "{}", second.status.reason);
     assert!(alert_kinds(&second).contains(&AlertKind::LoginRefused));
     world.memory = second.memory;
     assert_eq!(take(&world, None).memory.refused_password, None, "a login settles it");
@@ -250,7 +247,7 @@ fn what_was_released_for_another_manager_is_not_in_place() {
 fn orders_that_failed_wait_and_are_told() {
     let mut world = in_step(World::new().want(1, present("1013", Some(1))));
     world.memory.hindrance =
-        Some(Hindrance { since: at(0), failures: 2, why: "the form has changed".into() });
+        Some(Hindrance { since: at(0), failures: 2, why: "the form has changed".into(), wanted: None });
     let held = take(&world, None);
     assert!(held.plan.orders.is_empty() && !held.plan.steps.is_empty());
     assert_eq!(alert_kinds(&held), [AlertKind::PushFailed]);
@@ -301,4 +298,62 @@ fn a_page_read_within_the_settle_time_moves_no_verdict_however_long_the_reading_
     let turn = take(&in_step(world), None);
     assert_eq!(turn.memory.slots[&slot(1)].registration, Registration::Registered);
     assert_eq!(alert_kinds(&turn), []);
+}
+
+#[test]
+fn what_hinders_ends_with_the_orders_and_with_another_site_file() {
+    let failed = |wanted| Some(Hindrance { since: at(0), failures: 9, why: "no".into(), wanted });
+    let mut world = in_step(World::new().want(1, present("1013", Some(1))));
+    let wanted = take(&world, None).status.generation.desired;
+    world.memory.hindrance = failed(wanted);
+    assert!(take(&world, None).plan.orders.is_empty());
+    world.memory.hindrance = failed(Some(crate::domain::release::Generation("another".into())));
+    assert!(!take(&world, None).plan.orders.is_empty(), "the file was corrected");
+    let mut done = in_step(World::new().want(1, present("1013", Some(1))).show_registered(1, "1013", 1));
+    done.memory.hindrance = failed(None);
+    let turn = take(&done, None);
+    assert_eq!((turn.memory.hindrance, turn.status.health), (None, Health::Converged));
+}
+
+#[test]
+fn an_unclear_login_is_remembered_through_other_failures() {
+    let mut world = in_step(World::new());
+    let unclear = ContactFailure::LoginUnclear("no answer".into());
+    for failure in [&unclear, &ContactFailure::SessionBusy("code 2".into())] {
+        let turn = take(&world, Some(failure));
+        assert_eq!(turn.memory.refused_password, None);
+        world.memory = turn.memory;
+    }
+    let turn = take(&world, Some(&unclear));
+    assert!(turn.memory.refused_password.is_some(), "{:?}", turn.memory.trouble);
+}
+
+#[test]
+fn a_first_contact_in_the_future_disowns_no_release() {
+    let mut world = in_step(World::new().want(1, present("1013", Some(1))));
+    world.release();
+    world.memory.first_contact = Some((at(86_400), world.desired.manager.mac));
+    let turn = take(&world, None);
+    assert_eq!(turn.memory.first_contact.map(|(at, _)| at), Some(world.now));
+    assert!(turn.memory.release.is_some());
+}
+
+#[test]
+fn nothing_goes_out_while_it_is_not_known_where_the_manager_fetches_from() {
+    let mut world = in_step(World::new().want(1, present("1013", Some(1))));
+    world.desired.manager.enrol = true;
+    world.seen.config_url = Some(Reading::Unreadable("cut".into()));
+    let (key, pace) = (World::key(), pace());
+    let input = TurnInput {
+        desired: &world.desired,
+        secrets: &world.secrets,
+        key: &key,
+        pace: &pace,
+        own_url: Some("http://10.0.0.1:8720/p/t/M.xml"),
+        contact: Ok(&world.seen),
+        now: world.now,
+    };
+    let turn = turn(&input, world.memory.clone());
+    assert!(turn.plan.orders.is_empty());
+    assert!(turn.plan.steps.iter().all(|step| matches!(step.disposition, Disposition::Blocked { .. })));
 }

@@ -78,7 +78,7 @@ fn a_password_without_a_clear_answer_is_told_at_once() {
     let unclear = ContactFailure::LoginUnclear("sent back to the login page".into());
     let found = failing(1, 0, unclear).the(AlertKind::PageNotUnderstood);
     assert_eq!((found.severity, found.phase.as_str()), (Severity::Warning, "login"));
-    insta::assert_snapshot!(found.summary, @"the DECT manager at 10.20.0.2 did not say whether it accepts the web password: sent back to the login page; n720d posts it at most twice in a row without a clear answer, because wrong passwords lock the login for everybody; log in there by hand and look");
+    insta::assert_snapshot!(found.summary, @"the DECT manager at 10.20.0.2 did not say whether it accepts the web password: sent back to the login page; n720d posts it at most twice without a clear answer, because wrong passwords lock the login for everybody; log in there by hand and look");
 }
 
 #[test]
