@@ -74,7 +74,9 @@ fn book(desired: &DesiredSite, wanted: Secrets) -> Result<SecretBook, CliError> 
 /// The window that is released; before that, the one that the policy asks for.
 fn window_content(desired: &DesiredSite, memory: &SiteMemory) -> Option<WindowContent> {
     let policy = desired.registration.as_ref()?;
-    let clock = DeviceClock::observed(desired.time_zone, memory.observation.as_ref());
+    let zone = desired.time_zone;
+    let clock =
+        memory.clock.map_or(DeviceClock::in_step(zone), |(clock, at)| DeviceClock::read(zone, clock, at));
     let released = memory.windows.last().filter(|last| last.policy == window::policy_text(policy)).cloned();
     let window =
         released.unwrap_or_else(|| window::first_window(policy, clock, daemon::now(), BTreeSet::new(), 1));

@@ -8,8 +8,6 @@ use chrono::offset::LocalResult;
 use chrono::{DateTime, FixedOffset, NaiveDateTime, Offset, TimeDelta, TimeZone, Utc};
 use chrono_tz::{GapInfo, Tz};
 
-use super::observed::Observation;
-
 /// How long after the beginning of a session the status page may be served, in seconds.
 const PAGE_SECONDS: i64 = 30;
 /// The page shows whole minutes.
@@ -35,13 +33,6 @@ impl DeviceClock {
     /// A clock that showed `shown` (in whole minutes) in a session that began at `at`.
     pub fn read(tz: Tz, shown: NaiveDateTime, at: DateTime<Utc>) -> Self {
         Self { tz, skew_seconds: skew_seconds(shown, at, tz) }
-    }
-
-    /// The clock as an observation shows it; taken to agree with ours when there is none or it was not readable.
-    pub fn observed(tz: Tz, observation: Option<&Observation>) -> Self {
-        observation
-            .and_then(|seen| seen.device_clock.known().map(|shown| Self::read(tz, *shown, seen.at)))
-            .unwrap_or(Self::in_step(tz))
     }
 
     /// What it shows now, to the second.

@@ -20,7 +20,7 @@ use super::observed::{ContactFailure, Observation, Reading};
 use super::plan::{Orders, Plan};
 use super::planner::{self, PlanInput};
 use super::registration::{self, Scene};
-use super::release::{PastRelease, ReleaseMark};
+use super::release::{Generation, PastRelease, ReleaseMark};
 use super::rhythm::{self, Beat, NextLook};
 use super::secret::SecretBook;
 use super::settings::Pace;
@@ -90,20 +90,19 @@ pub fn turn(input: &TurnInput<'_>, previous: SiteMemory) -> Turn {
     if let Some(seen) = seen {
         enter_observation(input, &mut memory, seen, &frame, &mut history);
     }
-    let marks = verify_release(input, &mut memory, seen, &mut history);
+    let marks = verify_release(input, &mut memory, seen, &frame, &mut history);
     let plan_input = plan_input(input, &memory, seen, &frame);
     let mut unread = planner::needs_deep(&plan_input);
     let mut plan = planner::plan(&plan_input);
     unread.extend(doubtful);
     unread.retain(|slot| seen.is_some_and(|seen| !seen.editors.contains_key(slot)));
-    let (wanted, _) = planner::desired_generation(input.desired, input.secrets, input.key);
     if seen.is_some() && plan.orders.is_empty() {
         memory.hindrance = None;
     }
-    if memory.hindrance.as_ref().is_some_and(|hindrance| hindrance.holds(&wanted, input.now)) {
+    if memory.hindrance.as_ref().is_some_and(|hindrance| hindrance.holds(&frame.wanted, input.now)) {
         plan.orders = Orders::default();
     }
-    note_baseline(input, &mut memory, seen, &plan);
+    note_baseline(input, &mut memory, seen, &frame, &plan);
     let alerts = alerts(input, &memory, &plan, &frame);
     tell_alerts(&memory.alerts, &alerts, input.now, &mut history);
     memory.alerts = alerts;
@@ -140,9 +139,12 @@ fn identified<'a>(input: &TurnInput<'a>) -> Option<&'a Observation> {
     input.contact.ok().filter(|seen| seen.mac.known() == Some(&input.desired.manager.mac))
 }
 
-/// The clock and the window that this turn goes by.
+/// What this turn goes by: what is wanted, the clock and the window.
 #[derive(Debug)]
 struct Frame {
+    /// Identity of what the site file asks for, and of its parts.
+    wanted: Generation,
+    parts: BTreeMap<String, Generation>,
     clock: DeviceClock,
     clock_was_read: bool,
     /// Whether the last push has settled, as far as what was read can show.
@@ -166,7 +168,8 @@ fn frame(input: &TurnInput<'_>, memory: &SiteMemory, seen: Option<&Observation>)
     let window = window::in_force(&memory.windows, input.desired);
     let state =
         window.as_ref().map_or(WindowState::None, |window| window::state_of(window, clock, input.now));
-    Frame { clock, clock_was_read: shown.is_some(), settled, window, state }
+    let (wanted, parts) = planner::desired_generation(input.desired, input.secrets, input.key);
+    Frame { wanted, parts, clock, clock_was_read: shown.is_some(), settled, window, state }
 }
 
 /// The clock that an observation shows, and when.
@@ -338,10 +341,11 @@ fn verify_release(
     input: &TurnInput<'_>,
     memory: &mut SiteMemory,
     seen: Option<&Observation>,
+    frame: &Frame,
     history: &mut Vec<HistoryEntry>,
 ) -> Vec<ReleaseMark> {
-    let (_, wanted) = planner::desired_generation(input.desired, input.secrets, input.key);
-    let verification = verify::verify(input.desired, memory, &wanted, seen, input.pace.settle, input.now);
+    let verification =
+        verify::verify(input.desired, memory, &frame.parts, seen, input.pace.settle, input.now);
     let Some(release) = memory.release.as_mut() else { return Vec::new() };
     let at = input.now;
     let mut tell = |outcome: String| history.push(entry(at, "verify", outcome));
@@ -369,14 +373,19 @@ fn verify_release(
 
 /// A site that is found as the file says, without a release of ours, is taken as it is: later changes of the file
 /// are measured against it.
-fn note_baseline(input: &TurnInput<'_>, memory: &mut SiteMemory, seen: Option<&Observation>, plan: &Plan) {
+fn note_baseline(
+    input: &TurnInput<'_>,
+    memory: &mut SiteMemory,
+    seen: Option<&Observation>,
+    frame: &Frame,
+    plan: &Plan,
+) {
     let readable = seen.is_some_and(|o| o.pending.known().is_some() && o.slots.known().is_some());
     // A slot whose secret is missing is no part of what is wanted just now, but is again when the secret is back.
     let whole = missing_secrets(input).is_empty();
     if memory.release.is_none() && memory.baseline.is_none() && readable && whole && plan.steps.is_empty() {
-        let (generation, parts) = planner::desired_generation(input.desired, input.secrets, input.key);
-        memory.baseline = Some(generation);
-        memory.baseline_parts = parts;
+        memory.baseline = Some(frame.wanted.clone());
+        memory.baseline_parts = frame.parts.clone();
     }
 }
 
@@ -451,7 +460,6 @@ fn unreadable(seen: &Observation) -> Option<String> {
 }
 
 fn status(input: &TurnInput<'_>, memory: &SiteMemory, plan: Option<&Plan>, frame: &Frame) -> SiteStatus {
-    let (wanted, _) = planner::desired_generation(input.desired, input.secrets, input.key);
     let right_device = match input.contact {
         Ok(Observation { mac: Reading::Known(mac), .. }) => Some(*mac == input.desired.manager.mac),
         Ok(_) | Err(_) => None,
@@ -460,7 +468,7 @@ fn status(input: &TurnInput<'_>, memory: &SiteMemory, plan: Option<&Plan>, frame
         desired: input.desired,
         memory,
         plan,
-        wanted: Some(wanted),
+        wanted: Some(frame.wanted.clone()),
         window: window::status(&memory.windows, input.desired, frame.clock, input.now),
         skew_seconds: frame.clock_was_read.then_some(frame.clock.skew_seconds),
         unreadable: input.contact.ok().and_then(unreadable),
