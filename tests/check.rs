@@ -68,7 +68,7 @@ fn case(name: &str) -> tempfile::TempDir {
 #[test]
 fn every_case_is_found_out_as_expected() {
     let cases = cases();
-    assert!(cases.len() >= 9, "{cases:?}");
+    assert!(cases.len() >= 10, "{cases:?}");
     for path in cases {
         let folder = case(path.file_name().unwrap().to_str().unwrap());
         let output = check(folder.path(), &["--config", "n720d.toml"]);
@@ -117,9 +117,9 @@ fn json_holds_the_same_findings() {
     let output = check(folder.path(), &["--json", "--config", "n720d.toml"]);
     assert_eq!(output.status.code(), Some(78));
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(json["errors"], 1);
+    assert_eq!(json["errors"], 2);
     assert_eq!(json["warnings"], 1);
-    assert_eq!(json["sites"], 1);
+    assert_eq!(json["sites"], 2);
     let first = &json["findings"][0];
     assert_eq!(first["file"], "sites/gap.toml");
     assert_eq!((&first["line"], &first["column"]), (&10.into(), &12.into()));

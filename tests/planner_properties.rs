@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use n720d::domain::content::{HandsetCode, ReleaseContent};
 use n720d::domain::desired::{
     DesiredManager, DesiredSite, DesiredSlot, Mode, Pin, PresentSlot, Provider, RegistrationPolicy,
-    SipAccount, Trigger, WindowDuration, WindowStart,
+    SipAccount, Trigger, WindowClock, WindowDuration, WindowStart,
 };
 use n720d::domain::device_clock::DeviceClock;
 use n720d::domain::drift;
@@ -230,8 +230,12 @@ impl Site {
             let past = PastRelease::from(&last);
             self.memory.past_releases.insert(0, past);
         }
-        let number = new.window.as_ref().map(|window| window.number);
-        self.memory.windows.extend(new.window);
+        let number = new.window.as_ref().map(|entry| entry.window().number);
+        if let Some(entry) = new.window {
+            let window = entry.window().clone();
+            self.memory.windows.retain(|known| known.number != window.number);
+            self.memory.windows.push(window);
+        }
         self.memory.release = Some(Release {
             id: i64::try_from(self.memory.past_releases.len()).unwrap() + 1,
             generation: new.generation,
@@ -298,6 +302,7 @@ fn site(slots: BTreeMap<SlotNumber, DesiredSlot>, windowed: bool) -> DesiredSite
             mac: MAC.parse().unwrap(),
             password: secret("admin"),
             trigger: Trigger::Web,
+            window_clock: WindowClock::Local,
             sip_port: 5060,
             enrol: false,
             digest: None,
@@ -307,6 +312,8 @@ fn site(slots: BTreeMap<SlotNumber, DesiredSlot>, windowed: bool) -> DesiredSite
             duration: WindowDuration::Seconds(72_000),
             pin: Some(Pin::ZEROS),
             reopen: 2,
+            reopen_schedule: None,
+            close_when_filled: false,
         }),
         providers: BTreeMap::from([(ProviderIndex::default(), Provider::default())]),
         slots,

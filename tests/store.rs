@@ -17,7 +17,7 @@ use n720d::domain::desired::Mode;
 use n720d::domain::history::HistoryEntry;
 use n720d::domain::ids::SiteName;
 use n720d::domain::memory::{SiteMemory, Window};
-use n720d::domain::plan::NewRelease;
+use n720d::domain::plan::{NewRelease, WindowEntry};
 use n720d::domain::release::{Generation, ReleaseMark, TriggerOutcome};
 use n720d::domain::status::{GenerationStatus, Health, PlanStatus, SiteStatus, WindowStatus};
 use n720d::store::{CycleRecord, DATABASE_FILE, FetchRow, Opened, Store, StoreError, StoreErrorKind};
@@ -48,16 +48,18 @@ fn new_release(minute: i64) -> NewRelease {
         parts: BTreeMap::new(),
         version: (at(minute * 60)).format("%d%m%y%H%M").to_string().parse().unwrap(),
         reserved: BTreeMap::new(),
-        window: Some(Window {
+        window: Some(WindowEntry::Opens(Window {
             number: 1,
-            opens_at: at(0).naive_utc(),
+            opens_at: at(0).fixed_offset(),
             closes_at: None,
+            meant_at: None,
             reopened: 0,
             reason: "first".into(),
             policy: String::new(),
             missing_at_start: [].into(),
+            arrivals: BTreeMap::new(),
             missing_at_end: None,
-        }),
+        })),
         reason: "test".into(),
     }
 }

@@ -139,6 +139,7 @@ fn action(action: Action) -> &'static str {
         Action::Deregister => "deregister",
         Action::OpenWindow => "open window",
         Action::ReopenWindow => "reopen window",
+        Action::CloseWindow => "close window",
         Action::Fetch => "fetch",
     }
 }

@@ -16,7 +16,8 @@ use crate::domain::fingerprint::{self, SiteKey};
 use crate::domain::memory::SiteMemory;
 use crate::domain::release::Version;
 use crate::domain::secret::{MASK, Secret, SecretBook};
-use crate::domain::{version, window};
+use crate::domain::version;
+use crate::domain::window::{self, Entry};
 use crate::secrets;
 
 /// Runs the command.
@@ -78,9 +79,9 @@ fn window_content(desired: &DesiredSite, memory: &SiteMemory) -> Option<WindowCo
     let clock =
         memory.clock.map_or(DeviceClock::in_step(zone), |(clock, at)| DeviceClock::read(zone, clock, at));
     let released = memory.windows.last().filter(|last| last.policy == window::policy_text(policy)).cloned();
-    let window =
-        released.unwrap_or_else(|| window::first_window(policy, clock, daemon::now(), BTreeSet::new(), 1));
-    Some(window::content_of(&window, desired.time_zone))
+    let entry = Entry { number: 1, reopened: 0, reason: String::new(), missing: BTreeSet::new() };
+    let window = released.or_else(|| window::by_policy(policy, clock, daemon::now(), entry))?;
+    Some(window::content_of(&window, desired.manager.window_clock))
 }
 
 /// The VERSION under which this content is released, or would be.

@@ -4,11 +4,12 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use chrono::{Datelike, NaiveDateTime};
+use chrono::{DateTime, Datelike, FixedOffset, NaiveDateTime};
 use chrono_tz::Tz;
 use ipnet::IpNet;
 
 use super::tree::closest;
+use crate::domain::schedule::{Schedule, ScheduleError};
 
 /// The longest host name or address that the device keeps, in bytes.
 pub(super) const LONGEST_HOST: usize = 74;
@@ -144,16 +145,31 @@ pub(super) fn time_zone(text: &str) -> Result<Tz, String> {
     })
 }
 
-/// A time of the device's clock. The device keeps minutes and a year of two digits.
-pub(super) fn device_time(text: &str) -> Result<NaiveDateTime, String> {
-    let time = ["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:00"]
+/// The minute in which a window begins, with an offset where one is given. The device keeps minutes and a year of two
+/// digits.
+pub(super) fn minute(text: &str) -> Result<(NaiveDateTime, Option<FixedOffset>), String> {
+    const FORMATS: [&str; 3] = ["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:00"];
+    let local = FORMATS
         .iter()
-        .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok());
-    match time {
-        Some(time) if (2000..=2099).contains(&time.year()) => Ok(time),
+        .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
+        .map(|time| (time, None));
+    let with_offset = || {
+        let text =
+            text.strip_suffix(['Z', 'z']).map_or_else(|| text.to_owned(), |time| format!("{time}+00:00"));
+        let formats = FORMATS.iter().map(|format| format!("{format}%:z"));
+        let time = formats.into_iter().find_map(|format| DateTime::parse_from_str(&text, &format).ok())?;
+        Some((time.naive_local(), Some(*time.offset())))
+    };
+    match local.or_else(with_offset) {
+        Some((time, offset)) if (2000..=2099).contains(&time.year()) => Ok((time, offset)),
         Some(_) => Err("a year from 2000 to 2099: the device keeps two digits".to_owned()),
-        None => Err("a time of the device's clock, to the minute, like 2026-11-23T08:00".to_owned()),
+        None => Err("a time to the minute, like 2026-11-23T08:00".to_owned()),
     }
+}
+
+/// A schedule in cron's notation.
+pub(super) fn schedule(text: &str) -> Result<Schedule, String> {
+    text.parse().map_err(|error: ScheduleError| error.to_string())
 }
 
 #[cfg(test)]
@@ -266,16 +282,28 @@ mod tests {
     }
 
     #[test]
-    fn device_times_have_minutes_and_two_digit_years() {
-        let time = device_time("2026-11-23T08:00").unwrap();
-        assert_eq!(time.to_string(), "2026-11-23 08:00:00");
-        assert_eq!(device_time("2026-11-23T08:00:00"), Ok(time));
-        assert_eq!(device_time("2026-11-23 08:00"), Ok(time));
-        assert!(device_time("2126-11-23T08:00").unwrap_err().contains("two digits"));
-        for text in
-            ["2026-11-23", "2026-11-23T08:00:30", "2026-02-30T08:00", "23.11.2026 08:00", "2026-11-23T08:00Z"]
-        {
-            assert!(device_time(text).is_err(), "{text}");
+    fn starts_have_minutes_two_digit_years_and_perhaps_an_offset() {
+        let time = "2026-11-23T08:00:00".parse().unwrap();
+        for text in ["2026-11-23T08:00", "2026-11-23T08:00:00", "2026-11-23 08:00"] {
+            assert_eq!(minute(text), Ok((time, None)), "{text}");
+        }
+        let ahead = FixedOffset::east_opt(3600).unwrap();
+        for text in ["2026-11-23T08:00+01:00", "2026-11-23T08:00:00+01:00", "2026-11-23 08:00+01:00"] {
+            assert_eq!(minute(text), Ok((time, Some(ahead))), "{text}");
+        }
+        assert_eq!(minute("2026-11-23T08:00Z"), Ok((time, FixedOffset::east_opt(0))));
+        assert!(minute("2126-11-23T08:00").unwrap_err().contains("two digits"));
+        let wrong = [
+            "2026-11-23",
+            "2026-11-23T08:00:30",
+            "2026-02-30T08:00",
+            "23.11.2026 08:00",
+            "2026-11-23T08:00 CET",
+            "2026-11-23T08:00+25:00",
+            "Z",
+        ];
+        for text in wrong {
+            assert!(minute(text).is_err(), "{text}");
         }
     }
 

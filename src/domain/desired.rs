@@ -4,11 +4,12 @@
 
 use std::collections::BTreeMap;
 
-use chrono::NaiveDateTime;
+use chrono::{DateTime, FixedOffset};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use super::ids::{Ipui, Mac, ProviderIndex, SiteName, SlotNumber};
+use super::schedule::Schedule;
 use super::secret::SecretRef;
 
 /// One site: one DECT manager with its slots.
@@ -88,6 +89,8 @@ pub struct DesiredManager {
     pub password: SecretRef,
     /// How the manager is told to fetch.
     pub trigger: Trigger,
+    /// Which of its times the manager takes a window's start for.
+    pub window_clock: WindowClock,
     /// UDP port for `check-sync`, 5060 unless set.
     pub sip_port: u16,
     /// Whether n720d sets the manager's configuration file URL to its own.
@@ -106,6 +109,18 @@ pub enum Trigger {
     CheckSync,
     /// Not at all: wait for the manager's daily fetch.
     None,
+}
+
+/// Which time of the manager's clock the start of a window is written in. That it is the local time is inferred, not
+/// known (n720.md sections 2 and 5), so it can be set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WindowClock {
+    /// The local time that the manager shows.
+    #[default]
+    Local,
+    /// The same moment in UTC.
+    Utc,
 }
 
 /// What the manager may authenticate a fetch with: it tries its MAC with the tail of its MAC-ID first, then the
@@ -129,15 +144,21 @@ pub struct RegistrationPolicy {
     pub pin: Option<Pin>,
     /// How often a window that closed unfilled is opened again.
     pub reopen: u8,
+    /// The times, in the site's zone, at which a window may be opened again; `None`: at any.
+    pub reopen_schedule: Option<Schedule>,
+    /// Whether a window is closed as soon as nobody is missing.
+    pub close_when_filled: bool,
 }
 
 /// When a registration window opens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WindowStart {
-    /// At this time of the device's own clock.
-    At(NaiveDateTime),
+    /// At this moment, whatever the device's clock shows then; with the offset of the site's zone.
+    At(DateTime<FixedOffset>),
     /// As soon as it is released.
     WhenReleased,
+    /// At each of these times in the site's zone at which somebody is missing.
+    Recurring(Schedule),
 }
 
 /// How long a registration window stays open.

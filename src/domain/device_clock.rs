@@ -1,12 +1,12 @@
 //! The clock of a DECT manager: what it shows when, and when it shows what.
 //!
-//! A registration window is counted by the manager's own clock in local time, so every question about a window goes
-//! through here: a clock that is off, an hour that the zone skips (gap), an hour that it shows twice (fold). No
-//! windows here, and no clock is read.
+//! A registration window is counted by the manager's own clock, so every question about a window goes through here.
+//! Times of that clock carry the offset of its zone: in the hour that comes twice, the time alone does not say which
+//! is meant. No windows here, and no clock is read.
 
 use chrono::offset::LocalResult;
-use chrono::{DateTime, FixedOffset, NaiveDateTime, Offset, TimeDelta, TimeZone, Utc};
-use chrono_tz::{GapInfo, Tz};
+use chrono::{DateTime, FixedOffset, NaiveDateTime, TimeDelta, TimeZone, Utc};
+use chrono_tz::Tz;
 
 /// How long after the beginning of a session the status page may be served, in seconds.
 const PAGE_SECONDS: i64 = 30;
@@ -35,24 +35,14 @@ impl DeviceClock {
         Self { tz, skew_seconds: skew_seconds(shown, at, tz) }
     }
 
-    /// What it shows now, to the second.
-    pub fn device_now(self, now: DateTime<Utc>) -> NaiveDateTime {
-        let ahead = shifted(now, self.skew_seconds);
-        ahead.with_timezone(&self.tz).naive_local()
+    /// What it shows at this moment, to the second, with the offset that its zone has by its own calendar.
+    pub fn shows(self, now: DateTime<Utc>) -> DateTime<FixedOffset> {
+        shifted(now, self.skew_seconds).with_timezone(&self.tz).fixed_offset()
     }
 
-    /// When it shows this: the first instant after a gap, the first of the two in a fold.
-    pub fn instant(self, device_time: NaiveDateTime) -> DateTime<FixedOffset> {
-        self.ours(resolve(self.tz, device_time, Showing::First))
-    }
-
-    /// When it shows this for the last time: as [`Self::instant`], but the second of the two in a fold.
-    pub fn last_instant(self, device_time: NaiveDateTime) -> DateTime<FixedOffset> {
-        self.ours(resolve(self.tz, device_time, Showing::Last))
-    }
-
-    fn ours(self, by_device: DateTime<Utc>) -> DateTime<FixedOffset> {
-        shifted(by_device, self.skew_seconds.saturating_neg()).with_timezone(&self.tz).fixed_offset()
+    /// The moment at which it shows this, by our clock.
+    pub fn ours(self, shown: DateTime<FixedOffset>) -> DateTime<FixedOffset> {
+        shifted(shown.to_utc(), self.skew_seconds.saturating_neg()).with_timezone(&self.tz).fixed_offset()
     }
 }
 
@@ -76,32 +66,6 @@ pub fn skew_seconds(device: NaiveDateTime, at: DateTime<Utc>, tz: Tz) -> i64 {
     if step >= least { step } else { least.midpoint(most) }
 }
 
-/// Which of the two instants an ambiguous time stands for.
-#[derive(Debug, Clone, Copy)]
-enum Showing {
-    First,
-    Last,
-}
-
-fn resolve(tz: Tz, local: NaiveDateTime, showing: Showing) -> DateTime<Utc> {
-    match (tz.from_local_datetime(&local), showing) {
-        (LocalResult::Single(instant), _) => instant.to_utc(),
-        (LocalResult::Ambiguous(first, _), Showing::First) => first.to_utc(),
-        (LocalResult::Ambiguous(_, last), Showing::Last) => last.to_utc(),
-        (LocalResult::None, _) => after_gap(tz, local),
-    }
-}
-
-fn after_gap(tz: Tz, local: NaiveDateTime) -> DateTime<Utc> {
-    let end = GapInfo::new(&local, &tz).and_then(|gap| gap.end).map(|end| end.to_utc());
-    // No gap of the zone data lacks an end; the zone's offset at that time is as near as one can come.
-    end.unwrap_or_else(|| shifted(local.and_utc(), -i64::from(offset_seconds(tz, local))))
-}
-
-fn offset_seconds(tz: Tz, local: NaiveDateTime) -> i32 {
-    tz.offset_from_utc_datetime(&local).fix().local_minus_utc()
-}
-
 /// `instant` moved by so many seconds; where the calendar ends, it stays.
 fn shifted(instant: DateTime<Utc>, seconds: i64) -> DateTime<Utc> {
     TimeDelta::try_seconds(seconds).and_then(|by| instant.checked_add_signed(by)).unwrap_or(instant)
@@ -122,14 +86,6 @@ mod tests {
 
     fn utc(text: &str) -> DateTime<Utc> {
         local(text).and_utc()
-    }
-
-    fn first(tz: Tz, text: &str) -> String {
-        DeviceClock::in_step(tz).instant(local(text)).to_rfc3339()
-    }
-
-    fn last(tz: Tz, text: &str) -> String {
-        DeviceClock::in_step(tz).last_instant(local(text)).to_rfc3339()
     }
 
     #[test]
@@ -179,43 +135,41 @@ mod tests {
     }
 
     #[test]
-    fn a_skipped_time_comes_at_the_end_of_the_gap() {
-        assert_eq!(first(Berlin, "2026-03-29T02:00"), "2026-03-29T03:00:00+02:00");
-        assert_eq!(first(Berlin, "2026-03-29T02:59"), "2026-03-29T03:00:00+02:00");
-        assert_eq!(last(Berlin, "2026-03-29T02:30"), "2026-03-29T03:00:00+02:00");
-        assert_eq!(first(Lord_Howe, "2026-10-04T02:10"), "2026-10-04T02:30:00+11:00", "half an hour only");
-        assert_eq!(first(Sao_Paulo, "2018-11-04T00:30"), "2018-11-04T01:00:00-02:00", "at midnight");
-        assert_eq!(
-            first(chrono_tz::Pacific::Apia, "2011-12-30T12:00"),
-            "2011-12-31T00:00:00+14:00",
-            "a whole day"
-        );
-    }
-
-    #[test]
-    fn a_time_shown_twice_has_a_first_and_a_last_instant() {
-        assert_eq!(first(Berlin, "2026-10-25T02:30"), "2026-10-25T02:30:00+02:00");
-        assert_eq!(last(Berlin, "2026-10-25T02:30"), "2026-10-25T02:30:00+01:00");
-        assert_eq!(first(Lord_Howe, "2026-04-05T01:45"), "2026-04-05T01:45:00+11:00");
-        assert_eq!(last(Lord_Howe, "2026-04-05T01:45"), "2026-04-05T01:45:00+10:30");
-        assert_eq!(first(Sao_Paulo, "2018-02-17T23:15"), "2018-02-17T23:15:00-02:00");
-        assert_eq!(last(Sao_Paulo, "2018-02-17T23:15"), "2018-02-17T23:15:00-03:00");
+    fn it_shows_its_zones_time_through_every_kind_of_change() {
+        let shown = |tz: Tz, at: &str| DeviceClock::in_step(tz).shows(utc(at)).to_rfc3339();
+        assert_eq!(shown(Berlin, "2026-03-29T00:59:59"), "2026-03-29T01:59:59+01:00");
+        assert_eq!(shown(Berlin, "2026-03-29T01:00:00"), "2026-03-29T03:00:00+02:00");
+        assert_eq!(shown(Berlin, "2026-10-25T00:30:00"), "2026-10-25T02:30:00+02:00");
+        assert_eq!(shown(Berlin, "2026-10-25T01:30:00"), "2026-10-25T02:30:00+01:00");
+        assert_eq!(shown(Lord_Howe, "2026-10-03T15:30:00"), "2026-10-04T02:30:00+11:00", "half an hour only");
+        assert_eq!(shown(Lord_Howe, "2026-04-04T15:10:00"), "2026-04-05T01:40:00+10:30");
+        assert_eq!(shown(Sao_Paulo, "2026-11-04T03:30:00"), "2026-11-04T00:30:00-03:00", "none since 2019");
     }
 
     #[test]
     fn a_clock_that_is_off_shows_a_time_earlier_or_later() {
         let ahead = DeviceClock { tz: Berlin, skew_seconds: 600 };
-        assert_eq!(ahead.device_now(utc("2026-11-23T07:00:00")), local("2026-11-23T08:10"));
-        assert_eq!(ahead.instant(local("2026-11-23T08:10")).to_rfc3339(), "2026-11-23T08:00:00+01:00");
+        let shown = ahead.shows(utc("2026-11-23T07:00:00"));
+        assert_eq!(shown.naive_local(), local("2026-11-23T08:10"));
+        assert_eq!(ahead.ours(shown).to_rfc3339(), "2026-11-23T08:00:00+01:00");
         let behind = DeviceClock { tz: Berlin, skew_seconds: -86_400 };
-        assert_eq!(behind.device_now(utc("2026-11-23T07:00:00")), local("2026-11-22T08:00"));
+        assert_eq!(behind.shows(utc("2026-11-23T07:00:00")).naive_local(), local("2026-11-22T08:00"));
+    }
+
+    #[test]
+    fn an_hour_off_it_comes_to_the_clock_change_an_hour_off() {
+        let slow = DeviceClock { tz: Berlin, skew_seconds: -3600 };
+        assert_eq!(slow.shows(utc("2026-03-29T01:30:00")).to_rfc3339(), "2026-03-29T01:30:00+01:00");
+        let shown = slow.shows(utc("2026-03-29T02:30:00"));
+        assert_eq!(shown.to_rfc3339(), "2026-03-29T03:30:00+02:00");
+        assert_eq!(slow.ours(shown).to_rfc3339(), "2026-03-29T04:30:00+02:00");
     }
 
     #[test]
     fn the_ends_of_the_calendar_are_no_panic() {
         for skew_seconds in [i64::MIN + 1, i64::MAX] {
             let clock = DeviceClock { tz: Berlin, skew_seconds };
-            assert_eq!(clock.device_now(utc("2026-11-23T07:00:00")), local("2026-11-23T08:00"));
+            assert_eq!(clock.shows(utc("2026-11-23T07:00:00")).naive_local(), local("2026-11-23T08:00"));
         }
     }
 }

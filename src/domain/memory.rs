@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use chrono::{DateTime, FixedOffset, NaiveDateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::alert::Alert;
@@ -101,10 +101,13 @@ impl Hindrance {
 pub struct Window {
     /// Its number within the site, from 1.
     pub number: u32,
-    /// Start, the device's local time.
-    pub opens_at: NaiveDateTime,
-    /// End, the device's local time; `None`: never closes.
-    pub closes_at: Option<NaiveDateTime>,
+    /// Start by the device's clock: the local time that it shows then, with the offset of its zone.
+    pub opens_at: DateTime<FixedOffset>,
+    /// End, likewise, so many real seconds later; `None`: never closes.
+    pub closes_at: Option<DateTime<FixedOffset>>,
+    /// When it was meant to open, by a clock that is right; `None`: that was not written down.
+    #[serde(default)]
+    pub meant_at: Option<DateTime<Utc>>,
     /// How many reopenings led to it: 0 for the first.
     pub reopened: u8,
     /// Why it was opened.
@@ -113,8 +116,22 @@ pub struct Window {
     pub policy: String,
     /// Listed slots whose handset was missing when it was released.
     pub missing_at_start: BTreeSet<SlotNumber>,
+    /// Those that came in while it was the last one opened.
+    #[serde(default)]
+    pub arrivals: BTreeMap<SlotNumber, Arrival>,
     /// Listed slots whose handset was still missing at the first observation after its end.
     pub missing_at_end: Option<BTreeSet<SlotNumber>>,
+}
+
+/// A handset that came in through a window.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Arrival {
+    /// Which one.
+    pub ipui: Ipui,
+    /// When it was first seen registered.
+    pub seen_at: DateTime<Utc>,
+    /// When it was last seen to be missing; `None`: it never was.
+    pub missing_at: Option<DateTime<Utc>>,
 }
 
 /// What is known of one reserved slot, and on what grounds.

@@ -58,10 +58,28 @@ pub struct NewRelease {
     pub version: Version,
     /// The reservations it carries.
     pub reserved: BTreeMap<SlotNumber, Ipui>,
-    /// The window it opens, a new entry of the ledger.
-    pub window: Option<Window>,
+    /// What it means for the ledger of windows.
+    pub window: Option<WindowEntry>,
     /// Why it is made, for the history.
     pub reason: String,
+}
+
+/// What a release means for the ledger of windows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WindowEntry {
+    /// It opens this one: a new entry.
+    Opens(Window),
+    /// It ends this one before its time: the entry of that number changes.
+    Ends(Window),
+}
+
+impl WindowEntry {
+    /// The window as it is from then on.
+    pub fn window(&self) -> &Window {
+        match self {
+            Self::Opens(window) | Self::Ends(window) => window,
+        }
+    }
 }
 
 /// One step.
@@ -104,6 +122,8 @@ pub enum Action {
     OpenWindow,
     /// Open it again for those still missing.
     ReopenWindow,
+    /// Close it before its time: nobody is missing.
+    CloseWindow,
     /// Make the manager fetch what is already released.
     Fetch,
 }

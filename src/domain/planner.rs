@@ -160,13 +160,13 @@ impl<'a> Draft<'a> {
                 disposition,
             ));
         }
-        if let Some(opening) = &target.opening {
-            let who = opening.window.missing_at_start.iter();
-            let who = who
-                .filter_map(|slot| self.input.desired.slots.get(slot)?.user())
-                .map(str::to_owned)
-                .collect();
-            let disposition = in_vain(target.is_vain_opening(opening, self.input)).or(hold);
+        for opening in target.opening.iter().chain(&target.later) {
+            let closes = opening.action == Action::CloseWindow;
+            let who =
+                if closes { Vec::new() } else { users(self.input.desired, &opening.window.missing_at_start) };
+            let disposition = in_vain(target.is_vain_opening(opening, self.input))
+                .or_else(|| opening.until.map(|at| policy::reopens_later(at, self.input.desired.time_zone)))
+                .or(hold.clone());
             steps.push((opening.action, None, Impact::None, who, opening.why.clone(), disposition));
         }
         for (action, slot, impact, who, why, hold) in steps {
@@ -251,6 +251,11 @@ impl<'a> Draft<'a> {
     }
 }
 
+/// The users of these slots, as the site file names them.
+fn users(desired: &DesiredSite, slots: &BTreeSet<SlotNumber>) -> Vec<String> {
+    slots.iter().filter_map(|slot| desired.slots.get(slot)?.user()).map(str::to_owned).collect()
+}
+
 fn is_ready(step: &Step) -> bool {
     step.disposition == Disposition::Ready
 }
@@ -289,6 +294,7 @@ fn words(action: Action) -> &'static str {
         Action::Deregister => "clear slots",
         Action::OpenWindow => "open the registration window",
         Action::ReopenWindow => "open the registration window again",
+        Action::CloseWindow => "close the registration window",
         Action::Fetch => "replace what was not fetched",
     }
 }

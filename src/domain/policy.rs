@@ -111,6 +111,12 @@ pub(super) fn ineffective() -> Disposition {
     blocked(reason.to_owned(), AlertKind::PushIneffective)
 }
 
+/// A window may be opened again at certain times only.
+pub(super) fn reopens_later(at: DateTime<Utc>, tz: Tz) -> Disposition {
+    let when = at.with_timezone(&tz).format("%Y-%m-%d %H:%M %:z");
+    deferred(&format!("reopen_schedule of the site file allows it at {when}"), Some(at))
+}
+
 /// The editor pages that tell whom a release would deregister were not read in this session.
 pub(super) fn unread(count: usize) -> Disposition {
     deferred(&format!("the editor pages of {count} registered slots must be read first"), None)
@@ -132,7 +138,8 @@ pub(super) fn is_released(action: Action) -> bool {
         | Action::Replace
         | Action::Deregister
         | Action::OpenWindow
-        | Action::ReopenWindow => true,
+        | Action::ReopenWindow
+        | Action::CloseWindow => true,
         Action::Enrol | Action::Fetch => false,
     }
 }

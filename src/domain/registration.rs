@@ -202,7 +202,7 @@ fn verdict(previous: Registration, was_itself: bool, claim: Claim, window: Windo
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::desired::{DesiredManager, DesiredSlot, Mode, PresentSlot, Trigger};
+    use crate::domain::desired::{DesiredManager, DesiredSlot, Mode, PresentSlot, Trigger, WindowClock};
     use crate::domain::observed::{Reading, SipState};
     use crate::domain::secret::SecretRef;
     use chrono::{TimeDelta, TimeZone};
@@ -232,6 +232,7 @@ mod tests {
                 mac: "7C2F80CA21E4".parse().unwrap(),
                 password: SecretRef::Env("N720_TEST".to_owned()),
                 trigger: Trigger::Web,
+                window_clock: WindowClock::Local,
                 sip_port: 5060,
                 enrol: false,
                 digest: None,

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use chrono::{DateTime, Duration, LocalResult, NaiveDateTime, Offset, TimeZone, Utc};
 use chrono_tz::Tz;
@@ -42,7 +43,7 @@ pub enum ScheduleError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Schedule {
     text: String,
-    wall: cron::Schedule,
+    wall: Arc<cron::Schedule>,
     every_hour: bool,
 }
 
@@ -64,6 +65,24 @@ impl Schedule {
             best = [best, firing].into_iter().flatten().min();
         }
         best
+    }
+
+    /// The last firing up to an instant, in a time zone; `None` when there was none in the four years before.
+    pub fn last_until(&self, until: DateTime<Utc>, zone: Tz) -> Option<DateTime<Utc>> {
+        let fires_after =
+            |after: DateTime<Utc>| self.next_after(after, zone).filter(|firing| *firing <= until);
+        let spans = [Duration::hours(1), Duration::days(1), Duration::days(32), Duration::days(4 * 366)];
+        let mut before = spans
+            .into_iter()
+            .filter_map(|span| until.checked_sub_signed(span))
+            .find(|from| fires_after(*from).is_some())?;
+        // Up to here it fires again; from the last firing on it does not.
+        let mut behind = until;
+        while behind - before > Duration::seconds(1) {
+            let middle = before + (behind - before) / 2;
+            if fires_after(middle).is_some() { before = middle } else { behind = middle }
+        }
+        fires_after(before)
     }
 
     /// When the clock on the wall shows this time, as far as the schedule fires then.
@@ -110,7 +129,7 @@ impl FromStr for Schedule {
         if wall.after(&DateTime::UNIX_EPOCH).next().is_none() {
             return Err(ScheduleError::Never);
         }
-        Ok(Self { text: text.to_owned(), wall, every_hour: hours == "*" })
+        Ok(Self { text: text.to_owned(), wall: Arc::new(wall), every_hour: hours == "*" })
     }
 }
 

@@ -10,7 +10,7 @@ use super::fingerprint;
 use super::ids::{Ipui, SlotNumber};
 use super::observed::Observation;
 use super::opening::{self, Opening};
-use super::plan::{Impact, NewRelease};
+use super::plan::{Action, Impact, NewRelease, WindowEntry};
 use super::planner::PlanInput;
 use super::release::{Generation, PastRelease, Release};
 use super::sighting::{Sighting, Standing};
@@ -21,7 +21,10 @@ use super::window;
 pub(super) struct Target {
     pub(super) items: Vec<DriftItem>,
     pub(super) missing_secrets: BTreeMap<SlotNumber, String>,
+    /// The window to open or close now.
     pub(super) opening: Option<Opening>,
+    /// The window to open again when the site's schedule allows it.
+    pub(super) later: Option<Opening>,
     pub(super) content: ReleaseContent,
     pub(super) content_id: Generation,
     parts: BTreeMap<String, Generation>,
@@ -45,7 +48,11 @@ impl Target {
             .filter(|(slot, standing)| standing.is_awaited() && !withheld.slots.contains(slot))
             .map(|(&slot, _)| slot)
             .collect();
-        let opening = choose_window(input, &wanted, &missing);
+        let (later, opening): (Option<Opening>, Option<Opening>) =
+            match choose_window(input, observation, &wanted, &missing) {
+                Some(opening) if opening.until.is_some() => (Some(opening), None),
+                opening => (None, opening),
+            };
         if opening.is_some() && items.is_empty() && drift::in_place(input.memory).is_none() {
             items = drift::unseen_of_manager(input.desired, observation, input.memory, &wanted);
         }
@@ -58,6 +65,7 @@ impl Target {
             items,
             missing_secrets,
             opening,
+            later,
             content,
         })
     }
@@ -110,10 +118,11 @@ impl Target {
 
     /// Whether a window would be opened for handsets alone whose reservation changes nothing.
     pub(super) fn is_vain_opening(&self, opening: &Opening, input: &PlanInput<'_>) -> bool {
-        opening.window.missing_at_start.iter().all(|slot| {
-            let handset = fingerprint::handset_part(*slot);
-            self.items.iter().any(|item| item.parts.contains(&handset) && self.is_hopeless(item, input))
-        })
+        opening.action != Action::CloseWindow
+            && opening.window.missing_at_start.iter().all(|slot| {
+                let handset = fingerprint::handset_part(*slot);
+                self.items.iter().any(|item| item.parts.contains(&handset) && self.is_hopeless(item, input))
+            })
     }
 
     /// Whether it says anything about handsets, so that it matters who is registered.
@@ -136,8 +145,8 @@ impl Target {
             reserved: reserved_by(&self.content),
             window: self
                 .opening
-                .map(|opening| opening.window)
-                .or(repeated)
+                .map(Opening::into_entry)
+                .or(repeated.map(WindowEntry::Opens))
                 .filter(|_| self.content.reserves()),
             parts: self.parts,
             content_id: self.content_id,
@@ -220,6 +229,7 @@ impl Standing {
 
 fn choose_window(
     input: &PlanInput<'_>,
+    observation: &Observation,
     wanted: &BTreeMap<String, Generation>,
     missing: &BTreeSet<SlotNumber>,
 ) -> Option<Opening> {
@@ -231,6 +241,7 @@ fn choose_window(
     opening::choose(&opening::Scene {
         desired: input.desired,
         memory: input.memory,
+        observation,
         state: input.window_state,
         clock: input.clock,
         now: input.now,
@@ -250,7 +261,9 @@ fn contents(
     let desired = input.desired;
     let running = opening::running(input.memory, input.window_state);
     let window = opening.map(|opening| &opening.window).or(running);
-    let reopened = window.is_some_and(|window| window.reopened > 0);
+    // What ends a window needs reservations to go with, and those still missing are none.
+    let ends = opening.is_some_and(|opening| opening.action == Action::CloseWindow);
+    let reopened = window.is_some_and(|window| window.reopened > 0 && !ends);
     let mut handsets: BTreeSet<SlotNumber> = withheld.handsets.union(&withheld.settled).copied().collect();
     let mut slots = withheld.slots.clone();
     for (&number, slot) in &desired.slots {
@@ -267,7 +280,7 @@ fn contents(
             DesiredSlot::Absent => {}
         }
     }
-    let window = window.map(|window| window::content_of(window, desired.time_zone));
+    let window = window.map(|window| window::content_of(window, desired.manager.window_clock));
     let content = compose::compose(desired, input.secrets, &handsets, &slots, window);
     let logical = compose::compose(desired, input.secrets, &withheld.handsets, &withheld.slots, None);
     (content, logical)

@@ -165,7 +165,7 @@ fn frame(input: &TurnInput<'_>, memory: &SiteMemory, seen: Option<&Observation>)
     let in_future =
         |at: DateTime<Utc>| at - input.now > TimeDelta::from_std(input.pace.settle).unwrap_or_default();
     let settled = settled_at.is_none_or(|at| at <= as_of || in_future(at));
-    let window = window::in_force(&memory.windows, input.desired);
+    let window = window::in_force(&memory.windows, input.desired, clock, input.now);
     let state =
         window.as_ref().map_or(WindowState::None, |window| window::state_of(window, clock, input.now));
     let (wanted, parts) = planner::desired_generation(input.desired, input.secrets, input.key);
@@ -400,7 +400,7 @@ fn alerts(input: &TurnInput<'_>, memory: &SiteMemory, plan: &Plan, frame: &Frame
         window,
         window_state: frame.state,
         closes_in: window.and_then(|window| window::closes_in(window, frame.clock, input.now)),
-        closes_at: window.and_then(|window| window.closes_at).map(|end| frame.clock.last_instant(end)),
+        closes_at: window.and_then(|window| window.closes_at).map(|end| frame.clock.ours(end)),
         clock: frame.clock,
         skew_seconds: frame.clock_was_read.then_some(frame.clock.skew_seconds),
         pace: input.pace,

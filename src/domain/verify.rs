@@ -144,6 +144,7 @@ fn is_asked_for(
         | Action::SetPin
         | Action::OpenWindow
         | Action::ReopenWindow
+        | Action::CloseWindow
         | Action::Fetch => false,
     }
 }

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::desired::{
     DesiredManager, DesiredSite, DesiredSlot, Mode, Pin, PresentSlot, Provider, RegistrationPolicy,
-    SipAccount, Trigger, WindowDuration, WindowStart,
+    SipAccount, Trigger, WindowClock, WindowDuration, WindowStart,
 };
 use super::device_clock::DeviceClock;
 use super::drift::{self, DriftItem};
@@ -15,7 +15,7 @@ use super::fingerprint::SiteKey;
 use super::ids::{Ipui, ProviderIndex, SlotNumber};
 use super::memory::{Registration, SiteMemory, SlotRecord, Window};
 use super::observed::{HandsetState, Observation, ObservedSlot, Reading, SipState};
-use super::plan::{Action, Disposition, Plan, Step};
+use super::plan::{Action, Disposition, Plan, Step, WindowEntry};
 use super::planner::{self, PlanInput};
 use super::release::{PastRelease, Progress, Release};
 use super::secret::{Secret, SecretBook, SecretRef};
@@ -80,6 +80,7 @@ pub(super) fn site() -> DesiredSite {
             mac: MAC.parse().unwrap(),
             password: SecretRef::Literal(Secret::new("admin")),
             trigger: Trigger::Web,
+            window_clock: WindowClock::Local,
             sip_port: 5060,
             enrol: false,
             digest: None,
@@ -89,6 +90,8 @@ pub(super) fn site() -> DesiredSite {
             duration: WindowDuration::Seconds(72_000),
             pin: Some(Pin::ZEROS),
             reopen: 1,
+            reopen_schedule: None,
+            close_when_filled: false,
         }),
         providers: BTreeMap::from([(ProviderIndex::default(), Provider::default())]),
         slots: BTreeMap::new(),
@@ -98,12 +101,14 @@ pub(super) fn site() -> DesiredSite {
 pub(super) fn window(number: u32, reopened: u8) -> Window {
     Window {
         number,
-        opens_at: at(0).naive_utc(),
-        closes_at: Some(at(72_000).naive_utc()),
+        opens_at: at(0).fixed_offset(),
+        closes_at: Some(at(72_000).fixed_offset()),
+        meant_at: None,
         reopened,
         reason: String::new(),
         policy: "when released for 72000 s".into(),
         missing_at_start: BTreeSet::new(),
+        arrivals: BTreeMap::new(),
         missing_at_end: None,
     }
 }
@@ -262,10 +267,17 @@ impl World {
             let past = PastRelease::from(&last);
             self.memory.past_releases.insert(0, past);
         }
-        let number = new.window.as_ref().map(|window| window.number);
-        if let Some(window) = new.window {
-            self.memory.windows.push(window);
-            self.window_state = WindowState::Open;
+        let number = new.window.as_ref().map(|entry| entry.window().number);
+        match new.window {
+            Some(WindowEntry::Opens(window)) => {
+                self.memory.windows.push(window);
+                self.window_state = WindowState::Open;
+            }
+            Some(WindowEntry::Ends(window)) => {
+                *self.memory.windows.last_mut().unwrap() = window;
+                self.window_state = WindowState::Closed;
+            }
+            None => {}
         }
         self.memory.release = Some(Release {
             id: 1,

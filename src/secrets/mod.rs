@@ -186,7 +186,7 @@ mod tests {
 
     use super::*;
     use crate::domain::desired::{
-        DesiredManager, DesiredSlot, DigestPolicy, Mode, PresentSlot, SipAccount, Trigger,
+        DesiredManager, DesiredSlot, DigestPolicy, Mode, PresentSlot, SipAccount, Trigger, WindowClock,
     };
     use crate::domain::ids::{ProviderIndex, SlotNumber};
 
@@ -287,6 +287,7 @@ mod tests {
                 mac: "7C2F80CA21E4".parse().unwrap(),
                 password: file("web"),
                 trigger: Trigger::None,
+                window_clock: WindowClock::Local,
                 sip_port: 5060,
                 enrol: false,
                 digest: Some(DigestPolicy {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, FixedOffset, TimeDelta, TimeZone, Utc};
 use tempfile::TempDir;
 
 use super::{Store, StoreError};
@@ -11,12 +11,12 @@ use crate::domain::content::ReleaseContent;
 use crate::domain::desired::Mode;
 use crate::domain::history::HistoryEntry;
 use crate::domain::ids::{Ipui, SiteName, SlotNumber};
-use crate::domain::memory::{Hindrance, Registration, SiteMemory, SlotRecord, Trouble, Window};
+use crate::domain::memory::{Arrival, Hindrance, Registration, SiteMemory, SlotRecord, Trouble, Window};
 use crate::domain::notification::{LedgerEntry, NewNotification, Reason};
 use crate::domain::observed::{
     BaseStation, ContactFailure, HandsetState, Observation, ObservedSlot, Reading, SipState,
 };
-use crate::domain::plan::{Action, Disposition, Impact, NewRelease, Step};
+use crate::domain::plan::{Action, Disposition, Impact, NewRelease, Step, WindowEntry};
 use crate::domain::release::{Generation, Release};
 use crate::domain::status::{
     GenerationStatus, Health, PlanStatus, SiteStatus, SlotStatus, WindowState, WindowStatus,
@@ -48,8 +48,8 @@ pub(crate) fn ipui() -> Ipui {
     "02 B6 EC 8A A5".parse().unwrap()
 }
 
-fn local(hour: u32) -> NaiveDateTime {
-    NaiveDate::from_ymd_opt(2026, 11, 23).unwrap().and_hms_opt(hour, 0, 0).unwrap()
+fn local(hour: u32) -> DateTime<FixedOffset> {
+    FixedOffset::east_opt(3600).unwrap().with_ymd_and_hms(2026, 11, 23, hour, 0, 0).unwrap()
 }
 
 pub(crate) fn generation(text: &str) -> Generation {
@@ -60,15 +60,21 @@ pub(crate) fn entry(what: &str, seconds: i64) -> HistoryEntry {
     HistoryEntry { at: at(seconds), who: "n720d".into(), what: what.into(), outcome: "as asked".into() }
 }
 
+fn arrival() -> Arrival {
+    Arrival { ipui: ipui(), seen_at: at(120), missing_at: Some(at(60)) }
+}
+
 pub(crate) fn window(number: u32) -> Window {
     Window {
         number,
         opens_at: local(8),
         closes_at: Some(local(20)),
+        meant_at: Some(local(8).to_utc()),
         reopened: 1,
         reason: "two handsets are missing".into(),
         policy: "2026-11-23T08:00 12h".into(),
         missing_at_start: BTreeSet::from([slot(1), slot(2)]),
+        arrivals: BTreeMap::from([(slot(1), arrival())]),
         missing_at_end: Some(BTreeSet::from([slot(2)])),
     }
 }
@@ -88,7 +94,7 @@ pub(crate) fn new_release(version: &str) -> NewRelease {
         parts: BTreeMap::from([("slot 1".to_owned(), generation("abc"))]),
         version: version.parse().unwrap(),
         reserved: BTreeMap::from([(slot(1), ipui())]),
-        window: Some(window(99)),
+        window: Some(WindowEntry::Opens(window(99))),
         reason: "first release".into(),
     }
 }
@@ -113,7 +119,7 @@ pub(crate) fn memory() -> SiteMemory {
             unclear: true,
         }),
         unreadable_cycles: 2,
-        clock: Some((local(8), at(9))),
+        clock: Some((local(8).naive_local(), at(9))),
         hindrance: Some(Hindrance {
             since: at(1),
             failures: 2,
@@ -130,7 +136,7 @@ fn observation() -> Observation {
         at: at(9),
         mac: Reading::Known("7C2F80CA21E4".parse().unwrap()),
         firmware: Reading::Known("70.111.00.000.00".parse().unwrap()),
-        device_clock: Reading::Known(local(8)),
+        device_clock: Reading::Known(local(8).naive_local()),
         pending: Reading::Unreadable("the page was cut".into()),
         slots: Reading::Known(BTreeMap::from([(
             slot(1),

@@ -10,7 +10,7 @@ use super::{Store, codec, history, keep, memory};
 use crate::domain::history::HistoryEntry;
 use crate::domain::ids::SiteName;
 use crate::domain::memory::Window;
-use crate::domain::plan::NewRelease;
+use crate::domain::plan::{NewRelease, WindowEntry};
 use crate::domain::release::{Generation, Progress, Release, TriggerOutcome, Upon, Version};
 
 /// The file behind a token. `Debug` leaves its content out: it holds SIP passwords.
@@ -43,9 +43,9 @@ impl fmt::Debug for Served {
 pub const RELEASES_PER_SITE: u32 = 200;
 
 impl Store {
-    /// Makes a release: from here on it is what the manager may fetch. Its window, if it has one, enters the ledger
-    /// under the number that follows the last one there, whatever number the plan gave it; the release returned
-    /// says which. The bodies of earlier releases are wiped, and the oldest of more than [`RELEASES_PER_SITE`] go.
+    /// Makes a release: from here on it is what the manager may fetch. A window that it opens enters the ledger
+    /// under the number that follows the last one there, whatever number the plan gave it; one that it ends keeps its
+    /// entry; the release returned says which. The bodies of earlier releases are wiped, and the oldest of more than [`RELEASES_PER_SITE`] go.
     ///
     /// `upon` is the release that the plan was made upon, and when that was fetched, as [`Store::memory`] gave it.
     /// `None` is returned, and nothing is done, when that is not how it stands any more: a manager may fetch at any
@@ -67,7 +67,7 @@ impl Store {
             if last(db, id)? != upon {
                 return Ok(None);
             }
-            let window = new.window.as_ref().map(|window| next_window(db, id, window)).transpose()?;
+            let window = new.window.as_ref().map(|entry| enter_window(db, id, entry)).transpose()?;
             db.execute("UPDATE release SET body = NULL WHERE site = ?1 AND body IS NOT NULL", [id])?;
             db.execute(
                 "INSERT INTO release (site, generation, content, version, parts, reserved, window, body, released_at)
@@ -224,14 +224,22 @@ fn version(row: &Row<'_>, column: usize) -> Result<Version, Fault> {
     codec::parsed("release.version", memory::text(row, column)?.unwrap_or_default())
 }
 
-fn next_window(db: &Transaction<'_>, site: i64, window: &Window) -> Result<u32, Fault> {
+/// Enters a window into the ledger, or changes its entry, and says under which number.
+fn enter_window(db: &Transaction<'_>, site: i64, entry: &WindowEntry) -> Result<u32, Fault> {
+    let window = match entry {
+        WindowEntry::Opens(window) => Window { number: next_window(db, site)?, ..window.clone() },
+        WindowEntry::Ends(window) => window.clone(),
+    };
+    keep::put_window(db, site, &window)?;
+    Ok(window.number)
+}
+
+fn next_window(db: &Transaction<'_>, site: i64) -> Result<u32, Fault> {
     let last: Option<u32> = db
         .query_row("SELECT max(number) FROM window WHERE site = ?1", [site], |row| row.get(0))
         .optional()?
         .flatten();
-    let number = last.unwrap_or(0) + 1;
-    keep::put_window(db, site, &Window { number, ..window.clone() })?;
-    Ok(number)
+    Ok(last.unwrap_or(0) + 1)
 }
 
 fn found(changed: usize, release: i64) -> Result<(), Fault> {

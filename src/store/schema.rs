@@ -9,7 +9,8 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::error::Fault;
 
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_first.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("migrations/0001_first.sql"), include_str!("migrations/0002_windows.sql")];
 
 /// The schema version that this n720d writes.
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
@@ -158,6 +159,45 @@ mod tests {
         drop(connection);
         let (connection, found) = open(&path).unwrap();
         assert_eq!((found, version(&connection)), (Found::Ours, VERSION));
+    }
+
+    #[test]
+    fn a_window_of_the_first_schema_gets_the_offset_of_its_site() {
+        let (_dir, path) = path();
+        let first = Connection::open(&path).unwrap();
+        first.execute_batch(MIGRATIONS[0]).unwrap();
+        first
+            .execute_batch(
+                r#"INSERT INTO site (id, name, token, key) VALUES (1, 'acme', 'a', zeroblob(32)), (2, 'st-johns', 'b', zeroblob(32)),
+                       (3, 'never-read', 'c', zeroblob(32));
+                   INSERT INTO status (site, status, observed_offset) VALUES (1, '{}', 3600), (2, '{}', -12600);
+                   INSERT INTO window (site, number, entry) VALUES
+                       (1, 1, '{"number":1,"opens_at":"2026-11-23T08:00:00","closes_at":"2026-11-24T04:00:00"}'),
+                       (1, 2, '{"number":2,"opens_at":"2026-11-24T08:00:00","closes_at":null}'),
+                       (2, 1, '{"number":1,"opens_at":"2026-11-23T08:00:00","closes_at":null}'),
+                       (3, 1, '{"number":1,"opens_at":"2026-11-23T08:00:00","closes_at":null}');"#,
+            )
+            .unwrap();
+        first.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        first.pragma_update(None, "user_version", 1).unwrap();
+        drop(first);
+        let (connection, _) = open(&path).unwrap();
+        let mut query = connection
+            .prepare(
+                "SELECT entry ->> '$.opens_at', entry ->> '$.closes_at' FROM window ORDER BY site, number",
+            )
+            .unwrap();
+        let rows = query.query_map((), |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        let rows: Vec<(String, Option<String>)> = rows.map(Result::unwrap).collect();
+        assert_eq!(
+            rows,
+            [
+                ("2026-11-23T08:00:00+01:00".to_owned(), Some("2026-11-24T04:00:00+01:00".to_owned())),
+                ("2026-11-24T08:00:00+01:00".to_owned(), None),
+                ("2026-11-23T08:00:00-03:30".to_owned(), None),
+                ("2026-11-23T08:00:00+00:00".to_owned(), None),
+            ]
+        );
     }
 
     #[test]

@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, pending};
 use n720d::alerting::{FailureReason, Outbox, OutboxError, Sink, SinkError};
 use n720d::domain::alert::{Alert, AlertKind, AlertState, Severity};
-use n720d::domain::desired::{DesiredManager, DesiredSite, Mode, Trigger};
+use n720d::domain::desired::{DesiredManager, DesiredSite, Mode, Trigger, WindowClock};
 use n720d::domain::notification::{LedgerEntry, NewNotification, Queued};
 use n720d::domain::secret::{Secret, SecretRef};
 use tokio::sync::watch;
@@ -33,6 +33,7 @@ pub(crate) fn site(name: &str) -> DesiredSite {
             mac: "7C2F80CA21E4".parse().unwrap(),
             password: SecretRef::Literal(Secret::new("hunter2")),
             trigger: Trigger::Web,
+            window_clock: WindowClock::Local,
             sip_port: 5060,
             enrol: false,
             digest: None,

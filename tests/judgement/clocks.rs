@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Offset, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 
-use n720d::domain::desired::{RegistrationPolicy, WindowDuration, WindowStart};
+use n720d::domain::desired::{RegistrationPolicy, WindowClock, WindowDuration, WindowStart};
 use n720d::domain::device_clock::{DeviceClock, skew_seconds};
 use n720d::domain::memory::Window;
 use n720d::domain::status::WindowState;
-use n720d::domain::window::{closes_in, content_of, first_window, next_edge, state_of};
+use n720d::domain::window::{Entry, by_policy, closes_in, content_of, next_edge, state_of};
 
 use crate::site::local;
 
@@ -51,11 +51,11 @@ fn windows_survive_clock_changes() {
 fn walk_through(clock: DeviceClock, now: DateTime<Utc>, seconds: u32) {
     let window = opened(clock, now, seconds);
     let place = format!("{clock:?}, released {now} for {seconds} s: {window:?}");
-    let content = content_of(&window, clock.tz);
-    // The minute that has begun, and the hour (or less) that the clock shows twice, at one end or at both.
+    let content = content_of(&window, WindowClock::Local);
+    // The minute that has begun; a clock change adds nothing.
     let spare = i64::from(content.seconds) - i64::from(seconds);
-    assert!((0..=3600 + 59).contains(&spare), "{place}: {content:?}");
-    let shown = clock.device_now(clock.instant(content.start).to_utc());
+    assert!((0..=59).contains(&spare), "{place}: {content:?}");
+    let shown = clock.shows(clock.ours(window.opens_at).to_utc()).naive_local();
     assert_eq!(shown, content.start, "{place}: it opens when the clock shows its start");
 
     let ends = now + TimeDelta::seconds(i64::from(content.seconds)) + TimeDelta::hours(2);
@@ -84,10 +84,9 @@ fn what_a_clock_shows_leads_back_to_when_it_shows_it() {
             for minutes in -180..180 {
                 let now = change + TimeDelta::minutes(minutes);
                 let clock = DeviceClock { tz, skew_seconds: 0 };
-                let shown = clock.device_now(now);
-                let both = [clock.instant(shown).to_utc(), clock.last_instant(shown).to_utc()];
-                assert!(both.contains(&now), "{tz}: {now} shows {shown}, which is {both:?}");
-                assert_eq!(skew_seconds(shown, now, tz), 0, "{tz}: {now} shows {shown}");
+                let shown = clock.shows(now);
+                assert_eq!(clock.ours(shown), now, "{tz}: {now} shows {shown}");
+                assert_eq!(skew_seconds(shown.naive_local(), now, tz), 0, "{tz}: {now} shows {shown}");
             }
         }
     }
@@ -98,7 +97,7 @@ fn a_skew_is_found_again() {
     for tz in ZONES {
         let at = Utc.with_ymd_and_hms(2026, 1, 20, 11, 7, 33).unwrap();
         for skew in (-1440..=1440).map(|minutes| minutes * 60) {
-            let shown = DeviceClock { tz, skew_seconds: skew }.device_now(at);
+            let shown = DeviceClock { tz, skew_seconds: skew }.shows(at);
             let minute = shown.format("%Y-%m-%dT%H:%M").to_string();
             let found = skew_seconds(local(&minute), at, tz);
             assert!((found - skew).abs() <= 60, "{tz}: {skew} s taken for {found} s");
@@ -121,8 +120,11 @@ fn opened(clock: DeviceClock, now: DateTime<Utc>, seconds: u32) -> Window {
         duration: WindowDuration::Seconds(seconds),
         pin: None,
         reopen: 0,
+        reopen_schedule: None,
+        close_when_filled: false,
     };
-    first_window(&policy, clock, now, BTreeSet::new(), 1)
+    let entry = Entry { number: 1, reopened: 0, reason: String::new(), missing: BTreeSet::new() };
+    by_policy(&policy, clock, now, entry).unwrap()
 }
 
 /// The instants from 2016 to 2025 at which the zone's offset changes, to the quarter hour.

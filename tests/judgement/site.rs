@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use chrono_tz::Tz;
-use n720d::domain::desired::{DesiredManager, DesiredSite, DesiredSlot, Mode, PresentSlot, Trigger};
+use n720d::domain::desired::{
+    DesiredManager, DesiredSite, DesiredSlot, Mode, PresentSlot, Trigger, WindowClock,
+};
 use n720d::domain::ids::{Ipui, Mac, SlotNumber};
 use n720d::domain::observed::{HandsetState, Observation, ObservedSlot, Reading, SipState};
 use n720d::domain::release::{Generation, Progress, Release};
@@ -49,6 +51,7 @@ pub(crate) fn desired(tz: Tz, handsets: &BTreeMap<SlotNumber, Ipui>) -> DesiredS
             mac: own_mac(),
             password: SecretRef::Env("N720_TEST".to_owned()),
             trigger: Trigger::Web,
+            window_clock: WindowClock::Local,
             sip_port: 5060,
             enrol: false,
             digest: None,

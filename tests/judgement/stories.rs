@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, FixedOffset, TimeZone, Utc};
 use chrono_tz::Tz;
 
 use n720d::domain::device_clock::DeviceClock;
@@ -45,7 +45,7 @@ impl<'a> Stage<'a> {
     fn new(name: &'a str, case: &Case) -> Self {
         let tz: Tz = case.time_zone.parse().unwrap();
         let mut memory = SiteMemory::default();
-        memory.windows.extend(case.window.as_ref().map(|window| ledger_entry(window, 1)));
+        memory.windows.extend(case.window.as_ref().map(|window| ledger_entry(tz, window, 1)));
         Self { name, clock: DeviceClock::in_step(tz), reserved: letters(&case.reserved), memory }
     }
 
@@ -63,7 +63,7 @@ impl<'a> Stage<'a> {
         }
         if let Some(window) = &step.window {
             let number = u32::try_from(self.memory.windows.len()).unwrap() + 1;
-            self.memory.windows.push(ledger_entry(window, number));
+            self.memory.windows.push(ledger_entry(self.clock.tz, window, number));
         }
         if let Some(filled) = &step.filled {
             self.memory.filled = Some(FilledSlots { at: now, filled: numbers(filled) });
@@ -122,19 +122,31 @@ impl<'a> Stage<'a> {
     }
 
     fn instant(&self, text: &str) -> DateTime<Utc> {
-        self.clock.instant(site::local(text)).to_utc()
+        shown(self.clock.tz, text).to_utc()
     }
 }
 
-fn ledger_entry(window: &CaseWindow, number: u32) -> Window {
+/// A time of the site's clock; the first of two.
+fn shown(tz: Tz, text: &str) -> DateTime<FixedOffset> {
+    tz.from_local_datetime(&site::local(text)).earliest().unwrap().fixed_offset()
+}
+
+/// The same; the second of two.
+fn shown_last(tz: Tz, text: &str) -> DateTime<FixedOffset> {
+    tz.from_local_datetime(&site::local(text)).latest().unwrap().fixed_offset()
+}
+
+fn ledger_entry(tz: Tz, window: &CaseWindow, number: u32) -> Window {
     Window {
         number,
-        opens_at: site::local(&window.opens),
-        closes_at: window.closes.as_deref().map(site::local),
+        opens_at: shown(tz, &window.opens),
+        closes_at: window.closes.as_deref().map(|closes| shown_last(tz, closes)),
+        meant_at: None,
         reopened: 0,
         reason: "a case".to_owned(),
         policy: "a case".to_owned(),
         missing_at_start: BTreeSet::new(),
+        arrivals: BTreeMap::new(),
         missing_at_end: None,
     }
 }

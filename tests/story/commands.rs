@@ -50,9 +50,14 @@ async fn check_and_render_need_no_manager() {
     ended(&revealed, 0);
     assert!(revealed.out.contains(secrets::SIP));
     let version = |ran: &Ran| ran.out.lines().find(|line| line.contains("<VERSION")).unwrap().to_owned();
-    let again = lab.n720d(&["render", "acme"]).await;
+    let start = |ran: &Ran| ran.out.lines().find(|line| line.contains("Timestamp")).unwrap().to_owned();
+    let mut again = lab.n720d(&["render", "acme", "--reveal-secrets"]).await;
+    let mut masked = masked;
+    // A window "when released" begins in the minute that runs: where that has just changed, so has the content.
+    while start(&masked) != start(&again) {
+        (masked, again) = (lab.n720d(&["render", "acme"]).await, masked);
+    }
     assert_eq!(version(&masked), version(&again), "the same content, the same VERSION");
-    assert_eq!(version(&masked), version(&revealed));
 
     ended(&lab.n720d(&["render", "nobody"]).await, 1);
     ended(&lab.n720d(&["frobnicate"]).await, 64);

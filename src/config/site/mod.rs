@@ -15,7 +15,7 @@ use super::report::{Located, Place, Report};
 use super::tree::{self, Section};
 use super::{secret_ref, value};
 use crate::domain::desired::{
-    DesiredManager, DesiredSite, DigestPolicy, Mode, RegistrationPolicy, Trigger, WindowStart,
+    DesiredManager, DesiredSite, DigestPolicy, Mode, RegistrationPolicy, Trigger, WindowClock, WindowStart,
 };
 use crate::domain::device_text;
 use crate::domain::ids::{Ipui, Mac, SiteName};
@@ -48,8 +48,8 @@ pub(super) fn read(report: &Report<'_>, name: SiteName) -> SiteReading {
     let root = Section::root(report, &tree);
     let head = head(root.section_or_empty("site"));
     let manager = manager(root.section_or_empty("manager"));
-    let registration =
-        root.section("registration").and_then(|section| registration::read(section, head.time_zone));
+    let clock = registration::Clock { zone: head.time_zone, written_in: manager.window_clock };
+    let registration = root.section("registration").and_then(|section| registration::read(section, clock));
     let providers = providers::read(root.sections("provider", Some("index")));
     let slots = slots::read(root.sections("slot", Some("number")), &providers);
     doubts(&root, registration.as_ref(), manager.trigger, !slots.ipuis.is_empty());
@@ -126,6 +126,7 @@ struct ManagerReading {
     mac: Option<Located<Mac>>,
     password: Option<SecretRef>,
     trigger: Trigger,
+    window_clock: WindowClock,
     sip_port: u16,
     enrol: Option<Located<bool>>,
     digest: Option<DigestPolicy>,
@@ -140,6 +141,7 @@ impl ManagerReading {
             mac: self.mac?.value,
             password: self.password?,
             trigger: self.trigger,
+            window_clock: self.window_clock,
             sip_port: self.sip_port,
             enrol: self.enrol.is_some_and(|enrol| enrol.value),
             digest: self.digest,
@@ -153,6 +155,7 @@ fn manager(section: Section<'_>) -> ManagerReading {
     section.require("mac", "the manager's MAC address, like \"7C2F80CA21E4\"");
     section.require("password", secret_ref::NOTATION);
     let triggers = [("web", Trigger::Web), ("check-sync", Trigger::CheckSync), ("none", Trigger::None)];
+    let clocks = [("local", WindowClock::Local), ("utc", WindowClock::Utc)];
     let reading = ManagerReading {
         address: section.string("url").and_then(|text| report.checked(text, value::manager_url)),
         mac: section.parsed("mac"),
@@ -165,6 +168,7 @@ fn manager(section: Section<'_>) -> ManagerReading {
             }
         }),
         trigger: section.word("trigger", &triggers).map_or(Trigger::Web, |trigger| trigger.value),
+        window_clock: section.word("window_clock", &clocks).map_or(WindowClock::Local, |clock| clock.value),
         sip_port: section.integer("sip_port", 1..=u16::MAX).map_or(5060, |port| port.value),
         enrol: section.boolean("enrol"),
         digest: section.section("digest").map(digest),

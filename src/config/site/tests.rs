@@ -6,7 +6,7 @@ use std::path::Path;
 use super::super::finding::Finding;
 use super::super::source::Source;
 use super::*;
-use crate::domain::desired::{DesiredSlot, Pin, PresentSlot, WindowDuration};
+use crate::domain::desired::{DesiredSlot, Pin, PresentSlot, WindowClock, WindowDuration};
 use crate::domain::ids::{ProviderIndex, SlotNumber};
 use crate::domain::secret::Secret;
 
@@ -54,6 +54,7 @@ fn the_least_site_is_observed_over_port_80() {
         mac: "7C2F80CA21E4".parse().unwrap(),
         password: SecretRef::Keyring("acme/web".to_owned()),
         trigger: Trigger::Web,
+        window_clock: WindowClock::Local,
         sip_port: 5060,
         enrol: false,
         digest: None,
@@ -69,7 +70,7 @@ fn everything_that_is_written_arrives() {
     assert_eq!(site.description, "ACME GmbH, Berlin");
     assert_eq!(site.labels.get("customer").unwrap(), "acme");
     let policy = site.registration.as_ref().unwrap();
-    let start = "2026-11-23T08:00:00".parse().unwrap();
+    let start = "2026-11-23T08:00:00+01:00".parse().unwrap();
     assert_eq!(policy.start, WindowStart::At(start));
     assert_eq!(policy.duration, WindowDuration::Seconds(72_000));
     assert_eq!((policy.pin, policy.reopen), (Some(Pin::ZEROS), 2));

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use chrono::{DateTime, FixedOffset, NaiveDateTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Europe::Berlin;
 
 use super::{Conditions, View, conditions};
 use crate::domain::alert::{AlertKind, Condition};
 use crate::domain::desired::{
     DesiredManager, DesiredSite, DesiredSlot, Mode, Pin, PresentSlot, RegistrationPolicy, SipAccount,
-    Trigger, WindowDuration, WindowStart,
+    Trigger, WindowClock, WindowDuration, WindowStart,
 };
 use crate::domain::device_clock::DeviceClock;
 use crate::domain::ids::{Ipui, ProviderIndex, SlotNumber};
@@ -129,7 +129,7 @@ impl Stage {
             window,
             window_state: state,
             closes_in: window.and_then(|window| closes_in(window, clock, now)),
-            closes_at: window.and_then(|window| window.closes_at).map(|end| clock.last_instant(end)),
+            closes_at: window.and_then(|window| window.closes_at).map(|end| clock.ours(end)),
             clock,
             skew_seconds: self.skew_seconds,
             pace: &self.pace,
@@ -180,15 +180,22 @@ pub(super) fn numbers(condition: &Condition) -> Vec<u8> {
     condition.handsets.iter().map(|handset| handset.number.number()).collect()
 }
 
+/// A time of the site's clock.
+pub(super) fn moment(text: &str) -> DateTime<FixedOffset> {
+    chrono_tz::Europe::Berlin.from_local_datetime(&time(text)).earliest().unwrap().fixed_offset()
+}
+
 pub(super) fn window(number: u32, opens_at: &str, closes_at: &str) -> Window {
     Window {
         number,
-        opens_at: time(opens_at),
-        closes_at: Some(time(closes_at)),
+        opens_at: moment(opens_at),
+        closes_at: Some(moment(closes_at)),
+        meant_at: None,
         reopened: u8::try_from(number - 1).unwrap(),
         reason: String::new(),
         policy: String::new(),
         missing_at_start: slots(&[1, 2]),
+        arrivals: BTreeMap::new(),
         missing_at_end: None,
     }
 }
@@ -234,15 +241,18 @@ fn desired() -> DesiredSite {
             mac: "7C2F80CA21E4".parse().unwrap(),
             password: SecretRef::Literal(Secret::new("hunter2")),
             trigger: Trigger::Web,
+            window_clock: WindowClock::Local,
             sip_port: 5060,
             enrol: false,
             digest: None,
         },
         registration: Some(RegistrationPolicy {
-            start: WindowStart::At(time("2026-11-23T08:00")),
+            start: WindowStart::At(moment("2026-11-23T08:00")),
             duration: WindowDuration::Seconds(72_000),
             pin: Some(Pin::ZEROS),
             reopen: 2,
+            reopen_schedule: None,
+            close_when_filled: false,
         }),
         providers: BTreeMap::new(),
         slots: BTreeMap::from([

@@ -149,7 +149,7 @@ fn missed_by(view: &View<'_>, window: &Window, slot: SlotNumber, verdict: Regist
 /// Whether the handset of this slot was listed, or lost, only after this window had closed: then it had no part in it.
 fn is_later(view: &View<'_>, window: &Window, slot: SlotNumber) -> bool {
     let (Some(record), Some(end)) = (view.memory.slots.get(&slot), window.closes_at) else { return false };
-    let end = view.clock.last_instant(end).to_utc();
+    let end = view.clock.ours(end).to_utc();
     let lost = record.registration == Registration::Lost && record.since > end;
     lost || record.began.is_some_and(|began| began > end)
 }

@@ -239,6 +239,7 @@ fn words(action: Action) -> String {
         Action::Deregister => "deregister",
         Action::OpenWindow => "open the registration window",
         Action::ReopenWindow => "open the registration window again",
+        Action::CloseWindow => "close the registration window",
         Action::Fetch => "make it fetch its file",
     }
     .to_owned()

@@ -193,15 +193,16 @@ fn a_window_that_no_manager_fetched_is_renewed_until_one_is() {
     let mut world = world.want(3, present("1023", None));
     world.later(600);
     let edited = world.release().orders.release.unwrap();
-    assert_eq!(edited.window.map(|window| window.opens_at), Some(world.memory.windows[0].opens_at));
+    assert_eq!(edited.window.map(|entry| entry.window().opens_at), Some(world.memory.windows[0].opens_at));
     world.progress().trigger = Some(TriggerOutcome::Done);
     for round in 1..3 {
         world.later(80_000 * round);
         world.window_state = WindowState::Closed;
         let renewed = world.release();
         assert!(brief(&renewed).contains(&"OpenWindow None: ready".to_owned()), "{:?}", brief(&renewed));
-        let window = renewed.orders.release.unwrap().window.unwrap();
-        assert_eq!((window.reopened, world.clock().instant(window.opens_at) <= world.now), (0, true));
+        let entry = renewed.orders.release.unwrap().window.unwrap();
+        let window = entry.window();
+        assert_eq!((window.reopened, world.clock().ours(window.opens_at) <= world.now), (0, true));
         assert!(world.plan().orders.release.is_none(), "it is not renewed while it lasts");
     }
     world.progress().fetched_at = Some(world.now);

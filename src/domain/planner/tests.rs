@@ -64,7 +64,7 @@ fn the_wikis_accounts_go_out_in_one_release_with_the_window() {
     let release = plan.orders.release.unwrap();
     assert_eq!(codes(&release), [(1, HandsetCode::Reserve(ipui(1))), (2, HandsetCode::Reserve(ipui(2)))]);
     assert_eq!(release.content.window.unwrap().seconds, 72_000);
-    assert_eq!(release.window.unwrap().missing_at_start, BTreeSet::from([slot(1), slot(2)]));
+    assert_eq!(release.window.unwrap().window().missing_at_start, BTreeSet::from([slot(1), slot(2)]));
     let (generation, _) = desired_generation(&world.desired, &world.secrets, &World::key());
     assert_eq!(release.generation, generation);
     assert_eq!(
@@ -168,7 +168,7 @@ fn a_handset_in_the_way_is_withheld_and_the_others_go_ahead() {
     let release = plan.orders.release.unwrap();
     assert_eq!(codes(&release), [(2, HandsetCode::Reserve(ipui(2)))]);
     assert!(release.content.slots.contains_key(&slot(1)), "its account is still carried");
-    assert_eq!(release.window.unwrap().missing_at_start, BTreeSet::from([slot(2)]));
+    assert_eq!(release.window.unwrap().window().missing_at_start, BTreeSet::from([slot(2)]));
     let (generation, _) = desired_generation(&world.desired, &world.secrets, &World::key());
     assert_ne!(release.generation, generation);
 }
@@ -249,7 +249,7 @@ fn a_missing_secret_withholds_its_slot_alone() {
     );
     let release = plan.orders.release.unwrap();
     assert_eq!(release.content.slots.keys().map(|slot| slot.number()).collect::<Vec<_>>(), [1, 3]);
-    assert_eq!(release.window.unwrap().missing_at_start, BTreeSet::from([slot(1)]));
+    assert_eq!(release.window.unwrap().window().missing_at_start, BTreeSet::from([slot(1)]));
 }
 
 #[test]

@@ -166,8 +166,7 @@ fn a_site_found_as_wanted_is_the_baseline_for_later_changes() {
 fn a_window_that_closed_is_entered_with_who_was_missing_and_told_once() {
     let mut world = in_step(World::new().want(1, present("1013", Some(1))).show_pending(1, "1013", 1));
     let mut open = crate::domain::world::window(1, 0);
-    let local = |seconds| at(seconds).with_timezone(&world.desired.time_zone).naive_local();
-    (open.opens_at, open.closes_at) = (local(0), Some(local(3600)));
+    (open.opens_at, open.closes_at) = (at(0).fixed_offset(), Some(at(3600).fixed_offset()));
     world.memory.windows = vec![open];
     world.memory = take(&world, None).memory;
     assert_eq!(world.memory.slots[&slot(1)].registration, Registration::Pending);
@@ -262,7 +261,8 @@ fn the_last_clock_that_was_read_stands_in_for_one_that_was_not() {
     let slow = world.seen.device_clock.known().copied().unwrap() - chrono::TimeDelta::hours(1);
     world.seen.device_clock = Reading::Known(slow);
     let mut open = crate::domain::world::window(1, 0);
-    (open.opens_at, open.closes_at) = (slow, Some(slow + chrono::TimeDelta::hours(2)));
+    let begins = at(-3600).fixed_offset();
+    (open.opens_at, open.closes_at) = (begins, Some(begins + chrono::TimeDelta::hours(2)));
     world.memory.windows = vec![open];
     for seconds in [300, 5400] {
         world.memory = take(&world, None).memory;

@@ -1,9 +1,9 @@
 //! Windows that close, have closed, are open for nobody; handsets that were lost.
 
 use crate::domain::alert::{AlertKind, AlertState, Severity};
-use crate::domain::conditions::testing::{SECOND, Stage, ipui, numbers, release, slots, time, window};
+use crate::domain::conditions::testing::{SECOND, Stage, ipui, moment, numbers, release, slots, window};
 use crate::domain::desired::{DesiredSlot, Mode, Pin, PresentSlot};
-use crate::domain::memory::Registration;
+use crate::domain::memory::{Registration, Window};
 use crate::domain::observed::{ContactFailure, Reading};
 use crate::domain::plan::{Action, Disposition};
 use crate::domain::release::Progress;
@@ -234,15 +234,18 @@ fn a_handset_that_was_listed_after_a_window_had_closed_had_no_part_in_it() {
 }
 
 #[test]
-fn an_end_in_the_hour_shown_twice_is_its_second_showing() {
+fn an_end_in_the_hour_that_comes_twice_is_the_one_that_its_offset_says() {
     let mut stage = one_missing();
-    stage.memory.windows = vec![window(1, "2026-10-24T08:00", "2026-10-25T02:30")];
-    stage.window = stage.memory.windows.first().cloned();
-    // 02:45 by the clock for the first time; the stage counts an hour behind.
-    stage.at("2026-10-25T01:45");
-    assert_eq!(stage.kinds(), [AlertKind::WindowClosing]);
-    stage.at("2026-10-25T02:30");
-    assert_eq!(stage.kinds(), [AlertKind::WindowExpiredUnfilled]);
+    let first = moment("2026-10-25T02:30");
+    let second = first + chrono::TimeDelta::hours(1);
+    for (end, kind) in [(second, AlertKind::WindowClosing), (first, AlertKind::WindowExpiredUnfilled)] {
+        let window = window(1, "2026-10-24T08:00", "2026-10-25T02:30");
+        stage.memory.windows = vec![Window { closes_at: Some(end), ..window }];
+        stage.window = stage.memory.windows.first().cloned();
+        // 02:45 by the clock for the first time; the stage counts an hour behind.
+        stage.at("2026-10-25T01:45");
+        assert_eq!(stage.kinds(), [kind], "{end}");
+    }
 }
 
 #[test]
@@ -291,7 +294,7 @@ fn an_endless_window_for_nobody_is_exposed() {
 #[test]
 fn a_long_window_with_pin_zeros_is_exposed_and_one_that_closes_within_a_day_is_not() {
     let mut stage = Stage::well();
-    stage.window.as_mut().unwrap().closes_at = Some(time("2026-11-30T08:00"));
+    stage.window.as_mut().unwrap().closes_at = Some(moment("2026-11-30T08:00"));
     assert_eq!(stage.kinds(), [AlertKind::WindowExposed]);
     stage.desired.registration.as_mut().unwrap().pin = Some(Pin::Fixed([1, 2, 3, 4]));
     assert_eq!(stage.kinds(), []);
