@@ -50,6 +50,16 @@ impl DeviceClock {
         self.believed(at).with_timezone(&self.zone).naive_local()
     }
 
+    /// The time of day on the display, `YYYY-MM-DD HH:MM:SS`.
+    pub(crate) fn display(&self, at: Moment) -> String {
+        self.shown(at).format("%Y-%m-%d %H:%M:%S").to_string()
+    }
+
+    /// How many seconds ahead of the truth the clock would be if its display showed this.
+    pub(crate) fn offset_to_show(&self, wall: NaiveDateTime, at: Moment) -> i64 {
+        self.instant_of(wall).map_or(0, |instant| (instant - at.utc).num_seconds())
+    }
+
     /// The instant a wall time in the device's zone means: the first of two, and the end of a gap.
     pub(crate) fn instant_of(&self, wall: NaiveDateTime) -> Option<DateTime<Utc>> {
         match self.zone.from_local_datetime(&wall) {
@@ -87,6 +97,15 @@ mod tests {
         assert_eq!(instant("2017-04-24T10:00:00"), "2017-04-24T08:00:00+00:00");
         assert_eq!(instant("2026-10-25T02:30:00"), "2026-10-25T00:30:00+00:00", "the first of two");
         assert_eq!(instant("2026-03-29T02:30:00"), "2026-03-29T01:30:00+00:00", "inside the gap");
+    }
+
+    #[test]
+    fn an_offset_is_found_for_every_display() {
+        let at = moment(0, "2026-07-01T12:00:00Z");
+        let wall: NaiveDateTime = "2000-01-01T00:00:00".parse().unwrap();
+        let clock = DeviceClock { offset_s: BERLIN.offset_to_show(wall, at), ..BERLIN };
+        assert_eq!(clock.display(at), "2000-01-01 00:00:00");
+        assert_eq!(BERLIN.offset_to_show(BERLIN.shown(at), at), 0);
     }
 
     #[test]

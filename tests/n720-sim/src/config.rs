@@ -5,8 +5,9 @@
 use crate::device::Device;
 use crate::error::SimError;
 use crate::fault::FaultOrder;
-use crate::handset::Handset;
+use crate::handset::{Arrival, Handset};
 use crate::ids::Mac;
+use crate::order::Order;
 use chrono_tz::Tz;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -146,6 +147,8 @@ pub struct DeviceConfig {
     pub handsets: Vec<Handset>,
     /// Faults from the start.
     pub faults: Vec<FaultOrder>,
+    /// Orders that are carried out at a chosen moment.
+    pub orders: Vec<(Arrival, Order)>,
     /// All durations.
     pub timing: Timing,
     /// Manners on the wire.
@@ -179,6 +182,7 @@ impl DeviceConfig {
             registered: Vec::new(),
             handsets: Vec::new(),
             faults: Vec::new(),
+            orders: Vec::new(),
             timing: Timing::default(),
             wire: Wire {
                 framing: Framing::Length,
@@ -317,6 +321,13 @@ impl DeviceBuilder {
     #[must_use]
     pub fn fault(mut self, order: impl Into<FaultOrder>) -> Self {
         self.0.faults.push(order.into());
+        self
+    }
+
+    /// An order that is carried out at a chosen moment; what is refused then is in the journal.
+    #[must_use]
+    pub fn order(mut self, when: Arrival, order: Order) -> Self {
+        self.0.orders.push((when, order));
         self
     }
 

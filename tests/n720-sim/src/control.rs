@@ -5,13 +5,9 @@
 use crate::config::Framing;
 use crate::device::Device;
 use crate::error::SimError;
-use crate::fault::FaultOrder;
-use crate::handset::{Handset, PinKnowledge};
 use crate::http::{self, Form, Request, Response};
-use crate::ids::Ipui;
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use crate::order::{Done, Order};
+use serde_json::{Map, Value, json};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -144,107 +140,29 @@ fn journal(devices: &[Device], arguments: &Form) -> Result<Value, Failure> {
     Ok(Value::Array(entries))
 }
 
-#[derive(Deserialize)]
-struct Arrive {
-    ipui: Ipui,
-    pin: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct NewHandset {
-    ipui: Ipui,
-    #[serde(default)]
-    used: bool,
-}
-
-#[derive(Deserialize)]
-struct NewAccount {
-    user: String,
-    #[serde(default)]
-    display_name: String,
-}
-
-#[derive(Deserialize)]
-struct SlotOrder {
-    slot: u8,
-}
-
-#[derive(Deserialize)]
-struct ByHand {
-    slot: u8,
-    ipui: Ipui,
-}
-
-#[derive(Deserialize)]
-struct Clock {
-    offset_s: i64,
-}
-
-#[derive(Deserialize)]
-struct Clear {
-    id: Option<u64>,
-}
-
-/// Orders carry the device's name beside their own keys.
+/// The path names the order; the device's name stands beside the order's own keys.
 fn order(path: &str, request: &Request, devices: &[Device]) -> Result<Value, Failure> {
-    let body: Value = serde_json::from_slice(&request.body).map_err(|error| (400, error.to_string()))?;
-    let name = body["device"].as_str().ok_or((400, "the key device is missing".to_owned()))?;
-    let device = find(devices, name)?;
-    let done = json!({ "ok": true });
-    match path {
-        "/arrive" => {
-            let Arrive { ipui, pin } = read(body)?;
-            let pin =
-                pin.map(|pin| if pin == "right" { PinKnowledge::Right } else { PinKnowledge::Types(pin) });
-            device.press_typing(ipui, pin).map_err(refused)?;
-        }
-        "/handset" => {
-            let NewHandset { ipui, used } = read(body)?;
-            let mut handset = Handset::new(ipui);
-            handset.factory_new = !used;
-            device.add_handset(handset);
-        }
-        "/fault" => return Ok(json!({ "id": device.set_fault(read_without_device::<FaultOrder>(body)?) })),
-        "/clear" => match read::<Clear>(body)?.id {
-            Some(id) => device.clear_fault(id),
-            None => device.clear_faults(),
-        },
-        "/clock" => device.set_clock_offset(read::<Clock>(body)?.offset_s),
-        "/account" => {
-            let NewAccount { user, display_name } = read(body)?;
-            return Ok(json!({ "slot": device.add_account(&user, &display_name).map_err(refused)? }));
-        }
-        "/delete-account" => device.delete_account(read::<SlotOrder>(body)?.slot).map_err(refused)?,
-        "/deregister" => device.deregister(read::<SlotOrder>(body)?.slot).map_err(refused)?,
-        "/register" => {
-            let ByHand { slot, ipui } = read(body)?;
-            device.register_by_hand(slot, &Handset::new(ipui)).map_err(refused)?;
-        }
-        "/fetch" => device.fetch().map_err(refused)?,
-        "/reboot" => device.reboot(),
-        _ => return Err((404, "no such path; see README.md".to_owned())),
+    let mut body: Map<String, Value> =
+        serde_json::from_slice(&request.body).map_err(|error| (400, error.to_string()))?;
+    let name = path.trim_start_matches('/');
+    if !Order::NAMES.contains(&name) {
+        return Err((404, "no such path; see README.md".to_owned()));
     }
-    Ok(done)
-}
-
-fn read<T: DeserializeOwned>(body: Value) -> Result<T, Failure> {
-    serde_json::from_value(body).map_err(|error| (400, error.to_string()))
-}
-
-fn read_without_device<T: DeserializeOwned>(mut body: Value) -> Result<T, Failure> {
-    if let Some(object) = body.as_object_mut() {
-        object.remove("device");
+    let device = body.remove("device").ok_or((400, "the key device is missing".to_owned()))?;
+    let device = find(devices, device.as_str().unwrap_or_default())?;
+    body.insert("do".to_owned(), json!(name));
+    let order: Order = serde_json::from_value(body.into()).map_err(|error| (400, error.to_string()))?;
+    match device.carry_out(&order) {
+        Ok(Done::Yes) => Ok(json!({ "ok": true })),
+        Ok(Done::Slot(slot)) => Ok(json!({ "slot": slot })),
+        Ok(Done::Fault(id)) => Ok(json!({ "id": id })),
+        Err(error) => Err((409, error.to_string())),
     }
-    read(body)
 }
 
 fn find<'a>(devices: &'a [Device], name: &str) -> Result<&'a Device, Failure> {
     let found = devices.iter().find(|device| device.name() == name);
     found.ok_or_else(|| (404, SimError::UnknownDevice(name.to_owned()).to_string()))
-}
-
-fn refused(error: SimError) -> Failure {
-    (409, error.to_string())
 }
 
 fn to_value(value: &impl serde::Serialize) -> Result<Value, Failure> {

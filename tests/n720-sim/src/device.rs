@@ -6,11 +6,11 @@ use crate::clock::{Moment, Stopwatch};
 use crate::config::DeviceConfig;
 use crate::error::SimError;
 use crate::fault::FaultOrder;
-use crate::handset::{Handset, PinKnowledge, Roaming};
-use crate::ids::{Ipui, Mac};
-use crate::journal::{Deregistration, Entry, Event, Trigger};
+use crate::ids::Mac;
+use crate::journal::{Entry, Event};
+use crate::order::{Done, Order};
 use crate::snapshot::Snapshot;
-use crate::state::{State, index};
+use crate::state::State;
 use crate::{profile, server, sip};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -71,7 +71,6 @@ impl Shared {
 pub struct Device {
     shared: Arc<Shared>,
     name: String,
-    mac: Mac,
     web: SocketAddr,
     sip: SocketAddr,
     tasks: Arc<Mutex<JoinSet<()>>>,
@@ -80,9 +79,9 @@ pub struct Device {
 impl Device {
     pub(crate) async fn start(config: DeviceConfig) -> Result<Self, SimError> {
         let stopwatch = Stopwatch::start();
-        let (mut web, mut name, mac) = (config.web, config.name.clone(), config.mac);
+        let (mut web, mut name) = (config.web, config.name.clone());
         if name.is_empty() {
-            name = mac.to_string();
+            name = config.mac.to_string();
         }
         let site = server::Site::bind(web)?;
         web = site.addr();
@@ -106,7 +105,7 @@ impl Device {
         tasks.spawn(sip::serve(Arc::clone(&shared), sip_socket));
         tasks.spawn(profile::serve(Arc::clone(&shared), orders));
         tasks.spawn(keep_time(Arc::clone(&shared)));
-        Ok(Self { shared, name, mac, web, sip, tasks: Arc::new(Mutex::new(tasks)) })
+        Ok(Self { shared, name, web, sip, tasks: Arc::new(Mutex::new(tasks)) })
     }
 
     /// Its name in scenarios and on the control port.
@@ -114,9 +113,9 @@ impl Device {
         &self.name
     }
 
-    /// Its MAC.
+    /// Its MAC; another one after [`Device::replace`].
     pub fn mac(&self) -> Mac {
-        self.mac
+        self.shared.peek(|state, _| state.config.mac)
     }
 
     /// Where its web interface listens.
@@ -190,48 +189,6 @@ impl Device {
             .await
     }
 
-    /// Every registration that was lost: slot, handset, reason.
-    pub fn deregistrations(&self) -> Vec<(u8, Ipui, Deregistration)> {
-        let lost = self.journal().into_iter().filter_map(|entry| {
-            if let Event::Deregistered { slot, ipui, why } = entry.event {
-                Some((slot, ipui, why))
-            } else {
-                None
-            }
-        });
-        lost.collect()
-    }
-
-    /// Every file that was applied, by VERSION.
-    pub fn applied(&self) -> Vec<Option<u64>> {
-        let applied = self.journal().into_iter().filter_map(|entry| {
-            if let Event::FileApplied { version, .. } = entry.event { Some(version) } else { None }
-        });
-        applied.collect()
-    }
-
-    /// Brings a handset into the world of the device.
-    pub fn add_handset(&self, handset: Handset) {
-        self.shared.with(|state, _| state.registry.handsets.push(Roaming::new(handset)));
-    }
-
-    /// A person switches a handset on and starts its registration.
-    ///
-    /// # Errors
-    /// [`SimError::UnknownHandset`] if the device has none with this IPUI around it.
-    pub fn press(&self, ipui: Ipui) -> Result<(), SimError> {
-        self.press_typing(ipui, None)
-    }
-
-    /// Like [`Device::press`], and sets what is typed when the PIN is asked for.
-    ///
-    /// # Errors
-    /// [`SimError::UnknownHandset`] if the device has none with this IPUI around it.
-    pub fn press_typing(&self, ipui: Ipui, pin: Option<PinKnowledge>) -> Result<(), SimError> {
-        let known = self.shared.with(|state, at| state.registry.press(ipui, pin, at, &mut state.journal));
-        if known { Ok(()) } else { Err(SimError::UnknownHandset(ipui.to_string())) }
-    }
-
     /// Makes the device misbehave; the answer is the number to end it by.
     pub fn set_fault(&self, order: impl Into<FaultOrder>) -> u64 {
         self.shared.with(|state, at| state.set_fault(order.into(), at))
@@ -244,93 +201,20 @@ impl Device {
 
     /// Ends all faults.
     pub fn clear_faults(&self) {
-        self.shared.with(|state, at| {
-            for id in state.faults.ids() {
-                state.clear_fault(id, at);
-            }
-        });
+        self.shared.with(State::clear_faults);
     }
 
-    /// Sets by how many seconds its clock is ahead of the truth.
-    pub fn set_clock_offset(&self, seconds: i64) {
-        self.shared.with(|state, _| state.clock.offset_s = seconds);
-    }
-
-    /// Moves its clock on, so that windows open and close early.
-    pub fn advance_clock(&self, seconds: i64) {
-        self.shared.with(|state, _| state.clock.offset_s = state.clock.offset_s.saturating_add(seconds));
-    }
-
-    /// A person adds an account at the web interface; it lands in the first free slot.
+    /// Carries out an order, as the control port and scenarios give them.
     ///
     /// # Errors
-    /// [`SimError::Refused`] when all hundred are taken.
-    pub fn add_account(&self, user: &str, display_name: &str) -> Result<u8, SimError> {
-        self.shared.with(|state, at| state.add_account(user, display_name, at))
+    /// What the device refuses, and values that make no sense: see [`Order`].
+    pub fn carry_out(&self, order: &Order) -> Result<Done, SimError> {
+        self.act(|state, at| order.carry_out(state, at))
     }
 
-    /// A person deletes an account; the handset in the slot is deregistered, its reservation stays.
-    ///
-    /// # Errors
-    /// [`SimError::Refused`] while the window is open, [`SimError::Invalid`] for no slot.
-    pub fn delete_account(&self, slot: u8) -> Result<(), SimError> {
-        let index = index(slot)?;
-        self.shared.with(|state, at| {
-            if state.registry.window_open(state.reading(), at) {
-                return Err(SimError::Refused("the button is hidden while registration by IPUI is on"));
-            }
-            state.accounts[index].active = false;
-            state.journal.write(at, Event::AccountDeleted { slot });
-            state.registry.deregister(index, Deregistration::AccountDeleted, at, &mut state.journal);
-            Ok(())
-        })
-    }
-
-    /// A person deregisters the handset of a slot at the web interface.
-    ///
-    /// # Errors
-    /// [`SimError::Refused`] while the window is open or nobody is registered there, [`SimError::Invalid`]
-    /// for no slot.
-    pub fn deregister(&self, slot: u8) -> Result<(), SimError> {
-        let index = index(slot)?;
-        self.shared.with(|state, at| {
-            if state.registry.window_open(state.reading(), at) {
-                return Err(SimError::Refused("the button is hidden while registration by IPUI is on"));
-            }
-            let gone = state.registry.deregister(index, Deregistration::ByHand, at, &mut state.journal);
-            if gone { Ok(()) } else { Err(SimError::Refused("no handset is registered in this slot")) }
-        })
-    }
-
-    /// A person registers a handset in a slot at the web interface, without any reservation.
-    ///
-    /// # Errors
-    /// [`SimError::Refused`] while registration by IPUI keeps people out or if the slot is taken,
-    /// [`SimError::Invalid`] for no slot.
-    pub fn register_by_hand(&self, slot: u8, handset: &Handset) -> Result<(), SimError> {
-        let index = index(slot)?;
-        self.shared.with(|state, at| {
-            state.registry.by_hand_allowed(state.reading(), at).map_err(SimError::Refused)?;
-            if state.registry.slots[index].registered.is_some() {
-                return Err(SimError::Refused("another handset is registered in this slot"));
-            }
-            state.registry.place(index, handset, at, &mut state.journal);
-            Ok(())
-        })
-    }
-
-    /// Makes it fetch its provisioning file, like its own timer would.
-    ///
-    /// # Errors
-    /// [`SimError::Refused`] if it has no address to fetch from, is down, or is busy.
-    pub fn fetch(&self) -> Result<(), SimError> {
-        let ordered = self.shared.with(|state, at| state.order_fetch(Trigger::ByHand, at));
-        ordered.map_err(|_| SimError::Refused("no download is possible, see the journal"))
-    }
-
-    /// Makes it reboot: logins answer 5, then connections are refused, then it is back without sessions.
-    pub fn reboot(&self) {
-        self.shared.with(State::reboot);
+    /// Changes the state, as [`crate::people`] does.
+    pub(crate) fn act<R>(&self, change: impl FnOnce(&mut State, Moment) -> R) -> R {
+        self.shared.with(change)
     }
 
     /// Stops it at once, also for other handles.

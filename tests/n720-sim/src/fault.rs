@@ -83,6 +83,8 @@ pub enum Fault {
     },
     /// The status page is served without its pending rows, whole in every other way.
     HidePending,
+    /// The mobile devices page never shows the PIN that a file has set, but the last one set by hand.
+    HideFilePin,
     /// `/profile_update_ajax.js` says this whatever happens.
     ProfileState {
         /// The first number.
@@ -145,6 +147,7 @@ impl Fault {
             Self::Redirect { to } => strike.redirect = Some(to.clone()),
             Self::WrongEtag { shown } => strike.etag = Some(shown.clone()),
             Self::HidePending => strike.hide_pending = true,
+            Self::HideFilePin => strike.hide_file_pin = true,
             Self::ProfileState { state, http } => strike.profile_state = Some((*state, *http)),
             Self::LoginCode { code } => strike.login_code = Some(*code),
             Self::PersonLoggedIn
@@ -175,6 +178,7 @@ impl Fault {
             Self::Redirect { .. } => "redirect",
             Self::WrongEtag { .. } => "wrong_etag",
             Self::HidePending => "hide_pending",
+            Self::HideFilePin => "hide_file_pin",
             Self::ProfileState { .. } => "profile_state",
             Self::IgnoreFiles => "ignore_files",
             Self::IgnoreTriggers => "ignore_triggers",
@@ -204,6 +208,7 @@ pub(crate) struct Strike {
     pub(crate) redirect: Option<String>,
     pub(crate) etag: Option<String>,
     pub(crate) hide_pending: bool,
+    pub(crate) hide_file_pin: bool,
     pub(crate) profile_state: Option<(u16, u16)>,
     pub(crate) login_code: Option<u16>,
 }
@@ -435,7 +440,7 @@ mod tests {
 
     #[test]
     fn the_name_is_the_one_of_the_wire() {
-        for fault in [Fault::Refuse, Fault::HidePending, Fault::LoginCode { code: 7 }] {
+        for fault in [Fault::Refuse, Fault::HidePending, Fault::HideFilePin, Fault::LoginCode { code: 7 }] {
             assert_eq!(serde_json::to_value(&fault).unwrap()["kind"], fault.name());
         }
     }

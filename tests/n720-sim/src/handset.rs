@@ -71,7 +71,14 @@ pub enum PinKnowledge {
     Types(String),
 }
 
-/// When a handset is switched on and tries to register.
+impl PinKnowledge {
+    /// As scenarios and the control port write it: digits, or `right`.
+    pub(crate) fn named(text: &str) -> Self {
+        if text == "right" { Self::Right } else { Self::Types(text.to_owned()) }
+    }
+}
+
+/// When a handset is switched on and tries to register, or an order is carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arrival {
     /// Only when the test or the control port says so.
@@ -133,6 +140,11 @@ pub struct PinRule {
 }
 
 impl PinRule {
+    /// As the device leaves the factory.
+    pub(crate) fn of_the_factory(random_pin: String) -> Self {
+        Self { random: true, random_pin, defined_pin: "0000".to_owned() }
+    }
+
     /// Lets a handset pass or says why not. PIN 0000 is asked of nobody fresh from the factory.
     pub(crate) fn check(&self, handset: &Handset) -> Result<(), Refusal> {
         if !self.random && self.defined_pin == "0000" && handset.factory_new {

@@ -4,7 +4,7 @@
 
 use crate::clock::Moment;
 use crate::handset::Refusal;
-use crate::ids::Ipui;
+use crate::ids::{Ipui, Mac};
 use serde::Serialize;
 use std::collections::VecDeque;
 
@@ -58,26 +58,34 @@ pub enum Event {
     FileApplied { version: Option<u64>, symbols: usize, ignored: Vec<String> },
     /// A file changed nothing.
     FileIgnored { version: Option<u64>, why: Ignored },
-    /// A file changed what a slot is reserved for; it acts after the settle time.
-    ReservationChanged { slot: u8, from: Option<Ipui>, to: Option<Ipui>, acts_in_ms: u64 },
+    /// What a slot is reserved for was changed; it acts after the settle time.
+    ReservationChanged { slot: u8, from: Option<Ipui>, to: Option<Ipui>, by: Author, acts_in_ms: u64 },
     /// A changed reservation began to act.
     ReservationActed { slot: u8, ipui: Option<Ipui> },
+    /// What the device keeps of its window was changed; `timestamp` as in the file.
+    WindowSet { timestamp: Option<String>, duration_s: Option<u32> },
     /// The registration window opened for the nth time.
     WindowOpened { nth: u32 },
     /// The registration window closed.
     WindowClosed {},
+    /// Who must type which PIN was changed; the PIN itself is not told.
+    PinChanged { random: bool, by: Author },
     /// A handset was switched on and tries to register.
     HandsetArrived { ipui: Ipui },
     /// A handset that tries was turned away; told once per reason.
     HandsetRefused { ipui: Ipui, why: Refusal },
     /// A handset is registered in a slot.
-    Registered { slot: u8, ipui: Ipui },
+    Registered { slot: u8, ipui: Ipui, how: Registration },
     /// A handset lost its registration.
     Deregistered { slot: u8, ipui: Ipui, why: Deregistration },
     /// An account was added by hand, in the first free slot.
     AccountAdded { slot: u8 },
     /// An account was deleted by hand.
     AccountDeleted { slot: u8 },
+    /// An account was switched on or off by hand.
+    AccountSwitched { slot: u8, active: bool },
+    /// A field of an account was changed by hand.
+    AccountEdited { slot: u8, field: &'static str, from: String, to: String },
     /// A web form changed a setting; passwords are shown as `***`.
     SettingChanged { form: String, field: String, value: String },
     /// A form was posted with an `action` that starts or plans a firmware update.
@@ -88,6 +96,14 @@ pub enum Event {
     WentDown {},
     /// The device is back, without sessions.
     CameBack {},
+    /// The device forgot everything but its MAC.
+    FactoryReset {},
+    /// Another device has been put in its place, at the same address.
+    Replaced { from: Mac, to: Mac },
+    /// The device's clock was set; `shows` is what it displays since.
+    ClockSet { offset_s: i64, shows: String },
+    /// An order that was to be carried out at this time was refused.
+    OrderRefused { order: &'static str, why: String },
     /// A SIP request came; `answer` is the status sent.
     Sip { method: String, package: String, answer: u16 },
     /// A fault was set.
@@ -140,6 +156,28 @@ pub enum Ignored {
     ToldToIgnore,
 }
 
+/// Who changed something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Author {
+    /// A provisioning file of the device's own server.
+    File,
+    /// Somebody else: a person, or another server.
+    ByHand,
+}
+
+/// How a handset came into its slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Registration {
+    /// It was there when the simulation began.
+    FromStart,
+    /// By its reserved IPUI, in an open window.
+    ByIpui,
+    /// By a person at the web interface.
+    ByHand,
+}
+
 /// Why a handset lost its registration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -154,6 +192,12 @@ pub enum Deregistration {
     ByHand,
     /// A person deleted the account.
     AccountDeleted,
+    /// It registered in another slot of the same device.
+    RegisteredElsewhere,
+    /// The device was set back to how it left the factory.
+    FactoryReset,
+    /// The device was replaced by another one.
+    Replaced,
 }
 
 /// The entries of one device, in order.

@@ -22,6 +22,11 @@ impl Lot {
     pub(crate) fn below(&mut self, limit: u64) -> u64 {
         self.next() % limit.max(1)
     }
+
+    /// The registration PIN that a device makes for itself: four digits.
+    pub(crate) fn random_pin(&mut self) -> String {
+        format!("{:04}", self.below(10_000))
+    }
 }
 
 #[cfg(test)]

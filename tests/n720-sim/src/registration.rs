@@ -5,7 +5,8 @@
 use crate::clock::Moment;
 use crate::handset::{Arrival, Handset, PinKnowledge, PinRule, Refusal, Roaming};
 use crate::ids::Ipui;
-use crate::journal::{Deregistration, Event, Journal};
+use crate::journal::{Author, Deregistration, Event, Journal, Registration};
+use crate::opening::Openings;
 use crate::window::{Reading, Window};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -28,24 +29,18 @@ pub(crate) struct Slot {
     pub(crate) registered: Option<Registered>,
 }
 
-/// An opening of the window.
-#[derive(Clone, Debug)]
-struct Opening {
-    since: Duration,
-    window: Window,
-}
-
 /// Everything about registration on one device.
 #[derive(Debug)]
 pub(crate) struct Registry {
     pub(crate) slots: Vec<Slot>,
     pub(crate) window: Window,
     pub(crate) pin: PinRule,
+    /// The PIN as a person set it last, or as the device left the factory.
+    pub(crate) pin_by_hand: PinRule,
     pub(crate) handsets: Vec<Roaming>,
     settle: Duration,
     unsettled: BTreeMap<usize, (Option<Ipui>, Duration)>,
-    opening: Option<Opening>,
-    openings: u32,
+    openings: Openings,
 }
 
 impl Registry {
@@ -53,17 +48,24 @@ impl Registry {
         Self {
             slots: vec![Slot::default(); SLOTS],
             window: Window::default(),
-            pin: PinRule { random: true, random_pin, defined_pin: "0000".to_owned() },
+            pin: PinRule::of_the_factory(random_pin.clone()),
+            pin_by_hand: PinRule::of_the_factory(random_pin),
             handsets: Vec::new(),
             settle,
             unsettled: BTreeMap::new(),
-            opening: None,
-            openings: 0,
+            openings: Openings::default(),
         }
     }
 
-    /// A file wants slot `index` reserved for `wanted`, or for nobody. Acts after the settle time.
-    pub(crate) fn reserve(&mut self, index: usize, wanted: Option<Ipui>, at: Moment, journal: &mut Journal) {
+    /// Somebody wants slot `index` reserved for `wanted`, or for nobody. Acts after the settle time.
+    pub(crate) fn reserve(
+        &mut self,
+        index: usize,
+        wanted: Option<Ipui>,
+        by: Author,
+        at: Moment,
+        journal: &mut Journal,
+    ) {
         let Some(slot) = self.slots.get(index) else { return };
         let present = self.unsettled.get(&index).map_or(slot.reserved, |(ipui, _)| *ipui);
         // Zero bytes also concern a handset that came in by hand, without a reservation.
@@ -73,14 +75,15 @@ impl Registry {
         }
         self.unsettled.insert(index, (wanted, at.up + self.settle));
         let acts_in_ms = u64::try_from(self.settle.as_millis()).unwrap_or(u64::MAX);
-        let event = Event::ReservationChanged { slot: number(index), from: present, to: wanted, acts_in_ms };
+        let event =
+            Event::ReservationChanged { slot: number(index), from: present, to: wanted, by, acts_in_ms };
         journal.write(at, event);
     }
 
     /// Brings everything up to the moment.
     pub(crate) fn tick(&mut self, reading: Reading, at: Moment, journal: &mut Journal) {
         self.settle_due(at, journal);
-        self.follow_window(reading, at, journal);
+        self.openings.follow(&self.window, self.window.opening(reading, at), at, journal);
         self.arrive_due(at, journal);
         self.let_in(at, journal);
     }
@@ -89,8 +92,11 @@ impl Registry {
     pub(crate) fn next_due(&self, reading: Reading, at: Moment) -> Option<Duration> {
         let settles = self.unsettled.values().map(|(_, due)| *due);
         let window = self.window.next_change(reading, at).map(|left| at.up + left);
-        let arrivals =
-            self.handsets.iter().filter(|roaming| !roaming.arrived).filter_map(|roaming| self.due(roaming));
+        let arrivals = self
+            .handsets
+            .iter()
+            .filter(|roaming| !roaming.arrived)
+            .filter_map(|roaming| self.arrives(roaming));
         settles.chain(window).chain(arrivals).min()
     }
 
@@ -115,15 +121,26 @@ impl Registry {
         true
     }
 
-    /// Puts a handset into a slot without asking anybody; it is no longer fresh from the factory.
-    pub(crate) fn place(&mut self, index: usize, handset: &Handset, at: Moment, journal: &mut Journal) {
+    /// Puts a handset into a slot without asking anybody; it is no longer fresh from the factory, and in no
+    /// other slot.
+    pub(crate) fn place(
+        &mut self,
+        index: usize,
+        handset: &Handset,
+        how: Registration,
+        at: Moment,
+        journal: &mut Journal,
+    ) {
+        for other in self.holders(handset.ipui).into_iter().filter(|other| *other != index) {
+            self.deregister(other, Deregistration::RegisteredElsewhere, at, journal);
+        }
         let Some(slot) = self.slots.get_mut(index) else { return };
         slot.registered = Some(Registered {
             ipui: handset.ipui,
             model: handset.model.clone(),
             software: handset.software.clone(),
         });
-        journal.write(at, Event::Registered { slot: number(index), ipui: handset.ipui });
+        journal.write(at, Event::Registered { slot: number(index), ipui: handset.ipui, how });
         for roaming in self.handsets.iter_mut().filter(|roaming| roaming.handset.ipui == handset.ipui) {
             roaming.trying = false;
             roaming.handset.factory_new = false;
@@ -143,6 +160,24 @@ impl Registry {
         };
         journal.write(at, Event::Deregistered { slot: number(index), ipui: gone.ipui, why });
         true
+    }
+
+    /// Forgets everything but the handsets around the device.
+    pub(crate) fn wipe(
+        &mut self,
+        why: Deregistration,
+        random_pin: String,
+        at: Moment,
+        journal: &mut Journal,
+    ) {
+        for index in 0..SLOTS {
+            self.deregister(index, why, at, journal);
+        }
+        self.slots = vec![Slot::default(); SLOTS];
+        self.unsettled.clear();
+        self.window = Window::default();
+        self.pin = PinRule::of_the_factory(random_pin);
+        self.pin_by_hand = self.pin.clone();
     }
 
     /// Whether registration by IPUI is on: it hides buttons and shuts out registration by hand.
@@ -178,8 +213,19 @@ impl Registry {
         self.unsettled.iter().map(|(index, (ipui, _))| (*index, *ipui))
     }
 
+    /// When it is time for what waits for the start or for a window, if that is known already.
+    pub(crate) fn due(&self, arrival: Arrival) -> Option<Duration> {
+        self.openings.due(arrival)
+    }
+
     fn is_registered(&self, ipui: Ipui) -> bool {
-        self.slots.iter().filter_map(|slot| slot.registered.as_ref()).any(|handset| handset.ipui == ipui)
+        !self.holders(ipui).is_empty()
+    }
+
+    /// The indexes of the slots that this handset is registered in.
+    fn holders(&self, ipui: Ipui) -> Vec<usize> {
+        let holds = |slot: &Slot| slot.registered.as_ref().is_some_and(|handset| handset.ipui == ipui);
+        (0..SLOTS).filter(|index| holds(&self.slots[*index])).collect()
     }
 
     /// All due changes act as one: what conflicts with any of them loses its registration, once.
@@ -205,48 +251,21 @@ impl Registry {
         }
         for (index, ipui) in &due {
             let Some(ipui) = ipui else { continue };
-            let elsewhere: Vec<usize> = (0..SLOTS)
-                .filter(|other| other != index)
-                .filter(|other| {
-                    self.slots[*other].registered.as_ref().is_some_and(|handset| handset.ipui == *ipui)
-                })
-                .collect();
-            for other in elsewhere {
+            for other in self.holders(*ipui).into_iter().filter(|other| other != index) {
                 self.deregister(other, Deregistration::ReservedElsewhere, at, journal);
             }
         }
     }
 
-    /// Notes openings and closings; another window sent while one is open counts as a new opening.
-    fn follow_window(&mut self, reading: Reading, at: Moment, journal: &mut Journal) {
-        if !self.window_open(reading, at) {
-            if self.opening.take().is_some() {
-                journal.write(at, Event::WindowClosed {});
-            }
-            return;
-        }
-        if self.opening.as_ref().is_none_or(|opening| opening.window != self.window) {
-            self.openings += 1;
-            self.opening = Some(Opening { since: at.up, window: self.window.clone() });
-            journal.write(at, Event::WindowOpened { nth: self.openings });
-        }
-    }
-
-    fn due(&self, roaming: &Roaming) -> Option<Duration> {
-        match roaming.handset.arrival {
-            Arrival::OnDemand => None,
-            Arrival::AfterStart(delay) => Some(delay),
-            Arrival::AfterWindowOpens { nth, delay } => {
-                (self.openings >= nth).then_some(self.opening.as_ref()?.since + delay)
-            }
-        }
+    fn arrives(&self, roaming: &Roaming) -> Option<Duration> {
+        self.due(roaming.handset.arrival)
     }
 
     fn arrive_due(&mut self, at: Moment, journal: &mut Journal) {
         let due: Vec<Ipui> = self
             .handsets
             .iter()
-            .filter(|roaming| !roaming.arrived && self.due(roaming).is_some_and(|due| due <= at.up))
+            .filter(|roaming| !roaming.arrived && self.arrives(roaming).is_some_and(|due| due <= at.up))
             .map(|roaming| roaming.handset.ipui)
             .collect();
         for ipui in due {
@@ -263,7 +282,7 @@ impl Registry {
             .collect();
         for handset in trying {
             match self.admission(&handset) {
-                Ok(index) => self.place(index, &handset, at, journal),
+                Ok(index) => self.place(index, &handset, Registration::ByIpui, at, journal),
                 Err(why) => self.turn_away(handset.ipui, why, at, journal),
             }
         }
@@ -275,7 +294,7 @@ impl Registry {
             .iter()
             .position(|slot| slot.reserved == Some(handset.ipui))
             .ok_or(Refusal::NotReserved)?;
-        if self.opening.is_none() {
+        if !self.openings.is_open() {
             return Err(Refusal::WindowClosed);
         }
         if self.slots[index].registered.is_some() {
@@ -330,7 +349,8 @@ mod tests {
                 world.registry.slots[*index].reserved = Some(*ipui);
                 world.registry.handsets.push(Roaming::new(Handset::new(*ipui)));
                 let at = world.at();
-                world.registry.place(*index, &Handset::new(*ipui), at, &mut world.journal);
+                let how = Registration::FromStart;
+                world.registry.place(*index, &Handset::new(*ipui), how, at, &mut world.journal);
             }
             world
         }
@@ -341,7 +361,7 @@ mod tests {
 
         fn reserve(&mut self, index: usize, ipui: Option<Ipui>) {
             let at = self.at();
-            self.registry.reserve(index, ipui, at, &mut self.journal);
+            self.registry.reserve(index, ipui, Author::File, at, &mut self.journal);
         }
 
         fn pass(&mut self, seconds: u64) {
@@ -403,7 +423,8 @@ mod tests {
         world.pass(500);
         assert_eq!(world.registered(0), Some(A));
         let told: Vec<_> = world.journal.since(before).into_iter().map(|entry| entry.event).collect();
-        assert_eq!(told, [Event::WindowOpened { nth: 1 }]);
+        let set = Event::WindowSet { timestamp: None, duration_s: Some(0) };
+        assert_eq!(told, [set, Event::WindowOpened { nth: 1 }]);
     }
 
     #[test]

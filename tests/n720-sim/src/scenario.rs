@@ -8,6 +8,7 @@ use crate::error::SimError;
 use crate::fault::FaultOrder;
 use crate::handset::{Arrival, Handset, PinKnowledge};
 use crate::ids::Ipui;
+use crate::order::Order;
 use chrono_tz::Tz;
 use serde::Deserialize;
 use std::net::SocketAddr;
@@ -147,6 +148,8 @@ struct DeviceEntry {
     handset: Vec<HandsetEntry>,
     #[serde(default)]
     fault: Vec<FaultOrder>,
+    #[serde(default)]
+    order: Vec<OrderEntry>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -189,6 +192,47 @@ struct HandsetEntry {
     registered_in: Option<u8>,
 }
 
+/// An order and its moment; all other keys are the order's own.
+#[derive(Debug, Deserialize)]
+struct OrderEntry {
+    after_start_s: Option<f64>,
+    after_window_s: Option<f64>,
+    window: Option<u32>,
+    #[serde(flatten)]
+    order: serde_json::Map<String, serde_json::Value>,
+}
+
+impl OrderEntry {
+    fn order(self) -> Result<(Arrival, Order), SimError> {
+        let Self { after_start_s, after_window_s, window, order } = self;
+        let found = serde_json::Value::from(order);
+        let when = moment(after_start_s, after_window_s, window)?.ok_or_else(|| SimError::Invalid {
+            expected: "one of after_start_s and after_window_s",
+            found: format!("neither for {found}"),
+        })?;
+        let order = serde_json::from_value(found.clone()).map_err(|error| SimError::Invalid {
+            expected: "an order with its keys",
+            found: format!("{found}: {error}"),
+        })?;
+        Ok((when, order))
+    }
+}
+
+/// The moment that two keys name together; nothing if neither is there.
+fn moment(start: Option<f64>, opening: Option<f64>, nth: Option<u32>) -> Result<Option<Arrival>, SimError> {
+    match (start, opening) {
+        (None, None) => Ok(None),
+        (Some(after), None) => Ok(Some(Arrival::AfterStart(seconds(after)?))),
+        (None, Some(after)) => {
+            Ok(Some(Arrival::AfterWindowOpens { nth: nth.unwrap_or(1), delay: seconds(after)? }))
+        }
+        (Some(start), Some(opening)) => Err(SimError::Invalid {
+            expected: "a time after the start or after a window",
+            found: format!("both, {start} and {opening}"),
+        }),
+    }
+}
+
 impl HandsetEntry {
     fn handset(&self) -> Result<Handset, SimError> {
         let mut handset = Handset::new(self.ipui);
@@ -199,24 +243,9 @@ impl HandsetEntry {
             software.clone_into(&mut handset.software);
         }
         handset.factory_new = self.factory_new.unwrap_or(true);
-        handset.pin = match self.pin.as_deref() {
-            None => PinKnowledge::Nothing,
-            Some("right") => PinKnowledge::Right,
-            Some(digits) => PinKnowledge::Types(digits.to_owned()),
-        };
-        handset.arrival = match (self.arrives_after_start_s, self.arrives_after_window_s) {
-            (None, None) => Arrival::OnDemand,
-            (Some(after), None) => Arrival::AfterStart(seconds(after)?),
-            (None, Some(after)) => {
-                Arrival::AfterWindowOpens { nth: self.window.unwrap_or(1), delay: seconds(after)? }
-            }
-            (Some(_), Some(_)) => {
-                return Err(SimError::Invalid {
-                    expected: "one of arrives_after_start_s and arrives_after_window_s",
-                    found: format!("both for {}", self.ipui),
-                });
-            }
-        };
+        handset.pin = self.pin.as_deref().map_or(PinKnowledge::Nothing, PinKnowledge::named);
+        let arrives = moment(self.arrives_after_start_s, self.arrives_after_window_s, self.window)?;
+        handset.arrival = arrives.unwrap_or(Arrival::OnDemand);
         Ok(handset)
     }
 }
@@ -266,6 +295,7 @@ impl DeviceEntry {
             }
         }
         config.faults = self.fault;
+        config.orders = self.order.into_iter().map(OrderEntry::order).collect::<Result<_, _>>()?;
         Ok(config)
     }
 }
@@ -317,6 +347,10 @@ mod tests {
                 { ipui = "02 9E 74 A5 99", factory_new = false, pin = "0000", registered_in = 1 },
             ]
             fault = [{ kind = "slow", delay_ms = 5, path = "/login.html" }]
+            order = [
+                { do = "clock", offset_s = 3600, after_start_s = 1.5 },
+                { do = "deregister", slot = 1, after_window_s = 4 },
+            ]
             [[device]]
             mac = "7C2F80CA21E5"
             "#,
@@ -332,6 +366,10 @@ mod tests {
         assert_eq!(first.handsets[0].arrival, Arrival::AfterWindowOpens { nth: 2, delay });
         assert_eq!((first.registered[0].0, first.registered[0].1.factory_new), (1, false));
         assert_eq!(first.faults, [Fault::Slow { delay_ms: 5 }.on("/login.html")]);
+        let hour = (Arrival::AfterStart(Duration::from_millis(1500)), Order::Clock { offset_s: 3600 });
+        let delay = Duration::from_secs(4);
+        let out = (Arrival::AfterWindowOpens { nth: 1, delay }, Order::Deregister { slot: 1 });
+        assert_eq!(first.orders, [hour, out]);
         assert_eq!(second.name, "7C2F80CA21E5");
         assert_eq!(second.timing.settle, Duration::from_millis(2500));
     }
@@ -344,6 +382,18 @@ mod tests {
             ("[[device]]\nmac = \"7C2F80CA21E4\"\ncolour = 1", "unknown field `colour`"),
             ("[[device]]\nmac = \"7C2F80CA21E4\"\nzone = \"Mars\"", "\"Mars\""),
             ("[[device]]\nmac = \"7C2F80CA21E4\"\ntiming.settle_s = -1", "not negative"),
+            (
+                "[[device]]\nmac = \"7C2F80CA21E4\"\norder = [{ do = \"fetch\" }]",
+                "expected one of after_start_s and after_window_s",
+            ),
+            (
+                "[[device]]\nmac = \"7C2F80CA21E4\"\norder = [{ do = \"dance\", after_start_s = 1 }]",
+                "unknown variant `dance`",
+            ),
+            (
+                "[[device]]\nmac = \"7C2F80CA21E4\"\norder = [{ do = \"fetch\", after_start_s = 1, slot = 1 }]",
+                "unknown field `slot`",
+            ),
             ("[[device]]\nmac = \"7C2F80CA21E4\"\n[[device]]\nmac = \"7C2F80CA21E4\"", "two devices"),
         ] {
             let error = Scenario::parse("s.toml", text).unwrap_err().to_string();

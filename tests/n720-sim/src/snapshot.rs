@@ -80,7 +80,7 @@ impl Snapshot {
             mac: state.config.mac,
             firmware: state.config.firmware.clone(),
             language: state.language,
-            shows: state.clock.shown(at).format("%Y-%m-%d %H:%M:%S").to_string(),
+            shows: state.clock.display(at),
             session: state.access.session(),
             person: state.access.person(),
             refusing: state.refusing(),

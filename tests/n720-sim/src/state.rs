@@ -8,11 +8,14 @@ use crate::config::DeviceConfig;
 use crate::error::SimError;
 use crate::fault::{Fault, FaultOrder, Faults};
 use crate::forms::Settings;
-use crate::handset::Roaming;
-use crate::journal::{Event, Journal, SessionEnd, Trigger};
+use crate::handset::{PinKnowledge, Roaming};
+use crate::ids::Ipui;
+use crate::journal::{Event, Journal, Registration, SessionEnd, Trigger};
 use crate::lot::Lot;
+use crate::order::Timeline;
 use crate::profile::{self, Job, Update};
-use crate::registration::{Registry, SLOTS, number};
+use crate::registration::{Registry, SLOTS};
+use crate::reset::Wipe;
 use crate::window::Reading;
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
@@ -81,6 +84,11 @@ pub(crate) struct State {
     /// The VERSION of the last file applied.
     pub(crate) version: Option<u64>,
     pub(crate) profile_name: String,
+    /// A factory reset that was ordered and is done when the device goes down.
+    pub(crate) wipe: Option<Wipe>,
+    /// How often it went down: what began before is lost.
+    pub(crate) downs: u32,
+    pub(crate) timeline: Timeline,
     next_periodic: Option<Duration>,
     jobs: UnboundedSender<Job>,
 }
@@ -96,7 +104,7 @@ impl State {
         jobs: UnboundedSender<Job>,
     ) -> Result<Self, SimError> {
         let mut lot = Lot::new(config.mac.seed());
-        let random_pin = format!("{:04}", lot.below(10_000));
+        let random_pin = lot.random_pin();
         let timing = &config.timing;
         let mut state = Self {
             clock: DeviceClock { offset_s: config.clock_offset_s, zone: config.zone },
@@ -114,6 +122,9 @@ impl State {
             editor: None,
             version: None,
             profile_name: String::new(),
+            wipe: None,
+            downs: 0,
+            timeline: Timeline::new(config.orders.clone()),
             next_periodic: timing.periodic,
             jobs,
             config,
@@ -133,7 +144,7 @@ impl State {
             let roaming = Roaming { arrived: true, ..Roaming::new(handset.clone()) };
             self.registry.handsets.push(roaming);
             self.registry.slots[index].reserved = Some(handset.ipui);
-            self.registry.place(index, &handset, at, &mut self.journal);
+            self.registry.place(index, &handset, Registration::FromStart, at, &mut self.journal);
         }
         for order in self.config.faults.clone() {
             self.set_fault(order, at);
@@ -143,6 +154,7 @@ impl State {
 
     /// Brings everything up to the moment.
     pub(crate) fn tick(&mut self, at: Moment) {
+        self.follow_timeline(at);
         for id in self.faults.expire(at) {
             self.journal.write(at, Event::FaultOver { id });
         }
@@ -165,6 +177,7 @@ impl State {
             self.faults.next_end(),
             self.access.next_end(),
             self.registry.next_due(self.reading(), at),
+            self.next_order(),
             self.next_periodic,
         ]
         .into_iter()
@@ -192,6 +205,12 @@ impl State {
     pub(crate) fn clear_fault(&mut self, id: u64, at: Moment) {
         if self.faults.clear(id) {
             self.journal.write(at, Event::FaultOver { id });
+        }
+    }
+
+    pub(crate) fn clear_faults(&mut self, at: Moment) {
+        for id in self.faults.ids() {
+            self.clear_fault(id, at);
         }
     }
 
@@ -229,6 +248,29 @@ impl State {
         }
     }
 
+    /// Somebody makes it fetch.
+    ///
+    /// # Errors
+    /// [`SimError::Refused`] if it has no address to fetch from, is down, or is busy.
+    pub(crate) fn fetch(&mut self, trigger: Trigger, at: Moment) -> Result<(), SimError> {
+        let ordered = self.order_fetch(trigger, at);
+        ordered.map_err(|_| SimError::Refused("no download is possible, see the journal"))
+    }
+
+    /// Somebody switches a handset on and, if asked for the PIN, types what `pin` says.
+    ///
+    /// # Errors
+    /// [`SimError::UnknownHandset`] if none with this IPUI is around.
+    pub(crate) fn press(
+        &mut self,
+        ipui: Ipui,
+        pin: Option<PinKnowledge>,
+        at: Moment,
+    ) -> Result<(), SimError> {
+        let known = self.registry.press(ipui, pin, at, &mut self.journal);
+        if known { Ok(()) } else { Err(SimError::UnknownHandset(ipui.to_string())) }
+    }
+
     fn refuse_fetch(&self, trigger: Trigger) -> Option<u16> {
         if self.power != Power::Up || self.settings.get("configfile_url").is_empty() {
             Some(profile::state::NOT_POSSIBLE)
@@ -244,10 +286,8 @@ impl State {
     fn follow_power(&mut self, at: Moment) {
         match self.power {
             Power::GoingDown { at: due } if due <= at.up => {
-                self.power = Power::Down { until: due + self.config.timing.reboot_down };
-                self.journal.write(at, Event::WentDown {});
-                self.access.close(SessionEnd::Rebooted, at, &mut self.journal);
-                self.update.end();
+                self.go_down(at);
+                self.wipe_if_ordered(at);
             }
             Power::Down { until } if until <= at.up => {
                 self.power = Power::Up;
@@ -255,6 +295,15 @@ impl State {
             }
             Power::Up | Power::GoingDown { .. } | Power::Down { .. } => {}
         }
+    }
+
+    /// From now on connections are refused; a download that is under way is lost.
+    pub(crate) fn go_down(&mut self, at: Moment) {
+        self.power = Power::Down { until: at.up + self.config.timing.reboot_down };
+        self.downs += 1;
+        self.journal.write(at, Event::WentDown {});
+        self.access.close(SessionEnd::Rebooted, at, &mut self.journal);
+        self.update = Update::default();
     }
 
     fn fetch_if_due(&mut self, at: Moment) {
@@ -267,22 +316,10 @@ impl State {
             }
         }
     }
-
-    /// A person adds an account: it takes the first free index.
-    ///
-    /// # Errors
-    /// [`SimError::Refused`] when all hundred are taken.
-    pub(crate) fn add_account(&mut self, user: &str, display_name: &str, at: Moment) -> Result<u8, SimError> {
-        let free = self.accounts.iter().position(|account| !account.active);
-        let free = free.ok_or(SimError::Refused("all hundred accounts are taken"))?;
-        self.accounts[free] = Account::by_hand(user, display_name);
-        self.journal.write(at, Event::AccountAdded { slot: number(free) });
-        Ok(number(free))
-    }
 }
 
 impl Account {
-    fn by_hand(user: &str, display_name: &str) -> Self {
+    pub(crate) fn by_hand(user: &str, display_name: &str) -> Self {
         Self {
             active: true,
             login_id: user.to_owned(),

@@ -161,7 +161,11 @@ fn inside(state: &mut State, request: &Request, strike: &Strike, at: Moment) -> 
             Response::page(login::goodbye(state))
         }
         ("GET", "/status_device.html") => Response::page(status::page(state, &shown(state, strike), at)),
-        ("GET", "/mobile_devices.html") => Response::page(mobile_devices::list(state)),
+        ("GET", "/mobile_devices.html") => {
+            let registry = &state.registry;
+            let pin = if strike.hide_file_pin { &registry.pin_by_hand } else { &registry.pin };
+            Response::page(mobile_devices::list(state, pin))
+        }
         ("POST", "/mobile_devices.html") => open_editor(state, request),
         ("GET", "/mobile_devices_editor.html") => match state.editor {
             Some(index) => Response::page(mobile_devices::editor(state, index, at)),

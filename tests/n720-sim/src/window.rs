@@ -34,11 +34,16 @@ impl Window {
     ///
     /// A duration of 0 is open whatever the timestamp; a timestamp that is no date never opens.
     pub(crate) fn is_open(&self, reading: Reading, at: Moment) -> bool {
+        self.opening(reading, at).is_some()
+    }
+
+    /// What the window that is open at this moment began with.
+    pub(crate) fn opening(&self, reading: Reading, at: Moment) -> Option<Start> {
         let believed = reading.clock.believed(at);
         match self.bounds(reading) {
-            Bounds::Never => false,
-            Bounds::Always => true,
-            Bounds::Between(from, to) => from <= believed && believed < to,
+            Bounds::Never => None,
+            Bounds::Always => Some(Start::Always),
+            Bounds::Between(from, to) => (from <= believed && believed < to).then_some(Start::At(from)),
         }
     }
 
@@ -63,6 +68,15 @@ impl Window {
         });
         start.map_or(Bounds::Never, |from| Bounds::Between(from, from + Span::seconds(i64::from(duration))))
     }
+}
+
+/// What tells one opening of the window from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// It has no beginning: it is always open.
+    Always,
+    /// Its beginning, by the device's own clock.
+    At(DateTime<Utc>),
 }
 
 enum Bounds {
@@ -114,6 +128,40 @@ mod tests {
         let fast = Reading { clock: DeviceClock { offset_s: 600, ..LOCAL.clock }, in_utc: false };
         assert!(wiki().is_open(fast, moment(0, "2017-04-24T09:32:00Z")));
         assert!(!wiki().is_open(LOCAL, moment(0, "2017-04-24T09:32:00Z")));
+    }
+
+    #[test]
+    fn a_clock_that_is_off_by_a_day_or_ten_years_moves_the_window_by_as_much() {
+        for offset_s in [3600, -3600, 86_400, -86_400, 315_576_000] {
+            let reading = Reading { clock: DeviceClock { offset_s, ..LOCAL.clock }, in_utc: false };
+            let begins = "2017-04-24T09:42:00Z".parse::<DateTime<Utc>>().unwrap() - Span::seconds(offset_s);
+            let open = |early_s: i64| {
+                let utc = begins - Span::seconds(early_s);
+                wiki().is_open(reading, Moment { up: Duration::ZERO, utc })
+            };
+            assert!(!open(1) && open(0) && open(-71_999) && !open(-72_000), "{offset_s}");
+        }
+    }
+
+    #[test]
+    fn a_window_lasts_as_many_real_seconds_also_over_a_change_of_summer_time() {
+        let lord_howe = DeviceClock { offset_s: 0, zone: chrono_tz::Australia::Lord_Howe };
+        let sao_paulo = DeviceClock { offset_s: 0, zone: chrono_tz::America::Sao_Paulo };
+        // The clock goes on by an hour, back by an hour, back by half an hour, not at all.
+        for (clock, timestamp, from, to) in [
+            (LOCAL.clock, "2803262200", "2026-03-28T21:00:00Z", "2026-03-29T05:00:00Z"),
+            (LOCAL.clock, "2410262200", "2026-10-24T20:00:00Z", "2026-10-25T04:00:00Z"),
+            (lord_howe, "0404262200", "2026-04-04T11:00:00Z", "2026-04-04T19:00:00Z"),
+            (sao_paulo, "2410262200", "2026-10-25T01:00:00Z", "2026-10-25T09:00:00Z"),
+        ] {
+            let window = Window { timestamp: Some(timestamp.to_owned()), duration_s: Some(8 * 3600) };
+            let open = |utc: DateTime<Utc>| {
+                window.is_open(Reading { clock, in_utc: false }, Moment { up: Duration::ZERO, utc })
+            };
+            let (from, to) = (from.parse::<DateTime<Utc>>().unwrap(), to.parse::<DateTime<Utc>>().unwrap());
+            assert!(!open(from - Span::seconds(1)) && open(from), "{timestamp}");
+            assert!(open(to - Span::seconds(1)) && !open(to), "{timestamp}");
+        }
     }
 
     #[test]

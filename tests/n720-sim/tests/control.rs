@@ -5,8 +5,8 @@
 mod common;
 
 use common::{BOUND, Client};
-use n720_sim::Scenario;
 use n720_sim::control::Control;
+use n720_sim::{Event, Scenario};
 use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
@@ -69,11 +69,41 @@ async fn people_are_played_over_the_control_port() {
     let clock = json!({ "device": "praxis", "offset_s": -86_400 });
     assert_eq!(post(addr, "/clock", clock).await.0, 200);
 
+    for (path, keys) in [
+        ("/account-with-handset", json!({ "user": "1015", "ipui": "02 00 00 00 06" })),
+        ("/edit-account", json!({ "slot": 1, "display_name": "Front desk" })),
+        ("/switch-account", json!({ "slot": 1, "active": false })),
+        ("/swap", json!({ "slot": 5, "other": 3 })),
+        ("/reserve", json!({ "slot": 9, "ipui": "02 00 00 00 09" })),
+        ("/pin", json!({ "pin": "4711" })),
+        ("/clock-jump", json!({ "by_s": 3600 })),
+    ] {
+        let mut order = keys;
+        order["device"] = json!("praxis");
+        let (status, answer) = post(addr, path, order).await;
+        assert_eq!(status, 200, "{path} {answer}");
+    }
+    let state = get(addr, "/state?device=praxis").await.1;
+    assert_eq!(state["slots"]["3"]["registered"], "02 00 00 00 05");
+    assert_eq!(state["slots"]["1"]["active"], Value::Null, "switched off and empty");
+    assert_eq!(state["pin"]["defined_pin"], "4711");
+
     let (_, journal) = get(addr, "/journal?device=praxis&since=1").await;
     let names: Vec<&str> =
         journal.as_array().unwrap().iter().map(|entry| entry["event"].as_str().unwrap()).collect();
-    for name in ["deregistered", "handset_arrived", "account_added", "fault_set", "fault_over", "registered"]
-    {
+    for name in [
+        "deregistered",
+        "handset_arrived",
+        "account_added",
+        "account_edited",
+        "account_switched",
+        "fault_set",
+        "fault_over",
+        "registered",
+        "reservation_changed",
+        "pin_changed",
+        "clock_set",
+    ] {
         assert!(names.contains(&name), "{name} is missing in {names:?}");
     }
 }
@@ -91,6 +121,8 @@ async fn orders_that_make_no_sense_are_refused_with_a_reason() {
         ("/fault", json!({ "device": "praxis", "kind": "bite" }), 400),
         ("/fetch", json!({ "device": "praxis" }), 409),
         ("/deregister", json!({ "device": "praxis", "slot": 101 }), 409),
+        ("/fetch", json!({ "device": "praxis", "slot": 1 }), 400),
+        ("/pin", json!({ "device": "praxis", "pin": "471" }), 409),
         ("/nothing", json!({ "device": "praxis" }), 404),
     ] {
         let (found, answer) = post(addr, path, body).await;
@@ -100,6 +132,30 @@ async fn orders_that_make_no_sense_are_refused_with_a_reason() {
     assert_eq!(get(addr, "/nothing").await.0, 404);
     assert_eq!(get(addr, "/journal?since=x").await.0, 400);
     assert!(Control::start("0.0.0.0:0".parse().unwrap(), Vec::new()).await.is_err(), "loopback only");
+}
+
+#[tokio::test]
+async fn orders_of_a_scenario_are_carried_out_at_their_moment() {
+    let orders = r#"
+        order = [
+            { do = "clock", offset_s = 3600, after_start_s = 0.02 },
+            { do = "deregister", slot = 3, after_start_s = 0.04 },
+            { do = "deregister", slot = 3, after_start_s = 0.06 },
+        ]
+    "#;
+    let scenario = SCENARIO.replacen("mac = \"7C2F80CA21E4\"", &format!("mac = \"7C2F80CA21E4\"{orders}"), 1);
+    let devices = Scenario::parse("s", &scenario).unwrap().start().await.unwrap();
+    let refused = |event: &Event| matches!(event, Event::OrderRefused { order: "deregister", .. });
+    let last = devices[0].wait_event("the last", BOUND, refused).await.unwrap();
+    let why = "the device refuses: no handset is registered in this slot".to_owned();
+    assert_eq!(last.event, Event::OrderRefused { order: "deregister", why });
+    let names: Vec<Value> = devices[0]
+        .journal()
+        .iter()
+        .map(|entry| serde_json::to_value(entry).unwrap()["event"].clone())
+        .collect();
+    assert_eq!(names, ["registered", "clock_set", "deregistered", "order_refused"]);
+    assert!(last.at_ms >= 60, "{last:?}");
 }
 
 #[tokio::test]

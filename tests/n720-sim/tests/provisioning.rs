@@ -4,10 +4,10 @@
 
 mod common;
 
-use common::{BOUND, Client, FileServer, MAC, file, item, open_for_all, reserve};
+use common::{BOUND, Client, FileServer, MAC, fetch, file, item, open_for_all, reserve};
 use n720_sim::{
-    Deregistration, Device, DeviceBuilder, Event, Fault, Handset, Ignored, Ipui, PinKnowledge, Timing,
-    Trigger, UserAgent, Wire,
+    Author, Deregistration, Device, DeviceBuilder, Event, Fault, Handset, Ignored, Ipui, PinKnowledge,
+    Timing, Trigger, UserAgent, Wire,
 };
 use std::time::Duration;
 use tokio::net::UdpSocket;
@@ -21,18 +21,6 @@ fn ipui(text: &str) -> Ipui {
 
 fn builder(server: &FileServer) -> DeviceBuilder {
     DeviceBuilder::new(MAC).unwrap().timing(Timing::brisk()).configfile_url(&server.url())
-}
-
-/// Fetches and waits for what became of it; the answer is that event.
-async fn fetch(device: &Device) -> Event {
-    let seq = device.journal().last().map_or(0, |entry| entry.seq);
-    device.fetch().unwrap();
-    let over = |event: &Event| {
-        matches!(event, Event::FileApplied { .. } | Event::FileIgnored { .. } | Event::FetchFailed { .. })
-    };
-    let entry = device.wait_event_since(seq, "the file", BOUND, over).await.unwrap();
-    device.wait_until("the end", BOUND, |snapshot| !snapshot.fetching).await.unwrap();
-    entry.event
 }
 
 /// The state numbers the web button comes to.
@@ -127,6 +115,43 @@ async fn the_wikis_pin_0001_has_to_be_typed() {
     device.wait_event("wrong pin", BOUND, refused(n720_sim::Refusal::PinWrong)).await.unwrap();
     device.press_typing(ipui(A), Some(PinKnowledge::Types("0001".to_owned()))).unwrap();
     device.wait_until("in", BOUND, |snapshot| snapshot.registered().len() == 1).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_pin_of_a_file_is_shown_on_the_page_unless_the_device_is_odd() {
+    let pin = |random: &str, digits: &str| {
+        [item("BS_CUSTOM.bit.UseRandomRegistrationPIN", random), item("BS_CUSTOM.aucKdsPin[0]", digits)]
+    };
+    let server = FileServer::start(&file(1, &pin("0", "0x12,0x34"))).await;
+    let device = builder(&server).start().await.unwrap();
+    let client = Client::logged_in(device.addr()).await;
+    let shown = async || {
+        let page = client.get("/mobile_devices.html").await.text();
+        let random = page.contains("name=\"radio_regist_pin\" value=\"1\" checked");
+        assert_ne!(random, page.contains("name=\"radio_regist_pin\" value=\"0\" checked"));
+        let field = page.split_once("\" name=\"user_defined_pin\"").unwrap().0;
+        (random, field.rsplit_once("value=\"").unwrap().1.to_owned())
+    };
+    let is = |random: bool, digits: &str| (random, digits.to_owned());
+    assert_eq!(shown().await, is(true, "0000"), "as it left the factory");
+    fetch(&device).await;
+    assert_eq!(shown().await, is(false, "1234"));
+    let odd = device.set_fault(Fault::HideFilePin);
+    assert_eq!(shown().await, is(true, "0000"));
+    device.set_pin(Some("4711")).unwrap();
+    server.serve(&file(2, &pin("1", "0x99,0x99")));
+    fetch(&device).await;
+    assert_eq!(shown().await, is(false, "4711"), "by hand");
+    device.clear_fault(odd);
+    assert_eq!(shown().await, is(true, "9999"));
+    let by = |author| {
+        device
+            .journal()
+            .iter()
+            .filter(|entry| matches!(entry.event, Event::PinChanged { by, .. } if by == author))
+            .count()
+    };
+    assert_eq!((by(Author::File), by(Author::ByHand)), (2, 1));
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use super::{Frame, escape, escape_value};
 use crate::clock::Moment;
+use crate::handset::PinRule;
 use crate::language::{Words, words};
 use crate::registration::Slot;
 use crate::state::{Account, State};
@@ -9,8 +10,8 @@ use std::fmt::Write as _;
 
 const DASH: &str = "—";
 
-/// The list; with no active account a sentence stands in its place.
-pub(crate) fn list(state: &State) -> String {
+/// The list; with no active account a sentence stands in its place. `pin` is what the page tells of the PIN.
+pub(crate) fn list(state: &State, pin: &PinRule) -> String {
     let words = words(state.language);
     let mut body = String::new();
     let active: Vec<usize> =
@@ -24,7 +25,7 @@ pub(crate) fn list(state: &State) -> String {
         }
         body += "</table>\r\n";
     }
-    body += &pin_rows(state, words);
+    body += &pin_rows(pin, words);
     body += "<input type=\"hidden\" name=\"action\" value=\"0\">\r\n\
              <input type=\"hidden\" name=\"used_account\" value=\"0\">\r\n";
     let size = 70_000 + active.len() * 1200;
@@ -109,8 +110,7 @@ fn dect_cell(slot: &Slot, index: usize) -> String {
     }
 }
 
-fn pin_rows(state: &State, words: &Words) -> String {
-    let pin = &state.registry.pin;
+fn pin_rows(pin: &PinRule, words: &Words) -> String {
     let checked = |wanted: bool| if pin.random == wanted { " checked" } else { "" };
     format!(
         "<p><input type=\"radio\" name=\"radio_regist_pin\" value=\"1\"{}>{}\r\n\
@@ -180,6 +180,7 @@ mod tests {
     use crate::config::DeviceBuilder;
     use crate::handset::Handset;
     use crate::ids::Ipui;
+    use crate::journal::Registration;
     use tokio::sync::mpsc;
 
     const A: Ipui = Ipui::new([2, 0xB6, 0xEC, 0x8A, 0xA5]);
@@ -198,9 +199,13 @@ mod tests {
         State::new(builder.into_config(), at(), jobs).unwrap()
     }
 
+    fn drawn(state: &State) -> String {
+        list(state, &state.registry.pin)
+    }
+
     /// The cells of the first row of slot index 0, by what is in them.
     fn cells(state: &State) -> Vec<String> {
-        let page = list(state);
+        let page = drawn(state);
         let body = page.split_once("<body").unwrap().1;
         let row = body
             .split_once("<td class=\"td_mobile_devices_number\"")
@@ -237,10 +242,11 @@ mod tests {
         assert_eq!(cells(&state)[1], DASH);
         state.registry.slots[0].reserved = Some(A);
         assert_eq!(cells(&state)[1], "<p>IPUI</p>");
-        assert!(!list(&state).contains("id=\"dssv0\""));
-        state.registry.place(0, &Handset::new(A).model("SL750H PRO", "88"), at(), &mut state.journal);
+        assert!(!drawn(&state).contains("id=\"dssv0\""));
+        let handset = Handset::new(A).model("SL750H PRO", "88");
+        state.registry.place(0, &handset, Registration::ByHand, at(), &mut state.journal);
         assert_eq!(cells(&state)[1], "<div id=\"dssn0\" class=\"green_dect\">SL750H PRO</div>");
-        assert!(list(&state).contains("<div id=\"dssv0\">88</div>"));
+        assert!(drawn(&state).contains("<div id=\"dssv0\">88</div>"));
     }
 
     #[test]
@@ -254,7 +260,7 @@ mod tests {
 
     #[test]
     fn text_is_escaped() {
-        assert!(list(&state(false)).contains("<div id=\"dn0\">Front &quot;desk&quot;</div>"));
+        assert!(drawn(&state(false)).contains("<div id=\"dn0\">Front &quot;desk&quot;</div>"));
     }
 
     #[test]

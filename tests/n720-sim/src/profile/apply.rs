@@ -7,7 +7,7 @@ use super::parse::{self, File};
 use crate::clock::Moment;
 use crate::fault::Fault;
 use crate::ids::{Ipui, Mac};
-use crate::journal::{Event, Ignored};
+use crate::journal::{Author, Event, Ignored};
 use crate::state::{Account, Provider, State};
 use std::ops::Range;
 
@@ -40,10 +40,15 @@ fn is_for(file: &File, mac: Mac) -> bool {
 
 fn take(state: &mut State, file: &File, version: Option<u64>, at: Moment) {
     let mut ignored = Vec::new();
+    let pin = state.registry.pin.clone();
     for (symbol, value) in &file.items {
         if let Err(why) = take_symbol(state, symbol, value, at) {
             ignored.push(format!("{symbol}: {why}"));
         }
+    }
+    if state.registry.pin != pin {
+        let random = state.registry.pin.random;
+        state.journal.write(at, Event::PinChanged { random, by: Author::File });
     }
     if let Some(name) = &file.profile_name {
         name.clone_into(&mut state.profile_name);
@@ -72,7 +77,7 @@ fn take_symbol(state: &mut State, symbol: &str, value: &str, at: Moment) -> Resu
         let ipui = Ipui::new(bytes(value)?);
         let wanted = Some(ipui).filter(|ipui| !ipui.is_zero());
         for index in range {
-            state.registry.reserve(index, wanted, at, &mut state.journal);
+            state.registry.reserve(index, wanted, Author::File, at, &mut state.journal);
         }
         return Ok(());
     }

@@ -89,6 +89,8 @@ pub(crate) struct Job {
     pub(crate) seed: u64,
     /// The result is not shown before this much time has passed.
     at_least: Duration,
+    /// How often the device had gone down when the download began.
+    downs: u32,
 }
 
 /// Puts a download together from the present state.
@@ -115,6 +117,7 @@ pub(crate) fn job(state: &mut State, trigger: Trigger) -> Job {
         patience: config.timing.patience,
         seed: Lot::next(&mut state.lot),
         at_least,
+        downs: state.downs,
     }
 }
 
@@ -173,6 +176,11 @@ pub(crate) async fn serve(shared: Arc<Shared>, mut orders: UnboundedReceiver<Job
 /// The download is over: notes how, lets the file take effect, shows the result.
 fn finish(state: &mut State, job: &Job, result: Result<fetch::Download, String>, at: Moment) {
     let url = job.url.clone();
+    if job.downs != state.downs {
+        let why = "the device went down".to_owned();
+        state.journal.write(at, Event::FetchFailed { url, why });
+        return;
+    }
     let (shown, http) = match result {
         Err(why) => {
             state.journal.write(at, Event::FetchFailed { url, why });

@@ -5,6 +5,7 @@
 #![expect(dead_code, unreachable_pub, reason = "each test binary uses its own part of this")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop at the place")]
 
+use n720_sim::{Device, Event};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -196,4 +197,16 @@ pub fn open_for_all() -> Vec<String> {
         item("BS_CUSTOM.bit.UseRandomRegistrationPIN", "0"),
         item("BS_CUSTOM.aucKdsPin[0]", "0x00,0x00"),
     ]
+}
+
+/// Fetches and waits for what became of it; the answer is that event.
+pub async fn fetch(device: &Device) -> Event {
+    let seq = device.journal().last().map_or(0, |entry| entry.seq);
+    device.fetch().unwrap();
+    let over = |event: &Event| {
+        matches!(event, Event::FileApplied { .. } | Event::FileIgnored { .. } | Event::FetchFailed { .. })
+    };
+    let entry = device.wait_event_since(seq, "the file", BOUND, over).await.unwrap();
+    device.wait_until("the end", BOUND, |snapshot| !snapshot.fetching).await.unwrap();
+    entry.event
 }
