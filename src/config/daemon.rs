@@ -42,7 +42,7 @@ pub struct DaemonConfig {
 /// `[poll]`: how often managers are read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PollConfig {
-    /// What the core must know; `before_close` comes from `[alerts]`.
+    /// What the core must know; `before_close` and `clock_skew` come from `[alerts]`.
     pub pace: Pace,
     /// Fraction of the interval, 0 to 0.5, steady per site.
     pub jitter: f64,
@@ -105,9 +105,9 @@ pub(super) fn read(report: &Report<'_>, around: &Surroundings) -> Option<Reading
     let sites_dir = root.string("sites_dir").map_or("sites", |text| text.value);
     let state_dir =
         root.string("state_dir").map_or_else(|| default_state_dir(around), |text| folder.join(text.value));
-    let (alerts, before_close) = alerts(root.section_or_empty("alerts"));
+    let (alerts, limits) = alerts(root.section_or_empty("alerts"));
     let sites_dir = folder.join(sites_dir);
-    let poll = poll(root.section_or_empty("poll"), before_close);
+    let poll = poll(root.section_or_empty("poll"), limits);
     let provisioning = provisioning(root.section_or_empty("provisioning"));
     let api = api(root.section_or_empty("api"));
     root.finish();
@@ -129,13 +129,14 @@ fn default_state_dir(around: &Surroundings) -> PathBuf {
     first.filter(|path| !path.is_empty()).unwrap_or("/var/lib/n720d").into()
 }
 
-fn poll(section: Section<'_>, before_close: Vec<Duration>) -> Option<PollConfig> {
+fn poll(section: Section<'_>, limits: Limits) -> Option<PollConfig> {
     let length = |key, default| duration(&section, key, Duration::from_secs(default));
     let pace = Pace {
         interval: length("interval", 300),
         interval_open: length("interval_open", 60),
         settle: length("settle", DEVICE_SETTLES.as_secs()),
-        before_close,
+        before_close: limits.before_close,
+        clock_skew: limits.clock_skew,
     };
     if pace.settle < DEVICE_SETTLES {
         let found = format!("{} s", pace.settle.as_secs());
@@ -191,7 +192,16 @@ fn api(section: Section<'_>) -> ApiConfig {
     ApiConfig { listen }
 }
 
-fn alerts(section: Section<'_>) -> (AlertsConfig, Vec<Duration>) {
+/// What of `[alerts]` the core must know.
+struct Limits {
+    before_close: Vec<Duration>,
+    clock_skew: Duration,
+}
+
+/// The least that can be told: the clock of a manager is known to a minute and a half.
+const LEAST_SKEW: Duration = Duration::from_secs(120);
+
+fn alerts(section: Section<'_>) -> (AlertsConfig, Limits) {
     let texts = section.strings("before_close");
     let mut before_close: Vec<Duration> = match texts {
         None => vec![Duration::from_secs(86_400), Duration::from_secs(7_200)],
@@ -207,8 +217,20 @@ fn alerts(section: Section<'_>) -> (AlertsConfig, Vec<Duration>) {
         repeat_interval: duration(&section, "repeat_interval", Duration::from_secs(4 * 3_600)),
         sinks: sinks::read(&section),
     };
+    let clock_skew = section.string("clock_skew").and_then(|text| {
+        section.report.checked(text, |text| {
+            value::duration(text).and_then(|skew| {
+                if skew < LEAST_SKEW {
+                    Err("a duration of at least 2m: its page shows minutes".to_owned())
+                } else {
+                    Ok(skew)
+                }
+            })
+        })
+    });
+    let clock_skew = clock_skew.map_or(LEAST_SKEW, |skew| skew.value);
     section.finish();
-    (config, before_close)
+    (config, Limits { before_close, clock_skew })
 }
 
 fn duration(section: &Section<'_>, key: &'static str, default: Duration) -> Duration {
@@ -264,6 +286,7 @@ mod tests {
             interval_open: seconds(60),
             settle: seconds(180),
             before_close: vec![seconds(86_400), seconds(7_200)],
+            clock_skew: seconds(120),
         };
         assert_eq!(config.poll.pace, pace);
         assert!((config.poll.jitter - 0.1).abs() < f64::EPSILON);
@@ -315,6 +338,10 @@ mod tests {
     #[test]
     fn nothing_need_be_told_before_a_window_closes() {
         assert!(config("[alerts]\nbefore_close = []\n").poll.pace.before_close.is_empty());
+        let loose = config("[alerts]\nclock_skew = '1h'\n").poll.pace.clock_skew;
+        assert_eq!(loose, Duration::from_secs(3600));
+        let (_, findings) = reading("[alerts]\nclock_skew = '30s'\n", None);
+        assert!(findings[0].contains("at least 2m"), "{findings:#?}");
     }
 
     #[test]

@@ -7,6 +7,7 @@
 
 mod contact;
 mod device;
+mod exposure;
 mod life;
 #[cfg(test)]
 mod testing;
@@ -97,6 +98,7 @@ pub fn conditions(view: &View<'_>) -> Conditions {
     contact::look(view, &mut found);
     device::look(view, &mut found);
     windows::look(view, &mut found);
+    exposure::look(view, &mut found);
     work::look(view, &mut found);
     found.holding.sort_by(|a, b| (b.severity, a.kind, &a.subject).cmp(&(a.severity, b.kind, &b.subject)));
     found

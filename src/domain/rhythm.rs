@@ -171,6 +171,7 @@ mod tests {
         interval_open: Duration::from_secs(60),
         settle: Duration::from_secs(180),
         before_close: Vec::new(),
+        clock_skew: Duration::from_secs(120),
     };
 
     fn empty_plan() -> Plan {

@@ -13,4 +13,6 @@ pub struct Pace {
     pub settle: Duration,
     /// Warn when a window closes in less than this with handsets missing; longest first.
     pub before_close: Vec<Duration>,
+    /// Warn when a manager's clock is further off than this. It is known to a minute only.
+    pub clock_skew: Duration,
 }

@@ -3,13 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use super::{Conditions, View};
+use chrono::TimeDelta;
+
+use super::{Conditions, View, spoken};
 use crate::domain::alert::{AlertKind, Condition, Severity};
 use crate::domain::ids::{Firmware, Ipui};
 use crate::domain::observed::Observation;
-
-/// A clock further off than this makes windows open and close at a time nobody expects.
-const SKEW_LIMIT_SECONDS: i64 = 120;
 
 /// Looks at what was read in this cycle.
 pub(super) fn look(view: &View<'_>, found: &mut Conditions) {
@@ -57,17 +56,22 @@ fn wrong_device(view: &View<'_>, observation: &Observation, found: &mut Conditio
 fn clock_skew(view: &View<'_>, found: &mut Conditions) {
     match view.skew_seconds {
         None => found.cannot_tell([AlertKind::ClockSkew]),
-        Some(skew) if skew.abs() > SKEW_LIMIT_SECONDS => {
+        Some(skew) if skew.unsigned_abs() > view.pace.clock_skew.as_secs() => {
             let way = if skew > 0 { "fast" } else { "slow" };
             let summary = format!(
-                "the DECT manager's clock is {} min {way}; registration windows open and close by that clock; check \
-                 its time server and time zone",
-                skew.unsigned_abs().div_ceil(60)
+                "the DECT manager's clock is {} {way}; registration windows are written for that clock, so that they \
+                 open when they were meant to; check its time server and time zone",
+                off(skew)
             );
             found.hold(Condition::new(AlertKind::ClockSkew, Severity::Warning, summary).in_phase(way));
         }
         Some(_) => {}
     }
+}
+
+/// How far a clock is off, in whole minutes from one on.
+fn off(skew_seconds: i64) -> String {
+    spoken(TimeDelta::seconds(skew_seconds.saturating_abs().saturating_add(59)))
 }
 
 /// While a release is under way the device may still show what it is about to replace.

@@ -54,6 +54,7 @@ impl Stage {
                 interval_open: Duration::from_secs(60),
                 settle: Duration::from_secs(180),
                 before_close: vec![Duration::from_secs(86_400), Duration::from_secs(7_200)],
+                clock_skew: Duration::from_secs(120),
             },
             device_now: time("2026-11-23T10:00"),
             skew_seconds: Some(0),
@@ -249,7 +250,7 @@ fn desired() -> DesiredSite {
         registration: Some(RegistrationPolicy {
             start: WindowStart::At(moment("2026-11-23T08:00")),
             duration: WindowDuration::Seconds(72_000),
-            pin: Some(Pin::ZEROS),
+            pin: Some(Pin::Fixed([0, 0, 0, 1])),
             reopen: 2,
             reopen_schedule: None,
             close_when_filled: false,

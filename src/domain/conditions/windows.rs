@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 
 use super::{Conditions, View, clock, spoken};
 use crate::domain::alert::{AlertKind, Condition, HandsetNote, Severity};
-use crate::domain::desired::{Mode, Pin};
+use crate::domain::desired::Mode;
 use crate::domain::ids::SlotNumber;
 use crate::domain::instruction::note;
 use crate::domain::memory::{Registration, Window};
@@ -14,16 +14,11 @@ use crate::domain::plan::{Action, Disposition};
 use crate::domain::status::WindowState;
 use crate::domain::window;
 
-/// An idle open window is exposed when it stays open for longer than this: one that has filled and closes within its
-/// day is the normal end of the job and nobody's trouble.
-const EXPOSED_BEYOND: TimeDelta = TimeDelta::hours(24);
-
 /// Looks at windows and handsets.
 pub(super) fn look(view: &View<'_>, found: &mut Conditions) {
     closing(view, found);
     expired_unfilled(view, found);
     handset_lost(view, found);
-    exposed(view, found);
 }
 
 fn closing(view: &View<'_>, found: &mut Conditions) {
@@ -45,9 +40,10 @@ fn closing(view: &View<'_>, found: &mut Conditions) {
     };
     let unfetched = if is_unfetched(view) { ", was never fetched by the DECT manager" } else { "" };
     let summary = format!(
-        "the registration window closes at {}{unfetched} and {} not registered: {}",
+        "the registration window closes at {}{unfetched} and {} not registered{}: {}",
         closing_time(view),
         are_missing(missing.len()),
+        last_read(view),
         names(view, &missing)
     );
     let condition = Condition::new(AlertKind::WindowClosing, severity, summary);
@@ -64,11 +60,17 @@ fn expired_unfilled(view: &View<'_>, found: &mut Conditions) {
     if missing.is_empty() {
         return;
     }
-    let who = format!("{} not registered: {}", are_missing(missing.len()), names(view, &missing));
+    let who = format!(
+        "{} not registered{}: {}",
+        are_missing(missing.len()),
+        last_read(view),
+        names(view, &missing)
+    );
     let again = format!("a registration window closed and {who}");
     let (phase, summary) = match view.window_state {
         WindowState::Closed if is_unfetched(view) => {
-            let next = if opens_again(view) { "n720d renews it" } else { "open it again" };
+            let next = again_at(view)
+                .map_or_else(|| "open it again".to_owned(), |at| format!("n720d renews it{at}"));
             let when = closing_time(view);
             let why = "the DECT manager never fetched the registration window that closed at";
             ("closed", format!("{why} {when} and {who}; {next}"))
@@ -82,7 +84,10 @@ fn expired_unfilled(view: &View<'_>, found: &mut Conditions) {
         WindowState::Always => ("reopened", format!("{again}; a window is open again without an end")),
         WindowState::Scheduled => ("reopened", format!("{again}; the next one opens {}", opening_time(view))),
         WindowState::Closed => {
-            let next = if opens_again(view) { "n720d opens it again for them" } else { "open it again" };
+            let next = again_at(view).map_or_else(
+                || "open it again".to_owned(),
+                |at| format!("n720d opens it again for them{at}"),
+            );
             ("closed", format!("the registration window closed at {} and {who}; {next}", closing_time(view)))
         }
         WindowState::None => ("closed", format!("{again}; open one")),
@@ -99,15 +104,29 @@ fn is_unfetched(view: &View<'_>) -> bool {
     view.window.is_some_and(|window| opening::never_fetched(view.memory, window))
 }
 
-/// Whether the plan opens another window, at once or when something else is over.
-fn opens_again(view: &View<'_>) -> bool {
-    let carried_out = |disposition: &Disposition| match disposition {
-        Disposition::Ready => true,
-        Disposition::Deferred { .. } => view.desired.mode == Mode::Manage,
-        Disposition::Blocked { .. } => false,
-    };
+/// When the plan opens another window, if it does: at once or when something else is over ("", where it is not known
+/// when), or at a time of its own (" at …").
+fn again_at(view: &View<'_>) -> Option<String> {
     let opens = [Action::OpenWindow, Action::ReopenWindow];
-    view.plan.steps.iter().any(|step| opens.contains(&step.action) && carried_out(&step.disposition))
+    view.plan.steps.iter().filter(|step| opens.contains(&step.action)).find_map(|step| {
+        match &step.disposition {
+            Disposition::Ready => Some(String::new()),
+            Disposition::Deferred { until, .. } if view.desired.mode == Mode::Manage => {
+                let at = until.map(|at| at.with_timezone(&view.desired.time_zone).fixed_offset());
+                Some(at.map_or_else(String::new, |at| format!(" at {}", clock(at))))
+            }
+            Disposition::Deferred { .. } | Disposition::Blocked { .. } => None,
+        }
+    })
+}
+
+/// What is said of handsets while the manager cannot be read is as old as this.
+fn last_read(view: &View<'_>) -> String {
+    let last = view.memory.observation.as_ref().filter(|_| view.observation.is_none());
+    last.map_or_else(String::new, |last| {
+        let at = last.at.with_timezone(&view.desired.time_zone).fixed_offset();
+        format!(" (as last read at {})", clock(at))
+    })
 }
 
 /// The listed slots whose handset missed a window that has closed and has not come in since.
@@ -183,40 +202,13 @@ fn handset_lost(view: &View<'_>, found: &mut Conditions) {
     found.hold(condition.about(notes(view, &lost)));
 }
 
-/// Needs a pending list that was read: without it, whether somebody is expected is not known.
-fn exposed(view: &View<'_>, found: &mut Conditions) {
-    let pending = view.observation.and_then(|observation| observation.pending.known());
-    let Some(pending) = pending else {
-        found.cannot_tell([AlertKind::WindowExposed]);
-        return;
-    };
-    let nobody = pending.is_empty() && !listed(view).any(|slot| verdict(view, slot).is_missing());
-    let pin = view.desired.registration.as_ref().and_then(|policy| policy.pin);
-    let how = match view.window_state {
-        WindowState::Always => "has no end",
-        WindowState::Open
-            if pin == Some(Pin::ZEROS) && view.closes_in.is_some_and(|left| left > EXPOSED_BEYOND) =>
-        {
-            "stays open for more than a day with the PIN 0000"
-        }
-        WindowState::Open | WindowState::Scheduled | WindowState::Closed | WindowState::None => return,
-    };
-    if nobody {
-        let summary = format!(
-            "the registration window {how} and no handset is expected; close it on the manager's web page or shorten \
-             it in the site file"
-        );
-        found.hold(Condition::new(AlertKind::WindowExposed, Severity::Warning, summary));
-    }
-}
-
 /// Listed slots with a reservation.
-fn listed<'a>(view: &'a View<'_>) -> impl Iterator<Item = SlotNumber> + 'a {
+pub(super) fn listed<'a>(view: &'a View<'_>) -> impl Iterator<Item = SlotNumber> + 'a {
     view.desired.slots.iter().filter(|(_, slot)| slot.ipui().is_some()).map(|(number, _)| *number)
 }
 
 /// The verdict on the handset that is listed for this slot; a record of another handset says nothing of it.
-fn verdict(view: &View<'_>, slot: SlotNumber) -> Registration {
+pub(super) fn verdict(view: &View<'_>, slot: SlotNumber) -> Registration {
     let ipui = view.desired.slots.get(&slot).and_then(|slot| slot.ipui());
     view.memory
         .slots

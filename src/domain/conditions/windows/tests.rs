@@ -2,7 +2,7 @@
 
 use crate::domain::alert::{AlertKind, AlertState, Severity};
 use crate::domain::conditions::testing::{SECOND, Stage, ipui, moment, numbers, release, slots, window};
-use crate::domain::desired::{DesiredSlot, Mode, Pin, PresentSlot};
+use crate::domain::desired::{DesiredSlot, Mode, PresentSlot};
 use crate::domain::memory::{Registration, Window};
 use crate::domain::observed::{ContactFailure, Reading};
 use crate::domain::plan::{Action, Disposition};
@@ -48,7 +48,7 @@ fn a_window_that_closes_under_a_threshold_warns_and_the_last_threshold_is_critic
         "the window is 20 hours long: it is told of, not warned about"
     );
     insta::assert_snapshot!(first.summary, @"the registration window closes at 2026-11-24 04:00 +01:00 and 1 handset is not registered: slot 2 Workshop (1014)");
-    insta::assert_snapshot!(first.handsets[0].instruction, @"switch the handset on; fresh from the factory it registers by itself; if it was used before, start registration on the handset and type the PIN 0000");
+    insta::assert_snapshot!(first.handsets[0].instruction, @"start registration on the handset and type the PIN 0001");
     assert_eq!(numbers(&first), [2]);
 
     stage.at("2026-11-24T02:00");
@@ -104,7 +104,7 @@ fn a_window_that_closed_unfilled_is_critical_and_names_the_handsets() {
     assert_eq!((found.severity, found.phase.as_str()), (Severity::Critical, "closed 1"));
     assert_eq!(numbers(&found), [2]);
     insta::assert_snapshot!(found.summary, @"the registration window closed at 2026-11-24 04:00 +01:00 and 1 handset is not registered: slot 2 Workshop (1014); open it again");
-    insta::assert_snapshot!(found.handsets[0].instruction, @"the registration window is closed and must be opened again first; then: switch the handset on; fresh from the factory it registers by itself; if it was used before, start registration on the handset and type the PIN 0000");
+    insta::assert_snapshot!(found.handsets[0].instruction, @"the registration window is closed and must be opened again first; then: start registration on the handset and type the PIN 0001");
 }
 
 #[test]
@@ -264,7 +264,7 @@ fn a_lost_handset_is_critical_and_stays_while_its_verdict_is_unknown() {
     let found = stage.the(AlertKind::HandsetLost);
     assert_eq!(found.severity, Severity::Critical);
     insta::assert_snapshot!(found.summary, @"1 handset was registered and is not any more: slot 1 Reception (1013)");
-    insta::assert_snapshot!(found.handsets[0].instruction, @"the registration window is closed and must be opened again first; then register by hand: start registration on the handset and type the PIN 0000");
+    insta::assert_snapshot!(found.handsets[0].instruction, @"the registration window is closed and must be opened again first; then register by hand: start registration on the handset and type the PIN 0001");
     stage.cycle();
     stage.verdict(1, Registration::Unknown);
     assert_eq!(stage.kinds(), [AlertKind::HandsetLost]);
@@ -280,34 +280,6 @@ fn another_handset_in_the_slot_is_not_the_lost_one() {
     stage.desired.slots.insert(slots(&[1]).pop_first().unwrap(), slot);
     stage.verdict(1, Registration::Unknown);
     assert_eq!(stage.kinds(), []);
-}
-
-#[test]
-fn an_endless_window_for_nobody_is_exposed() {
-    let mut stage = Stage::well();
-    stage.window.as_mut().unwrap().closes_at = None;
-    assert_eq!(stage.the(AlertKind::WindowExposed).severity, Severity::Warning);
-    stage.verdict(2, Registration::Reserved);
-    assert_eq!(stage.kinds(), [], "somebody is expected");
-}
-
-#[test]
-fn a_long_window_with_pin_zeros_is_exposed_and_one_that_closes_within_a_day_is_not() {
-    let mut stage = Stage::well();
-    stage.window.as_mut().unwrap().closes_at = Some(moment("2026-11-30T08:00"));
-    assert_eq!(stage.kinds(), [AlertKind::WindowExposed]);
-    stage.desired.registration.as_mut().unwrap().pin = Some(Pin::Fixed([1, 2, 3, 4]));
-    assert_eq!(stage.kinds(), []);
-}
-
-#[test]
-fn without_a_pending_list_nobody_can_tell_whether_a_window_is_exposed() {
-    let mut stage = Stage::well();
-    stage.window.as_mut().unwrap().closes_at = None;
-    stage.edit(|seen| seen.pending = Reading::Unreadable("cut".into()));
-    let found = stage.look();
-    assert_eq!(found.holding, []);
-    assert!(found.unknown.contains(&AlertKind::WindowExposed));
 }
 
 #[test]

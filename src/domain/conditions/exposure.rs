@@ -1,0 +1,156 @@
+//! Conditions about a registration window that lets in more than it is for: one without an end, and one with the PIN
+//! 0000 that nobody is waiting for. Whether n720d closes it is the planner's decision, not made here.
+
+use chrono::TimeDelta;
+
+use super::windows::{listed, verdict};
+use super::{Conditions, View};
+use crate::domain::alert::{AlertKind, Condition, Severity};
+use crate::domain::desired::Pin;
+use crate::domain::plan::{Action, Disposition};
+use crate::domain::status::WindowState;
+
+/// One that closes by itself within this is the normal end of the job: worth knowing, and nobody's trouble.
+const SOON: TimeDelta = TimeDelta::hours(24);
+
+/// Needs a pending list that was read: without it, whether somebody is expected is not known.
+pub(super) fn look(view: &View<'_>, found: &mut Conditions) {
+    let pending = view.observation.and_then(|observation| observation.pending.known());
+    let Some(pending) = pending else {
+        found.cannot_tell([AlertKind::WindowExposed]);
+        return;
+    };
+    let nobody = pending.is_empty() && !listed(view).any(|slot| verdict(view, slot).is_missing());
+    let zeros = view.desired.registration.as_ref().and_then(|policy| policy.pin) == Some(Pin::ZEROS);
+    let pin = if zeros { " with the PIN 0000" } else { "" };
+    let (severity, what) = match view.window_state {
+        WindowState::Always if nobody => {
+            (Severity::Warning, format!("has no end{pin}, and no handset is expected"))
+        }
+        WindowState::Always => {
+            (if zeros { Severity::Warning } else { Severity::Info }, format!("has no end{pin}"))
+        }
+        WindowState::Open if nobody && zeros => {
+            let soon = view.closes_in.is_some_and(|left| left <= SOON);
+            let severity = if soon { Severity::Info } else { Severity::Warning };
+            (severity, format!("is open{pin}, and no handset is expected"))
+        }
+        WindowState::Open | WindowState::Scheduled | WindowState::Closed | WindowState::None => return,
+    };
+    if is_being_closed(view) {
+        found.cannot_tell([AlertKind::WindowExposed]);
+        return;
+    }
+    let summary = format!(
+        "the registration window {what}: a handset fresh from the factory may come in unasked; close it on the \
+         manager's web page, give it an end in the site file, or set close_when_filled there"
+    );
+    let phase = if nobody { "for nobody" } else { "endless" };
+    found.hold(Condition::new(AlertKind::WindowExposed, severity, summary).in_phase(phase));
+}
+
+/// Whether the plan closes it, at once or when something else is over.
+fn is_being_closed(view: &View<'_>) -> bool {
+    view.plan.steps.iter().any(|step| {
+        step.action == Action::CloseWindow
+            && match step.disposition {
+                Disposition::Ready | Disposition::Deferred { .. } => true,
+                Disposition::Blocked { .. } => false,
+            }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Stage, moment};
+    use super::*;
+    use crate::domain::memory::Registration;
+    use crate::domain::observed::Reading;
+    use crate::domain::plan::{Impact, Step};
+
+    /// Everybody is in, the PIN is 0000.
+    fn filled() -> Stage {
+        with_pin(Stage::well(), Some(Pin::ZEROS))
+    }
+
+    /// The same without an end.
+    fn endless() -> Stage {
+        let mut stage = filled();
+        stage.window.as_mut().unwrap().closes_at = None;
+        stage
+    }
+
+    fn exposed(stage: &Stage) -> Option<(Severity, String)> {
+        let found = stage.look();
+        let exposed = found.holding.iter().find(|condition| condition.kind == AlertKind::WindowExposed);
+        exposed.map(|condition| (condition.severity, condition.phase.clone()))
+    }
+
+    fn with_pin(mut stage: Stage, pin: Option<Pin>) -> Stage {
+        stage.desired.registration.as_mut().unwrap().pin = pin;
+        stage
+    }
+
+    #[test]
+    fn one_without_an_end_always_is() {
+        let other = Some(Pin::Fixed([1, 2, 3, 4]));
+        let told = |severity, phase: &str| Some((severity, phase.to_owned()));
+        assert_eq!(exposed(&endless()), told(Severity::Warning, "for nobody"));
+        assert_eq!(exposed(&with_pin(endless(), other)), told(Severity::Warning, "for nobody"));
+        let mut expecting = endless();
+        expecting.verdict(2, Registration::Reserved);
+        assert_eq!(exposed(&expecting), told(Severity::Warning, "endless"));
+        assert_eq!(exposed(&with_pin(expecting, other)), told(Severity::Info, "endless"));
+    }
+
+    #[test]
+    fn one_with_an_end_is_while_pin_zeros_lets_anybody_in_and_nobody_is_expected() {
+        let mut stage = filled();
+        assert_eq!(exposed(&stage), Some((Severity::Info, "for nobody".to_owned())));
+        stage.window.as_mut().unwrap().closes_at = Some(moment("2026-11-30T08:00"));
+        assert_eq!(exposed(&stage), Some((Severity::Warning, "for nobody".to_owned())), "for days");
+        stage.verdict(2, Registration::Pending);
+        assert_eq!(exposed(&stage), None, "somebody is expected");
+        stage.verdict(2, Registration::Registered);
+        for pin in [Some(Pin::Random), Some(Pin::Fixed([0, 0, 0, 1])), None] {
+            stage = with_pin(stage, pin);
+            assert_eq!(exposed(&stage), None, "{pin:?}");
+        }
+        let mut closed = filled();
+        closed.at("2026-11-24T05:00");
+        assert_eq!(exposed(&closed), None);
+    }
+
+    #[test]
+    fn somebody_elses_reservation_is_an_expected_handset() {
+        let mut stage = filled();
+        stage.edit(|seen| seen.pending = Reading::Known(vec!["01 02 03 04 05".parse().unwrap()]));
+        assert_eq!(exposed(&stage), None);
+    }
+
+    #[test]
+    fn without_a_pending_list_nobody_can_tell() {
+        let mut stage = endless();
+        stage.edit(|seen| seen.pending = Reading::Unreadable("cut".into()));
+        let found = stage.look();
+        assert_eq!(found.holding, []);
+        assert!(found.unknown.contains(&AlertKind::WindowExposed));
+    }
+
+    #[test]
+    fn one_that_is_being_closed_is_no_news() {
+        let mut stage = filled();
+        stage.plan.steps.push(Step {
+            action: Action::CloseWindow,
+            slot: None,
+            impact: Impact::None,
+            disposition: Disposition::Ready,
+            who: Vec::new(),
+            why: String::new(),
+        });
+        assert_eq!(exposed(&stage), None);
+        stage.plan.steps[0].disposition =
+            Disposition::Blocked { reason: String::new(), alert: AlertKind::WrongDevice };
+        assert!(exposed(&stage).is_some());
+    }
+}
