@@ -74,6 +74,9 @@ fn row(status: &SiteStatus) -> Vec<String> {
     ]
 }
 
+/// The clock of a manager is known to a minute: a skew of less is none that people should see.
+const SKEW_SHOWN: i64 = 60;
+
 /// Everything about one site.
 pub(super) fn print_site(status: &SiteStatus) -> Result<(), CliError> {
     let line = |label: &str, text: String| output::line(format_args!("{label:<12}{text}"));
@@ -83,6 +86,10 @@ pub(super) fn print_site(status: &SiteStatus) -> Result<(), CliError> {
     let read = status.observed_at.map_or_else(|| "never".to_owned(), |at| at.to_rfc3339());
     line("read", read)?;
     line("window", window_in_full(&status.window))?;
+    if let Some(skew) = status.clock_skew_seconds.filter(|skew| skew.abs() > SKEW_SHOWN) {
+        let way = if skew > 0 { "fast" } else { "slow" };
+        line("clock", format!("the manager's is {} s {way}", skew.unsigned_abs()))?;
+    }
     let generation = &status.generation;
     let stages = [
         ("desired", &generation.desired),

@@ -14,6 +14,7 @@ use super::plan::{Action, Impact, NewRelease, WindowEntry};
 use super::planner::PlanInput;
 use super::release::{Generation, PastRelease, Release};
 use super::sighting::{Sighting, Standing};
+use super::status::WindowState;
 use super::version;
 use super::window;
 
@@ -261,8 +262,10 @@ fn contents(
     let desired = input.desired;
     let running = opening::running(input.memory, input.window_state);
     let window = opening.map(|opening| &opening.window).or(running);
-    // What ends a window needs reservations to go with, and those still missing are none.
-    let ends = opening.is_some_and(|opening| opening.action == Action::CloseWindow);
+    // What ends a window, and waits to be fetched, needs reservations to go with; those still missing are none.
+    let ends = opening.map_or(input.window_state == WindowState::Closed && missing.is_empty(), |opening| {
+        opening.action == Action::CloseWindow
+    });
     let reopened = window.is_some_and(|window| window.reopened > 0 && !ends);
     let mut handsets: BTreeSet<SlotNumber> = withheld.handsets.union(&withheld.settled).copied().collect();
     let mut slots = withheld.slots.clone();

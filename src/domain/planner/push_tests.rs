@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::content::HandsetCode;
 use super::super::desired::WindowDuration;
+use super::super::memory::Registration;
 use super::super::observed::Reading;
 use super::super::release::{Progress, TriggerOutcome};
 use super::super::world::{World, at, brief, ipui, present, slot};
@@ -246,4 +247,47 @@ fn a_manager_that_points_elsewhere_is_enrolled() {
     assert!(!plan.steps[0].why.contains("token"));
     world.seen.config_url = Some(Reading::Known(world.own_url.clone().unwrap()));
     assert!(world.plan().steps.is_empty());
+}
+
+#[test]
+fn a_reopening_that_waits_for_its_hour_goes_out_with_nothing_else() {
+    let mut world = wiki_in_effect();
+    world.window_state = WindowState::Closed;
+    world.memory.windows[0].missing_at_end = Some(BTreeSet::from([slot(1), slot(2)]));
+    // The hour has just passed.
+    let schedule = "0 0 1 1 *".parse().unwrap();
+    world.desired.registration.as_mut().unwrap().reopen_schedule = Some(schedule);
+    let plan = world.plan();
+    let Disposition::Deferred { reason, until } = &plan.steps[0].disposition else { panic!("{plan:?}") };
+    assert_eq!((plan.steps[0].action, plan.steps[0].who.len()), (Action::ReopenWindow, 2));
+    assert!(until.is_some_and(|until| until > world.now) && reason.contains("2027-01-01 00:00"), "{reason}");
+    assert!(plan.orders.is_empty());
+    let world = world.want(4, present("1099", None));
+    let new = release(&world);
+    assert_eq!((new.window, new.content.window), (None, None), "another change does not open it");
+}
+
+#[test]
+fn a_filled_window_is_closed_by_a_release_that_reserves() {
+    let mut world = wiki_in_effect().show_registered(1, "1013", 1).show_registered(2, "1014", 2);
+    world.pending().clear();
+    world.memory.windows[0].reopened = 1;
+    world.remember(1, Registration::Registered, Some(1));
+    world.remember(2, Registration::Registered, Some(2));
+    assert_eq!(brief(&world.plan()), [""; 0], "not asked for");
+    world.desired.registration.as_mut().unwrap().close_when_filled = true;
+    let plan = world.release();
+    assert_eq!(brief(&plan), ["CloseWindow None: ready"]);
+    let new = plan.orders.release.unwrap();
+    assert_eq!(codes(&new).len(), 2, "a window without a reservation would block registration by hand");
+    let ended = new.content.window.unwrap();
+    assert!(ended.seconds > 0 && ended.seconds < 72_000, "{ended:?}");
+    assert_eq!(world.memory.windows.len(), 1, "no further window");
+    // Told, not fetched: the same release is what waits.
+    world.later(30);
+    assert!(world.plan().orders.release.is_none());
+    world.progress().fetched_at = Some(world.now);
+    world.progress().verified_at = Some(world.now);
+    world.later(900);
+    assert_eq!(brief(&world.plan()), [""; 0]);
 }
