@@ -344,6 +344,10 @@ mod tests {
                 registration,
                 since: None,
                 evidence: String::new(),
+                source: None,
+                evidence_at: None,
+                conflicts: Vec::new(),
+                cause: None,
             });
         }
         for (id, state) in

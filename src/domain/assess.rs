@@ -7,13 +7,14 @@ use chrono_tz::Tz;
 
 use super::alert::{AlertState, Severity};
 use super::desired::{DesiredSite, DesiredSlot};
+use super::evidence::{Source, Testimony};
 use super::ids::SlotNumber;
 use super::memory::{Registration, SiteMemory, SlotRecord};
 use super::observed::{ContactFailure, HandsetState};
 use super::plan::{Disposition, Plan};
 use super::release::Generation;
 use super::status::{
-    GenerationStatus, Health, PlanStatus, SiteStatus, SlotStatus, WindowState, WindowStatus,
+    Conflict, GenerationStatus, Health, PlanStatus, SiteStatus, SlotStatus, WindowState, WindowStatus,
 };
 
 /// What the status is made from.
@@ -110,52 +111,68 @@ fn generations(picture: &Picture<'_>) -> GenerationStatus {
 }
 
 fn slot_status(number: SlotNumber, slot: &DesiredSlot, memory: &SiteMemory, zone: Tz) -> SlotStatus {
-    let (registration, since, evidence) = match (slot.ipui(), memory.slots.get(&number)) {
-        (Some(ipui), Some(record)) if record.ipui == ipui => {
-            (record.registration, Some(local(record.since, zone)), record.evidence.clone())
-        }
-        (Some(_), _) => (Registration::Unknown, None, "not read yet".to_owned()),
-        (None, _) => unreserved(number, slot, memory),
-    };
-    SlotStatus {
+    let status = SlotStatus {
         number,
         ipui: slot.ipui(),
         user: slot.user().map(str::to_owned),
         display_name: slot.display_name().map(str::to_owned),
-        registration,
-        since,
-        evidence,
+        registration: Registration::Unknown,
+        since: None,
+        evidence: "not read yet".to_owned(),
+        source: None,
+        evidence_at: None,
+        conflicts: Vec::new(),
+        cause: None,
+    };
+    match (slot.ipui(), memory.slots.get(&number)) {
+        (Some(ipui), Some(record)) if record.ipui == ipui => judged(status, record, zone),
+        (Some(_), _) => status,
+        (None, _) => unreserved(status, slot, memory, zone),
+    }
+}
+
+/// A slot with a verdict.
+fn judged(status: SlotStatus, record: &SlotRecord, zone: Tz) -> SlotStatus {
+    let conflict = |testimony: &Testimony| Conflict {
+        source: testimony.source,
+        evidence: testimony.evidence.clone(),
+        at: local(testimony.at, zone),
+    };
+    SlotStatus {
+        registration: record.registration,
+        since: Some(local(record.since, zone)),
+        evidence: record.evidence.clone(),
+        source: record.source,
+        evidence_at: record.source.map(|_| local(record.seen_at, zone)),
+        conflicts: record.conflicts.iter().map(conflict).collect(),
+        cause: record.cause.map(|cause| cause.as_str().to_owned()),
+        ..status
     }
 }
 
 /// A listed slot without a reservation: whatever handset is there is somebody else's business, so it is only shown.
-fn unreserved(
-    number: SlotNumber,
-    slot: &DesiredSlot,
-    memory: &SiteMemory,
-) -> (Registration, Option<DateTime<FixedOffset>>, String) {
+fn unreserved(status: SlotStatus, slot: &DesiredSlot, memory: &SiteMemory, zone: Tz) -> SlotStatus {
     let wanted = match slot {
         DesiredSlot::Absent => "listed as absent",
         DesiredSlot::Present(_) => "no handset is listed for this slot",
     };
-    let seen = memory
-        .observation
-        .as_ref()
-        .and_then(|seen| seen.slots.known())
-        .and_then(|slots| slots.get(&number))
-        .map(|slot| slot.handset);
-    match seen {
-        Some(HandsetState::Registered) => (
-            Registration::Registered,
-            None,
-            format!("{wanted}; the mobile devices page shows a handset in it"),
-        ),
-        Some(HandsetState::Pending) => (
-            Registration::Reserved,
-            None,
-            format!("{wanted}; the mobile devices page shows a reservation in it"),
-        ),
-        Some(HandsetState::None) | None => (Registration::Unknown, None, wanted.to_owned()),
+    let page = memory.observation.as_ref();
+    let cell = page.and_then(|seen| Some((seen.slots.known()?.get(&status.number)?.handset, seen.at)));
+    let (registration, shown) = match cell.map(|(handset, _)| handset) {
+        Some(HandsetState::Registered) => {
+            (Registration::Registered, "; the mobile devices page shows a handset in it")
+        }
+        Some(HandsetState::Pending) => {
+            (Registration::Reserved, "; the mobile devices page shows a reservation in it")
+        }
+        Some(HandsetState::None) | None => (Registration::Unknown, ""),
+    };
+    SlotStatus {
+        registration,
+        evidence: format!("{wanted}{shown}"),
+        source: cell.map(|_| Source::MobileDevicesPage),
+        evidence_at: cell.map(|(_, at)| local(at, zone)),
+        ..status
     }
 }
 

@@ -6,7 +6,9 @@ use chrono::{DateTime, FixedOffset, NaiveDateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::alert::Alert;
+use super::evidence::{Source, Testimony};
 use super::ids::{Ipui, Mac, SlotNumber};
+use super::loss::LossCause;
 use super::observed::{ContactFailure, FilledSlots, Observation};
 use super::release::{Generation, PastRelease, Release};
 
@@ -143,12 +145,27 @@ pub struct SlotRecord {
     pub registration: Registration,
     /// Since when it holds.
     pub since: DateTime<Utc>,
-    /// What was seen, and where.
+    /// Where what it rests on was seen; `None`: nothing was seen yet, or by an earlier version.
+    #[serde(default)]
+    pub source: Option<Source>,
+    /// What was seen, and of a lost handset the likely cause.
     pub evidence: String,
     /// When that was last seen.
     pub seen_at: DateTime<Utc>,
+    /// Weaker evidence that says otherwise, strongest first.
+    #[serde(default)]
+    pub conflicts: Vec<Testimony>,
+    /// The likely cause, of a lost handset.
+    #[serde(default)]
+    pub cause: Option<LossCause>,
+    /// When it was last seen registered.
+    #[serde(default)]
+    pub registered_at: Option<DateTime<Utc>>,
     /// When this handset was last listed as pending.
     pub pending_at: Option<DateTime<Utc>>,
+    /// How it was waiting then.
+    #[serde(default)]
+    pub waiting: Waiting,
     /// The IPUI that this slot's editor page last showed, while a handset was registered ever since.
     pub registered_ipui: Option<Ipui>,
     /// Whether the slot, when a page last showed it, held a registered handset of which no page has told which it is.
@@ -159,7 +176,36 @@ pub struct SlotRecord {
     pub began: Option<DateTime<Utc>>,
 }
 
+/// How a handset was last seen waiting: what makes its coming in recognisable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Waiting {
+    /// Its own slot was seen reserved for it, and empty.
+    pub in_its_slot: bool,
+    /// The device let handsets in.
+    pub window_open: bool,
+}
+
 impl SlotRecord {
+    /// A record that begins `at` this time, of a handset of which nothing has been seen.
+    pub fn new(ipui: Ipui, registration: Registration, at: DateTime<Utc>) -> Self {
+        Self {
+            ipui,
+            registration,
+            since: at,
+            source: None,
+            evidence: String::new(),
+            seen_at: at,
+            conflicts: Vec::new(),
+            cause: None,
+            registered_at: None,
+            pending_at: None,
+            waiting: Waiting::default(),
+            registered_ipui: None,
+            unread_handset: false,
+            began: Some(at),
+        }
+    }
+
     /// Whether the slot was last seen with a handset in it, whichever it was.
     pub fn may_hold_handset(&self) -> bool {
         self.registered_ipui.is_some() || self.unread_handset || self.registration == Registration::Registered
@@ -205,5 +251,21 @@ impl Registration {
             Self::Pending | Self::Expired | Self::Lost | Self::Reserved => true,
             Self::Unknown | Self::Registered => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_that_an_earlier_version_stored_still_loads() {
+        let stored = r#"{"ipui": "02 B6 EC 8A A5", "registration": "lost", "since": "2026-11-22T03:41:03Z",
+            "evidence": "listed as pending on the status page", "seen_at": "2026-11-22T03:41:05Z",
+            "pending_at": "2026-11-22T03:41:05Z", "registered_ipui": null}"#;
+        let record: SlotRecord = serde_json::from_str(stored).unwrap();
+        assert_eq!((record.registration, record.source, record.cause), (Registration::Lost, None, None));
+        assert_eq!((record.conflicts, record.registered_at), (Vec::new(), None));
+        assert_eq!((record.waiting, record.unread_handset), (Waiting::default(), false));
     }
 }

@@ -140,16 +140,11 @@ fn fresh(scene: &Scene<'_>, slot: SlotNumber, ipui: Ipui) -> SlotRecord {
         (true, _) => (Registration::Unknown, "not read yet"),
     };
     SlotRecord {
-        ipui,
-        registration,
-        since: scene.now,
         evidence: evidence.to_owned(),
-        seen_at: scene.now,
-        pending_at: None,
         registered_ipui: before.and_then(|before| before.registered_ipui),
         unread_handset: before
             .is_some_and(|before| before.may_hold_handset() && before.registered_ipui.is_none()),
-        began: Some(scene.now),
+        ..SlotRecord::new(ipui, registration, scene.now)
     }
 }
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::alert::Alert;
 use super::desired::Mode;
+use super::evidence::Source;
 use super::ids::{Ipui, SiteName, SlotNumber};
 use super::memory::Registration;
 use super::plan::Step;
@@ -157,8 +158,31 @@ pub struct SlotStatus {
     pub registration: Registration,
     /// Since when.
     pub since: Option<DateTime<FixedOffset>>,
-    /// On what grounds.
+    /// On what grounds; of a lost handset with the likely cause.
     pub evidence: String,
+    /// Where that was seen; `None`: nothing was seen yet.
+    #[serde(default)]
+    pub source: Option<Source>,
+    /// When that was last seen; the site's time zone.
+    #[serde(default)]
+    pub evidence_at: Option<DateTime<FixedOffset>>,
+    /// Weaker evidence that says otherwise, strongest first.
+    #[serde(default)]
+    pub conflicts: Vec<Conflict>,
+    /// The likely cause, of a lost handset: a word of [`super::loss::LossCause`].
+    #[serde(default)]
+    pub cause: Option<String>,
+}
+
+/// Evidence against a verdict that is weaker than what the verdict rests on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Conflict {
+    /// Where it was seen.
+    pub source: Source,
+    /// What was seen.
+    pub evidence: String,
+    /// When; the site's time zone.
+    pub at: DateTime<FixedOffset>,
 }
 
 /// The plan, in what people read.

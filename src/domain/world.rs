@@ -207,15 +207,8 @@ impl World {
     pub(super) fn remember(&mut self, number: u8, registration: Registration, editor: Option<u8>) {
         let wanted = self.desired.slots[&slot(number)].ipui().unwrap();
         let record = SlotRecord {
-            ipui: wanted,
-            registration,
-            since: at(-600),
-            evidence: String::new(),
-            seen_at: at(-600),
-            pending_at: None,
             registered_ipui: editor.map(ipui),
-            unread_handset: false,
-            began: None,
+            ..SlotRecord::new(wanted, registration, at(-600))
         };
         self.memory.slots.insert(slot(number), record);
     }

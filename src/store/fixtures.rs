@@ -9,9 +9,13 @@ use super::{Store, StoreError};
 use crate::domain::alert::{Alert, AlertKind, AlertState, HandsetNote, Severity};
 use crate::domain::content::ReleaseContent;
 use crate::domain::desired::Mode;
+use crate::domain::evidence::{Source, Testimony};
 use crate::domain::history::HistoryEntry;
 use crate::domain::ids::{Ipui, SiteName, SlotNumber};
-use crate::domain::memory::{Arrival, Hindrance, Registration, SiteMemory, SlotRecord, Trouble, Window};
+use crate::domain::loss::LossCause;
+use crate::domain::memory::{
+    Arrival, Hindrance, Registration, SiteMemory, SlotRecord, Trouble, Waiting, Window,
+};
 use crate::domain::notification::{LedgerEntry, NewNotification, Reason};
 use crate::domain::observed::{
     BaseStation, ContactFailure, HandsetState, Observation, ObservedSlot, Reading, SipState,
@@ -19,7 +23,7 @@ use crate::domain::observed::{
 use crate::domain::plan::{Action, Disposition, Impact, NewRelease, Step, WindowEntry};
 use crate::domain::release::{Generation, Release};
 use crate::domain::status::{
-    GenerationStatus, Health, PlanStatus, SiteStatus, SlotStatus, WindowState, WindowStatus,
+    Conflict, GenerationStatus, Health, PlanStatus, SiteStatus, SlotStatus, WindowState, WindowStatus,
 };
 
 /// A store in a directory of its own.
@@ -162,9 +166,18 @@ pub(crate) fn slot_record(seconds: i64) -> SlotRecord {
         ipui: ipui(),
         registration: Registration::Pending,
         since: at(seconds),
+        source: Some(Source::PendingList),
         evidence: "listed as pending on the status page".into(),
         seen_at: at(seconds + 1),
+        conflicts: vec![Testimony {
+            source: Source::MobileDevicesPage,
+            evidence: "the mobile devices page shows a handset in slot 1".into(),
+            at: at(seconds + 1),
+        }],
+        cause: Some(LossCause::Swapped { with: slot(2) }),
+        registered_at: Some(at(seconds)),
         pending_at: Some(at(seconds)),
+        waiting: Waiting { in_its_slot: true, window_open: true },
         registered_ipui: Some(ipui()),
         unread_handset: true,
         began: Some(at(seconds)),
@@ -219,6 +232,14 @@ pub(crate) fn status(name: &str, observed: i64) -> SiteStatus {
             registration: Registration::Pending,
             since: Some(at(5).with_timezone(&zone)),
             evidence: "listed as pending on the status page".into(),
+            source: Some(Source::PendingList),
+            evidence_at: Some(at(6).with_timezone(&zone)),
+            conflicts: vec![Conflict {
+                source: Source::MobileDevicesPage,
+                evidence: "the mobile devices page shows a handset in slot 1".into(),
+                at: at(6).with_timezone(&zone),
+            }],
+            cause: Some("swapped".into()),
         }],
         alerts: vec![alert("a", 2)],
         plan: PlanStatus { hash: Some(generation("h")), steps: vec![step()] },

@@ -78,17 +78,8 @@ impl Stage {
 
     pub(super) fn verdict(&mut self, slot: u8, registration: Registration) -> &mut Self {
         let number = slot_number(slot);
-        let record = SlotRecord {
-            ipui: self.desired.slots[&number].ipui().unwrap(),
-            registration,
-            since: self.now(),
-            evidence: String::new(),
-            seen_at: self.now(),
-            pending_at: None,
-            registered_ipui: None,
-            unread_handset: false,
-            began: None,
-        };
+        let ipui = self.desired.slots[&number].ipui().unwrap();
+        let record = SlotRecord { began: None, ..SlotRecord::new(ipui, registration, self.now()) };
         self.memory.slots.insert(number, record);
         self
     }

@@ -110,17 +110,7 @@ fn observation(at: &str, pending: Reading<Vec<crate::domain::ids::Ipui>>) -> Obs
 
 fn records(verdicts: &[(u8, Registration)]) -> BTreeMap<SlotNumber, SlotRecord> {
     let at = utc("2026-11-23T07:00");
-    let record = |registration| SlotRecord {
-        ipui: "02 B6 EC 8A A5".parse().unwrap(),
-        registration,
-        since: at,
-        evidence: String::new(),
-        seen_at: at,
-        pending_at: None,
-        registered_ipui: None,
-        unread_handset: false,
-        began: None,
-    };
+    let record = |registration| SlotRecord::new("02 B6 EC 8A A5".parse().unwrap(), registration, at);
     verdicts.iter().map(|(slot, verdict)| (SlotNumber::new(*slot).unwrap(), record(*verdict))).collect()
 }
 
