@@ -2,24 +2,32 @@
 //!
 //! A verdict is made from what was seen, never from what was not: a page that could not be read changes nothing, and
 //! being absent from the pending list proves nothing by itself. What speaks for and against is weighed in
-//! `witness`; here it becomes a record. Nothing is planned and nobody is alerted here.
+//! `witness`, what follows is `machine`'s, why a handset was lost is `cause`'s; here it becomes a record. Nothing is
+//! planned and nobody is alerted here.
 
+mod cause;
+mod claim;
+mod doubt;
+mod machine;
+mod reset;
+mod view;
 mod witness;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use self::witness::{Claim, Finding};
+use self::claim::Sign;
+use self::view::View;
+use self::witness::Hearing;
 use super::desired::DesiredSite;
+use super::evidence::Source;
 use super::ids::{Ipui, SlotNumber};
 use super::memory::{Registration, SiteMemory, SlotRecord, Window};
 use super::observed::{HandsetState, Observation, ObservedSlot};
 use super::status::WindowState;
 
-/// How many editor pages one cycle reads beyond its two pages: each costs the device a request or two, and nobody
-/// else can log in meanwhile.
-const EDITORS_PER_CYCLE: usize = 10;
+pub use doubt::doubtful;
 
 /// Everything that a judgement rests on.
 #[derive(Debug, Clone, Copy)]
@@ -45,34 +53,17 @@ pub struct Scene<'a> {
 /// `since` moves when the verdict changes, `seen_at` when its evidence was seen again. An observation of a manager that
 /// is not this site's, or that does not say which it is, decides nothing.
 pub fn judge(scene: &Scene<'_>) -> BTreeMap<SlotNumber, SlotRecord> {
-    let reserved = scene.desired.slots.iter().filter_map(|(slot, wanted)| Some((*slot, wanted.ipui()?)));
-    reserved.map(|(slot, ipui)| (slot, judge_slot(scene, slot, ipui))).collect()
-}
-
-/// Slots that show a registered handset of which it is not known for sure which one it is: reading their editor pages
-/// in this cycle makes the verdict certain. At most ten a cycle, in slot order, those first whose page was not found
-/// unreadable the last time, so that a few broken pages hold up nobody.
-pub fn doubtful(
-    desired: &DesiredSite,
-    memory: &SiteMemory,
-    observation: &Observation,
-) -> BTreeSet<SlotNumber> {
-    let Some(slots) = observation.slots.known() else { return BTreeSet::new() };
-    let in_doubt = |slot: &SlotNumber, ipui: Ipui| {
-        let shown = slots.get(slot).is_some_and(|seen| seen.handset == HandsetState::Registered);
-        let read = observation.editors.get(slot).is_some_and(|reading| reading.known().is_some());
-        let remembered = previous(memory, *slot, ipui).and_then(|record| record.registered_ipui);
-        let contradicted = remembered == Some(ipui) && is_listed(observation, ipui);
-        shown && !read && (remembered.is_none() || contradicted)
-    };
-    let failed = |slot: &SlotNumber| {
-        let last = memory.observation.as_ref().and_then(|last| last.editors.get(slot));
-        last.is_some_and(|reading| reading.known().is_none())
-    };
-    let reserved = desired.slots.iter().filter_map(|(slot, wanted)| Some((*slot, wanted.ipui()?)));
-    let (later, sooner): (Vec<_>, Vec<_>) =
-        reserved.filter(|(slot, ipui)| in_doubt(slot, *ipui)).map(|(slot, _)| slot).partition(failed);
-    sooner.into_iter().chain(later).take(EDITORS_PER_CYCLE).collect()
+    let mut judged = BTreeMap::new();
+    let mut records = BTreeMap::new();
+    for (slot, ipui) in reserved(scene.desired) {
+        let (record, is_judged) = judge_slot(scene, slot, ipui);
+        judged.insert(slot, is_judged);
+        records.insert(slot, record);
+    }
+    if let Some(observation) = scene.observation {
+        cause::explain(scene, observation, &mut records, |slot| judged.get(&slot) == Some(&true));
+    }
+    records
 }
 
 /// Which slot each pending handset is reserved for. The status page lists them in slot order without saying which; the
@@ -86,6 +77,11 @@ pub fn pending_by_slot(observation: &Observation) -> Option<BTreeMap<SlotNumber,
     (reserved.len() == pending.len()).then(|| reserved.into_iter().zip(pending.iter().copied()).collect())
 }
 
+/// The listed slots with a reservation, and for whom.
+fn reserved(desired: &DesiredSite) -> impl Iterator<Item = (SlotNumber, Ipui)> {
+    desired.slots.iter().filter_map(|(slot, wanted)| Some((*slot, wanted.ipui()?)))
+}
+
 /// The record of this slot, unless it is about another handset.
 fn previous(memory: &SiteMemory, slot: SlotNumber, ipui: Ipui) -> Option<&SlotRecord> {
     memory.slots.get(&slot).filter(|record| record.ipui == ipui)
@@ -96,45 +92,52 @@ fn is_listed(observation: &Observation, ipui: Ipui) -> bool {
     observation.pending.known().is_some_and(|pending| pending.contains(&ipui))
 }
 
-fn judge_slot(scene: &Scene<'_>, slot: SlotNumber, ipui: Ipui) -> SlotRecord {
-    let previous = previous(scene.memory, slot, ipui).cloned().unwrap_or_else(|| fresh(scene, slot, ipui));
+/// The record, and whether something was seen in this observation that decided it anew.
+fn judge_slot(scene: &Scene<'_>, slot: SlotNumber, ipui: Ipui) -> (SlotRecord, bool) {
+    let previous = previous(scene.memory, slot, ipui)
+        .cloned()
+        .unwrap_or_else(|| fresh(scene.memory, scene.settled, scene.now, slot, ipui));
     let mut record = previous.clone();
-    let Some(observation) = scene.observation else { return record };
-    let view = witness::View { scene, observation, slot, ipui, previous: &previous };
+    let Some(observation) = scene.observation else { return (record, false) };
+    let (memory, window_state) = (scene.memory, scene.window_state);
+    let view = View { memory, observation, window_state, slot, ipui, previous: &previous };
     match observation.mac.known() {
         Some(mac) if *mac == scene.desired.manager.mac => record.registered_ipui = view.registered_ipui(),
-        Some(_) => return record,
+        Some(_) => return (record, false),
         // It may be this manager: enough to doubt what is remembered, not to learn from.
         None => {
             record.registered_ipui =
                 record.registered_ipui.filter(|ipui| view.registered_ipui() == Some(*ipui));
-            return record;
+            return (record, false);
         }
     }
     // Unreadable is not empty: without the pending list nothing is decided.
     if observation.pending.known().is_none() {
-        return record;
+        return (record, false);
     }
-    if is_listed(observation, ipui) {
+    record.waiting = view.waiting();
+    if view.is_listed() {
         record.pending_at = Some(observation.at);
     }
     if !scene.settled {
-        return record;
+        return (record, false);
     }
-    let record = match view.finding() {
-        Some(finding) => apply(scene, record, finding),
+    let hearing = witness::hear(&view);
+    let is_judged = hearing.is_some();
+    let record = match hearing {
+        Some(hearing) => apply(scene, record, hearing),
         None => record,
     };
-    SlotRecord { unread_handset: view.holds_unread_handset(), ..record }
+    (SlotRecord { unread_handset: view.holds_unread_handset(), ..record }, is_judged)
 }
 
 /// The record of a handset about which nothing has been seen yet. Who was in the slot before stays known: the site file
 /// does not change that.
-fn fresh(scene: &Scene<'_>, slot: SlotNumber, ipui: Ipui) -> SlotRecord {
-    let release = scene.memory.release.as_ref();
-    let before = scene.memory.slots.get(&slot);
+fn fresh(memory: &SiteMemory, settled: bool, now: DateTime<Utc>, slot: SlotNumber, ipui: Ipui) -> SlotRecord {
+    let release = memory.release.as_ref();
+    let before = memory.slots.get(&slot);
     let released = release.is_some_and(|release| release.reserved.get(&slot) == Some(&ipui));
-    let (registration, evidence) = match (scene.settled, released) {
+    let (registration, evidence) = match (settled, released) {
         (false, true) => (Registration::Reserved, "released, settling"),
         (false, false) => (Registration::Reserved, "wanted; an earlier push is settling"),
         (true, _) => (Registration::Unknown, "not read yet"),
@@ -144,53 +147,44 @@ fn fresh(scene: &Scene<'_>, slot: SlotNumber, ipui: Ipui) -> SlotRecord {
         registered_ipui: before.and_then(|before| before.registered_ipui),
         unread_handset: before
             .is_some_and(|before| before.may_hold_handset() && before.registered_ipui.is_none()),
-        ..SlotRecord::new(ipui, registration, scene.now)
+        ..SlotRecord::new(ipui, registration, now)
     }
 }
 
-fn apply(scene: &Scene<'_>, mut record: SlotRecord, finding: Finding) -> SlotRecord {
+fn apply(scene: &Scene<'_>, mut record: SlotRecord, hearing: Hearing) -> SlotRecord {
+    let Hearing { decisive, mut conflicts } = hearing;
+    let (sign, seen) = (decisive.claim.sign(), decisive.testimony);
     // With another handset in the slot it was never here: then it cannot have been lost.
-    let waited_before = record.pending_at.is_some_and(|at| at < finding.seen_at);
-    let was_itself = !record.unread_handset || waited_before;
-    let verdict = verdict(record.registration, was_itself, finding.claim, scene.window_state);
+    let waited_before = record.pending_at.is_some_and(|at| at < seen.at);
+    let was_itself = !record.unread_handset || waited_before || record.registered_at.is_some();
+    let verdict = machine::verdict(record.registration, was_itself, sign, scene.window_state);
+    let unmoved = sign == Sign::Undecided && verdict == record.registration;
+    let shows_slot = seen.source == Source::MobileDevicesPage || record.source.is_none();
+    if unmoved && (verdict == Registration::Registered || !shows_slot) {
+        // It stays on the old grounds, and with their age.
+        conflicts.insert(0, seen);
+        return SlotRecord { conflicts, ..record };
+    }
     if verdict != record.registration {
         record.registration = verdict;
-        record.since = finding.seen_at;
+        record.since = seen.at;
     }
-    record.evidence = match (verdict, scene.window.and_then(|window| window.closes_at)) {
-        (Registration::Expired, Some(closed)) => {
-            format!(
-                "{}; the window closed on {} by the device's clock",
-                finding.evidence,
-                closed.format("%Y-%m-%d at %H:%M")
-            )
-        }
-        _ => finding.evidence,
-    };
-    record.seen_at = finding.seen_at;
-    record
-}
-
-/// The state machine of one slot. `was_itself`: a handset that was registered there is known to have been this one.
-fn verdict(previous: Registration, was_itself: bool, claim: Claim, window: WindowState) -> Registration {
-    let had_been_registered = match previous {
-        Registration::Registered => was_itself,
-        Registration::Lost => true,
-        Registration::Unknown | Registration::Reserved | Registration::Pending | Registration::Expired => {
-            false
-        }
-    };
-    match claim {
-        Claim::Registered => Registration::Registered,
-        Claim::Pending | Claim::NotHere if had_been_registered => Registration::Lost,
-        Claim::NotHere => Registration::Reserved,
-        Claim::Pending => match window {
-            WindowState::Closed => Registration::Expired,
-            WindowState::None | WindowState::Scheduled | WindowState::Open | WindowState::Always => {
-                Registration::Pending
-            }
-        },
-        Claim::Undecided => previous,
+    if verdict == Registration::Registered {
+        record.registered_at = Some(seen.at);
+    }
+    if verdict != Registration::Lost {
+        record.cause = None;
+    }
+    let closed =
+        scene.window.and_then(|window| window.closes_at).filter(|_| verdict == Registration::Expired);
+    let window = closed
+        .map(|at| format!("; the window closed on {} by the device's clock", at.format("%Y-%m-%d at %H:%M")));
+    SlotRecord {
+        source: Some(seen.source),
+        evidence: seen.evidence + &window.unwrap_or_default(),
+        seen_at: seen.at,
+        conflicts,
+        ..record
     }
 }
 
@@ -200,6 +194,8 @@ mod tests {
     use crate::domain::desired::{DesiredManager, DesiredSlot, Mode, PresentSlot, Trigger, WindowClock};
     use crate::domain::observed::{Reading, SipState};
     use crate::domain::secret::SecretRef;
+    use std::collections::BTreeSet;
+
     use chrono::{TimeDelta, TimeZone};
 
     fn at(minute: i64) -> DateTime<Utc> {
@@ -282,42 +278,6 @@ mod tests {
             settled: true,
             now: observation.at,
         })
-    }
-
-    #[test]
-    fn every_verdict_follows_from_the_one_before_the_claim_and_the_window() {
-        use Registration::{Expired, Lost, Pending, Registered, Reserved, Unknown};
-        let table = [
-            (Unknown, Claim::Registered, WindowState::Closed, Registered),
-            (Lost, Claim::Registered, WindowState::None, Registered),
-            (Unknown, Claim::Pending, WindowState::Open, Pending),
-            (Unknown, Claim::Pending, WindowState::Closed, Expired),
-            (Pending, Claim::Pending, WindowState::Closed, Expired),
-            (Expired, Claim::Pending, WindowState::Scheduled, Pending),
-            (Expired, Claim::Pending, WindowState::Always, Pending),
-            (Reserved, Claim::Pending, WindowState::None, Pending),
-            (Registered, Claim::Pending, WindowState::Open, Lost),
-            (Lost, Claim::Pending, WindowState::Closed, Lost),
-            (Registered, Claim::NotHere, WindowState::Open, Lost),
-            (Lost, Claim::NotHere, WindowState::Closed, Lost),
-            (Pending, Claim::NotHere, WindowState::Open, Reserved),
-            (Expired, Claim::NotHere, WindowState::Closed, Reserved),
-            (Unknown, Claim::NotHere, WindowState::None, Reserved),
-            (Pending, Claim::Undecided, WindowState::Closed, Pending),
-            (Lost, Claim::Undecided, WindowState::Open, Lost),
-        ];
-        for (before, claim, window, after) in table {
-            assert_eq!(
-                verdict(before, true, claim, window),
-                after,
-                "{before:?}, {claim:?}, window {window:?}"
-            );
-        }
-        let guessed = [(Claim::NotHere, Reserved), (Claim::Pending, Pending), (Claim::Undecided, Registered)];
-        for (claim, after) in guessed {
-            assert_eq!(verdict(Registered, false, claim, WindowState::Open), after, "{claim:?}");
-        }
-        assert_eq!(verdict(Lost, false, Claim::NotHere, WindowState::Open), Lost);
     }
 
     #[test]

@@ -1,302 +1,222 @@
-//! What speaks for and against a handset being registered, strongest first.
+//! What speaks for and against a handset being registered, and which of it is stronger: the table of witnesses.
 //!
-//! Each witness reads one page and says what it shows of one handset in one slot, or nothing. Witnesses know no
-//! verdicts to come: what a claim makes of the previous verdict is decided in [`super`].
+//! Each witness looks at one source and says what it shows of one handset in one slot, or nothing; none knows of the
+//! others. The first in the table that speaks is believed. Those after it that cannot be true at the same time are
+//! conflicts. What a claim makes of the verdict before is decided in `machine`.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use super::claim::Claim;
+use super::reset;
+use super::view::{Doubt, Occupant, View};
+use crate::domain::evidence::{Source, Testimony};
+use crate::domain::memory::Registration;
+use crate::domain::observed::HandsetState;
 
-use super::Scene;
-use crate::domain::ids::{Ipui, SlotNumber};
-use crate::domain::memory::{Registration, SlotRecord};
-use crate::domain::observed::{FilledSlots, HandsetState, Observation, Reading};
-use crate::domain::status::WindowState;
+/// A witness, asked about one handset in one slot.
+type Witness = fn(&View<'_>) -> Option<Finding>;
 
-/// A reading of a manager takes no longer than this: what came later than that after its beginning, came after it.
-const SESSION_AT_MOST: TimeDelta = TimeDelta::minutes(5);
+/// The order of belief, strongest first: a page that names the handset before one that shows the slot alone, what was
+/// seen now before what was reported earlier, and what is shown before what is missing.
+const WITNESSES: [Witness; 8] = [
+    // Shows the IPUI of the handset that is registered in the slot (n720.md section 4). It names handset and slot, and is
+    // read last in a session, so that it outlives a handset that comes in while the other pages are read.
+    editor_page_shows_it,
+    // The same page of another slot. A handset is registered in one slot at most.
+    editor_page_of_another_slot,
+    // Names each IPUI that is reserved and registered in no slot; it names no slot (section 4, status page, part 6).
+    pending_list,
+    // The slot's editor page with another IPUI or none. It says who is in the slot, and nothing about where this handset
+    // is or whether it is still reserved, which the pending list says.
+    editor_page_shows_another,
+    // A cell for each active account: registered, reserved, or nothing. It names the IPUI of neither (section 4), so that
+    // it speaks of this handset only together with what was seen before.
+    mobile_devices_page,
+    // One bit a slot, at the last fetch: older than any page of this session, and without any IPUI (section 1).
+    filled_slots,
+    // A slot without an active account is on no page; disabling an account moves no handset (section 3).
+    inactive_account,
+    // A row leaves the pending list when its handset registers, but also when the reservation is taken back.
+    pending_then_gone,
+];
 
-/// What a page shows of a handset.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Claim {
-    /// It is registered in its slot.
-    Registered,
-    /// It is reserved, and registered in no slot.
-    Pending,
-    /// It is not registered in its slot, and not listed as pending.
-    NotHere,
-    /// Something changed, but it does not tell what became of this handset.
-    Undecided,
-}
-
-/// A claim with its grounds.
+/// What a source showed, and what that says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Finding {
     pub(super) claim: Claim,
-    /// Which page showed what, for people.
-    pub(super) evidence: String,
-    /// When it showed that.
-    pub(super) seen_at: DateTime<Utc>,
+    pub(super) testimony: Testimony,
 }
 
-/// One handset in one slot, in the light of an observation of its manager whose pending list was read.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct View<'a> {
-    pub(super) scene: &'a Scene<'a>,
-    pub(super) observation: &'a Observation,
-    pub(super) slot: SlotNumber,
-    pub(super) ipui: Ipui,
-    /// The record before this observation.
-    pub(super) previous: &'a SlotRecord,
+/// What came of asking all witnesses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Hearing {
+    /// The strongest.
+    pub(super) decisive: Finding,
+    /// Weaker ones that cannot be true as well.
+    pub(super) conflicts: Vec<Testimony>,
 }
 
-impl View<'_> {
-    /// What the strongest witness says; `None`: nobody can tell anything.
-    pub(super) fn finding(&self) -> Option<Finding> {
-        // The order of belief. A weaker one that contradicts is named in the evidence of the stronger one.
-        let witnesses: [fn(&Self) -> Option<Finding>; 6] = [
-            Self::editor_pages,
-            Self::pending_list,
-            Self::mobile_devices_page,
-            Self::filled_slots,
-            Self::account_off,
-            Self::gone_in_open_window,
-        ];
-        witnesses.iter().find_map(|witness| witness(self))
-    }
+/// Hears all witnesses; `None`: nobody can tell anything.
+///
+/// What is older than what decides is no conflict: it was overtaken.
+pub(super) fn hear(view: &View<'_>) -> Option<Hearing> {
+    let mut found = WITNESSES.iter().filter_map(|witness| witness(view));
+    let decisive = found.next()?;
+    let against = |weaker: &Finding| {
+        weaker.claim.contradicts(decisive.claim) && weaker.testimony.at >= decisive.testimony.at
+    };
+    let conflicts = found.filter(against).map(|weaker| weaker.testimony).collect();
+    Some(Hearing { decisive, conflicts })
+}
 
-    /// The IPUI of the handset in this slot, as an editor page showed it while one was registered ever since.
-    pub(super) fn registered_ipui(&self) -> Option<Ipui> {
-        if let Some(shown) = self.own_editor() {
-            return shown;
+fn editor_page_shows_it(view: &View<'_>) -> Option<Finding> {
+    let shown = view.own_editor()?;
+    let evidence = format!("the editor page of slot {} shows it as registered", view.slot);
+    (shown == Some(view.ipui)).then(|| seen(view, Source::EditorPage, Claim::Here, evidence))
+}
+
+fn editor_page_of_another_slot(view: &View<'_>) -> Option<Finding> {
+    let other = view.elsewhere()?;
+    let evidence = format!("registered in slot {other}, as the editor page there shows");
+    Some(seen(view, Source::OtherEditorPage, Claim::Elsewhere, evidence))
+}
+
+fn pending_list(view: &View<'_>) -> Option<Finding> {
+    if !view.is_listed() {
+        return None;
+    }
+    let place =
+        view.pending_elsewhere().map(|slot| format!(", in the place of slot {slot}")).unwrap_or_default();
+    let evidence = format!("listed as pending on the status page{place}");
+    Some(seen(view, Source::PendingList, Claim::Pending, evidence))
+}
+
+fn editor_page_shows_another(view: &View<'_>) -> Option<Finding> {
+    let slot = view.slot;
+    let (claim, whom) = match view.own_editor()? {
+        Some(ipui) if ipui == view.ipui => return None,
+        Some(other) => (Claim::Another, format!("another handset, {other}")),
+        None => (Claim::Nobody, "no handset".to_owned()),
+    };
+    let evidence = format!("the editor page of slot {slot} shows {whom}");
+    Some(seen(view, Source::EditorPage, claim, evidence))
+}
+
+fn mobile_devices_page(view: &View<'_>) -> Option<Finding> {
+    let slot = view.slot;
+    let (claim, what) = match view.shown()? {
+        HandsetState::Registered => registered_cell(view, view.occupant()?),
+        HandsetState::Pending if !view.is_listed() => {
+            (Claim::Unreserved, format!("slot {slot} as reserved, and the status page not for this one"))
         }
-        let remembered = self.previous.registered_ipui;
-        match self.shown() {
-            Some(HandsetState::Pending | HandsetState::None) => None,
-            None if self.is_cleared_unseen() => None,
-            Some(HandsetState::Registered) | None => remembered
-                .filter(|ipui| *ipui != self.ipui || !(self.is_listed() || self.elsewhere().is_some())),
+        HandsetState::Pending if view.pending_elsewhere().is_some() => {
+            (Claim::Unreserved, format!("slot {slot} as reserved, by its place for another handset"))
         }
-    }
-
-    /// Whether there is a handset in this slot of which it was not read which one it is.
-    pub(super) fn holds_unread_handset(&self) -> bool {
-        match self.shown() {
-            Some(HandsetState::Registered) => self.registered_ipui().is_none(),
-            Some(HandsetState::Pending | HandsetState::None) => false,
-            None => self.previous.unread_handset && !self.is_cleared_unseen(),
+        HandsetState::Pending => (Claim::Nobody, format!("slot {slot} as reserved")),
+        HandsetState::None if view.is_listed() => {
+            (Claim::Unreserved, format!("no handset and no reservation in slot {slot}"))
         }
-    }
+        HandsetState::None => (
+            Claim::Unreserved,
+            format!("no handset and no reservation in slot {slot}, and the status page lists it nowhere"),
+        ),
+    };
+    Some(seen(view, Source::MobileDevicesPage, claim, format!("the mobile devices page shows {what}")))
+}
 
-    fn editor_pages(&self) -> Option<Finding> {
-        let Self { slot, ipui, .. } = self;
-        if self.own_editor() == Some(Some(*ipui)) {
-            let conflict = if self.is_listed() { "; the status page still lists it as pending" } else { "" };
-            return Some(self.says(
-                Claim::Registered,
-                format!("the editor page of slot {slot} shows it as registered{conflict}"),
-            ));
+fn registered_cell(view: &View<'_>, occupant: Occupant) -> (Claim, String) {
+    let slot = view.slot;
+    match occupant {
+        Occupant::Known(ipui) if ipui == view.ipui => {
+            (Claim::Here, format!("slot {slot} as registered ever since its editor page showed this handset"))
         }
-        if let Some(other) = self.elsewhere() {
-            return Some(self.says(
-                Claim::NotHere,
-                format!("registered in slot {other}, as the editor page there shows"),
-            ));
+        Occupant::Known(other) => {
+            (Claim::Another, format!("slot {slot} as registered, with another handset, {other}"))
         }
-        // That somebody else is in the slot, or nobody, leaves open whether this handset is still reserved: the
-        // pending list says so, and these say why it is not registered.
-        if self.is_listed() {
-            return None;
+        Occupant::CameIn => (
+            Claim::Here,
+            format!("a handset in slot {slot}, which was reserved for this one (its IPUI not read)"),
+        ),
+        Occupant::NotTold(doubt) => {
+            let which = match doubt {
+                Doubt::NotSeenComing => String::new(),
+                Doubt::ThereBefore => " that was there before this one could have come".to_owned(),
+                Doubt::LooksDifferent => " of another type or software than before".to_owned(),
+                Doubt::NotWatched(hours) => format!(" that nobody has looked at for {hours} h"),
+            };
+            let what = format!("a handset in slot {slot}{which}; only the editor page tells which it is");
+            (Claim::Somebody, what)
         }
-        match self.own_editor()? {
-            Some(other) => Some(self.says(
-                Claim::NotHere,
-                format!("the editor page of slot {slot} shows another handset, {other}"),
-            )),
-            None => Some(self.says(
-                Claim::NotHere,
-                format!(
-                    "the editor page of slot {slot} shows no handset{}",
-                    match self.shown() {
-                        Some(HandsetState::Registered) => "; the mobile devices page shows one",
-                        Some(HandsetState::Pending | HandsetState::None) | None => "",
-                    }
-                ),
-            )),
-        }
-    }
-
-    fn pending_list(&self) -> Option<Finding> {
-        if !self.is_listed() {
-            return None;
-        }
-        let slot = self.slot;
-        let aside = match (self.registered_ipui(), self.shown()) {
-            (Some(other), _) if other != self.ipui => format!("; slot {slot} holds another handset, {other}"),
-            (_, Some(HandsetState::Registered)) => {
-                format!("; the mobile devices page shows a handset in slot {slot}")
-            }
-            (_, Some(HandsetState::Pending | HandsetState::None) | None) => String::new(),
-        };
-        Some(self.says(Claim::Pending, format!("listed as pending on the status page{aside}")))
-    }
-
-    fn mobile_devices_page(&self) -> Option<Finding> {
-        let slot = self.slot;
-        let page = "the mobile devices page shows";
-        Some(match self.shown()? {
-            HandsetState::Registered => match self.registered_ipui() {
-                Some(same) if same == self.ipui => self.says(
-                    Claim::Registered,
-                    format!("{page} slot {slot} as registered ever since its editor page showed this handset"),
-                ),
-                Some(other) => {
-                    self.says(Claim::NotHere, format!("{page} slot {slot} as registered, with another handset, {other}"))
-                }
-                None if self.was_somebody_elses() => self.says(
-                    Claim::Undecided,
-                    format!(
-                        "{page} a handset in slot {slot} that was there before this one could have come; only the \
-                         editor page tells which it is"
-                    ),
-                ),
-                None => {
-                    self.says(Claim::Registered, format!("{page} a handset in slot {slot} (its IPUI not read)"))
-                }
-            },
-            HandsetState::Pending => {
-                self.says(Claim::NotHere, format!("{page} slot {slot} as reserved, and the status page not for this one"))
-            }
-            HandsetState::None => self.says(
-                Claim::NotHere,
-                format!("{page} no handset and no reservation in slot {slot}, and the status page lists it nowhere"),
-            ),
-        })
-    }
-
-    /// `%SUBLIST` of a fetch, where the mobile devices page could not be read or does not show the slot.
-    fn filled_slots(&self) -> Option<Finding> {
-        let filled = self.scene.memory.filled.as_ref()?;
-        let previous = self.previous;
-        let listed_before = previous.pending_at?;
-        let is_news = filled.at > listed_before && filled.at > previous.seen_at;
-        if !is_news || self.another_is_known() {
-            return None;
-        }
-        let says = |claim, evidence| Some(Finding { claim, evidence, seen_at: filled.at });
-        let slot = self.slot;
-        if filled.filled.contains(&slot) {
-            says(
-                Claim::Registered,
-                format!(
-                    "no longer pending, and the manager's own list at its last fetch has a handset in slot {slot}"
-                ),
-            )
-        } else {
-            says(
-                Claim::NotHere,
-                format!(
-                    "no longer pending, but the manager's own list at its last fetch has nobody in slot {slot}"
-                ),
-            )
-        }
-    }
-
-    /// The mobile devices page lists active accounts only: of a slot that is not on it, it tells nothing. One that was
-    /// seen with a handset is taken to hold it still; one that never was is taken to be empty.
-    fn account_off(&self) -> Option<Finding> {
-        let slot = self.slot;
-        if !self.is_off_the_page() {
-            return None;
-        }
-        let page = format!("the mobile devices page shows no active account in slot {slot}");
-        let evidence = if !self.previous.may_hold_handset() {
-            format!("{page}, and the status page lists it nowhere")
-        } else if self.is_cleared_unseen() {
-            format!("{page}, and the manager's own list at its last fetch has nobody in it")
-        } else {
-            return Some(Finding {
-                claim: Claim::Undecided,
-                evidence: format!("{page}, so that no page tells whether its handset is still registered"),
-                // Nothing was seen of it again.
-                seen_at: self.previous.seen_at,
-            });
-        };
-        Some(self.says(Claim::NotHere, evidence))
-    }
-
-    /// The last resort: it was pending, and is not any more, while the device let handsets in.
-    fn gone_in_open_window(&self) -> Option<Finding> {
-        let previous = self.previous;
-        let was_listed_last =
-            previous.registration == Registration::Pending && previous.pending_at >= Some(previous.seen_at);
-        let is_open = match self.scene.window_state {
-            WindowState::Open | WindowState::Always => true,
-            WindowState::None | WindowState::Scheduled | WindowState::Closed => false,
-        };
-        let verified = self.scene.memory.release.as_ref().is_some_and(|release| {
-            release.progress.verified_at.is_some() && release.reserved.get(&self.slot) == Some(&self.ipui)
-        });
-        (was_listed_last && is_open && verified && !self.another_is_known()).then(|| {
-            self.says(
-                Claim::Registered,
-                "no longer listed as pending on the status page, in an open window, after a verified release"
-                    .to_owned(),
-            )
-        })
-    }
-
-    fn says(&self, claim: Claim, evidence: String) -> Finding {
-        Finding { claim, evidence, seen_at: self.observation.at }
-    }
-
-    fn is_listed(&self) -> bool {
-        super::is_listed(self.observation, self.ipui)
-    }
-
-    /// What the editor page of this slot showed, if it was read.
-    fn own_editor(&self) -> Option<Option<Ipui>> {
-        self.observation.editors.get(&self.slot).and_then(Reading::known).copied()
-    }
-
-    /// The other slot whose editor page shows this handset.
-    fn elsewhere(&self) -> Option<SlotNumber> {
-        let mut pages = self.observation.editors.iter().filter(|(slot, _)| **slot != self.slot);
-        pages.find(|(_, page)| page.known() == Some(&Some(self.ipui))).map(|(slot, _)| *slot)
-    }
-
-    /// What the mobile devices page shows in this slot; `None`: it was not read, or does not list the slot.
-    pub(super) fn shown(&self) -> Option<HandsetState> {
-        handset_in(self.observation, self.slot)
-    }
-
-    fn is_off_the_page(&self) -> bool {
-        self.observation.slots.known().is_some_and(|slots| !slots.contains_key(&self.slot))
-    }
-
-    /// Whether the manager's own list denies that the slot still holds the handset it was last seen with.
-    fn is_cleared_unseen(&self) -> bool {
-        let denied = |list: &FilledSlots| {
-            list.at - self.previous.seen_at > SESSION_AT_MOST && !list.filled.contains(&self.slot)
-        };
-        self.is_off_the_page() && self.scene.memory.filled.as_ref().is_some_and(denied)
-    }
-
-    /// Whether the handset in this slot was there while this one was waiting: only an editor page can then tell that
-    /// the one has taken the place of the other.
-    fn was_somebody_elses(&self) -> bool {
-        let waited = match self.previous.registration {
-            Registration::Pending | Registration::Expired | Registration::Lost => true,
-            Registration::Unknown | Registration::Reserved | Registration::Registered => false,
-        };
-        let last = self.scene.memory.observation.as_ref().filter(|last| last.at < self.observation.at);
-        waited && last.and_then(|last| handset_in(last, self.slot)) == Some(HandsetState::Registered)
-    }
-
-    fn another_is_known(&self) -> bool {
-        self.was_somebody_elses() || self.registered_ipui().is_some_and(|other| other != self.ipui)
     }
 }
 
-/// `None` when the page was not read, or does not list the slot.
-fn handset_in(observation: &Observation, slot: SlotNumber) -> Option<HandsetState> {
-    Some(observation.slots.known()?.get(&slot)?.handset)
+/// `%SUBLIST` of a fetch that came after what is known of the slot.
+fn filled_slots(view: &View<'_>) -> Option<Finding> {
+    let (filled, previous, slot) = (view.memory.filled.as_ref()?, view.previous, view.slot);
+    let list = "the manager's own list at its last fetch has";
+    let was_registered = previous.registration == Registration::Registered;
+    let is_news = match previous.pending_at {
+        _ if was_registered => view.is_after_last_seen(filled),
+        Some(listed_before) => filled.at > listed_before && filled.at > previous.seen_at,
+        None => false,
+    };
+    if !is_news {
+        return None;
+    }
+    let (claim, evidence) = match (filled.filled.contains(&slot), was_registered) {
+        // Who is in it is known better already.
+        (true, true) => return None,
+        (true, false) if view.has_come_in() => {
+            (Claim::Here, format!("no longer pending, and {list} a handset in slot {slot}"))
+        }
+        (true, false) => {
+            (Claim::Somebody, format!("{list} a handset in slot {slot}, and does not tell which"))
+        }
+        (false, _) => (Claim::Nobody, format!("{list} nobody in slot {slot}")),
+    };
+    let testimony = Testimony { source: Source::FilledSlots, evidence, at: filled.at };
+    Some(Finding { claim, testimony })
+}
+
+/// The mobile devices page lists active accounts only: of a slot that is not on it, it tells nothing. One that was seen
+/// with a handset is taken to hold it still; one that never was is taken to be empty.
+fn inactive_account(view: &View<'_>) -> Option<Finding> {
+    if !view.is_off_the_page() || view.is_listed() || view.own_editor().is_some() {
+        return None;
+    }
+    let page = format!("the mobile devices page shows no active account in slot {}", view.slot);
+    let (claim, evidence) = if reset::is_likely(view.memory, view.observation) {
+        (Claim::Unreserved, format!("{page} and in no other, and the status page lists nobody"))
+    } else if !view.previous.may_hold_handset() {
+        (Claim::Unreserved, format!("{page}, and the status page lists it nowhere"))
+    } else if view.is_cleared_unseen() {
+        (Claim::Nobody, format!("{page}, and the manager's own list at its last fetch has nobody in it"))
+    } else {
+        (Claim::Untold, format!("{page}, so that no page tells whether its handset is still registered"))
+    };
+    Some(seen(view, Source::InactiveAccount, claim, evidence))
+}
+
+/// The last resort, where no page shows the slot: it was pending in its slot while the device let handsets in, and is
+/// not any more. An editor page that was asked for and did not come leaves the doubt standing, and so does everybody's
+/// leaving the list at once, which is what a reset of the manager looks like.
+fn pending_then_gone(view: &View<'_>) -> Option<Finding> {
+    let previous = view.previous;
+    let was_listed_last =
+        previous.registration == Registration::Pending && previous.pending_at >= Some(previous.seen_at);
+    let verified = view.memory.release.as_ref().is_some_and(|release| {
+        release.progress.verified_at.is_some() && release.reserved.get(&view.slot) == Some(&view.ipui)
+    });
+    let came_in = was_listed_last
+        && verified
+        && previous.waiting.window_open
+        && view.lets_handsets_in()
+        && view.has_come_in();
+    let in_doubt = view.editor_was_asked() || reset::emptied_the_list(view.memory, view.observation);
+    let evidence =
+        "no longer listed as pending on the status page, in an open window, after a verified release";
+    (came_in && !in_doubt).then(|| seen(view, Source::PendingThenGone, Claim::Here, evidence.to_owned()))
+}
+
+/// Something that this session's pages showed.
+fn seen(view: &View<'_>, source: Source, claim: Claim, evidence: String) -> Finding {
+    Finding { claim, testimony: Testimony { source, evidence, at: view.observation.at } }
 }
