@@ -1,7 +1,7 @@
 //! Conditions about a registration window that lets in more than it is for: one without an end, and one with the PIN
 //! 0000 that nobody is waiting for. Whether n720d closes it is the planner's decision, not made here.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::windows::{listed, verdict};
 use super::{Conditions, View};
@@ -12,6 +12,9 @@ use crate::domain::status::WindowState;
 
 /// One that closes by itself within this is the normal end of the job: worth knowing, and nobody's trouble.
 const SOON: TimeDelta = TimeDelta::hours(24);
+
+/// So many intervals of reading a filled window has to end, or to be closed, before anybody hears of it.
+const IDLE_INTERVALS: i32 = 3;
 
 /// Needs a pending list that was read: without it, whether somebody is expected is not known.
 pub(super) fn look(view: &View<'_>, found: &mut Conditions) {
@@ -31,6 +34,11 @@ pub(super) fn look(view: &View<'_>, found: &mut Conditions) {
             (if zeros { Severity::Warning } else { Severity::Info }, format!("has no end{pin}"))
         }
         WindowState::Open if nobody && zeros => {
+            if view.now - idle_since(view) < patience(view) {
+                // It has only just filled: an alert that stands stays, a new one waits for the good news to be told.
+                found.cannot_tell([AlertKind::WindowExposed]);
+                return;
+            }
             let soon = view.closes_in.is_some_and(|left| left <= SOON);
             let severity = if soon { Severity::Info } else { Severity::Warning };
             (severity, format!("is open{pin}, and no handset is expected"))
@@ -47,6 +55,17 @@ pub(super) fn look(view: &View<'_>, found: &mut Conditions) {
     );
     let phase = if nobody { "for nobody" } else { "endless" };
     found.hold(Condition::new(AlertKind::WindowExposed, severity, summary).in_phase(phase));
+}
+
+/// Since when it is open and nobody's handset has come in.
+fn idle_since(view: &View<'_>) -> DateTime<Utc> {
+    let last = listed(view).filter_map(|slot| view.memory.slots.get(&slot)).map(|record| record.since).max();
+    let opened = view.window.map(|window| view.clock.ours(window.opens_at).to_utc());
+    last.max(opened).unwrap_or(view.now)
+}
+
+fn patience(view: &View<'_>) -> TimeDelta {
+    TimeDelta::from_std(view.pace.interval).unwrap_or_default() * IDLE_INTERVALS
 }
 
 /// Whether the plan closes it, at once or when something else is over.
@@ -68,9 +87,11 @@ mod tests {
     use crate::domain::observed::Reading;
     use crate::domain::plan::{Impact, Step};
 
-    /// Everybody is in, the PIN is 0000.
+    /// Everybody is in for an hour, the PIN is 0000.
     fn filled() -> Stage {
-        with_pin(Stage::well(), Some(Pin::ZEROS))
+        let mut stage = with_pin(Stage::well(), Some(Pin::ZEROS));
+        stage.at("2026-11-23T11:00");
+        stage
     }
 
     /// The same without an end.
@@ -112,6 +133,9 @@ mod tests {
         stage.verdict(2, Registration::Pending);
         assert_eq!(exposed(&stage), None, "somebody is expected");
         stage.verdict(2, Registration::Registered);
+        assert_eq!(exposed(&stage), None, "it has just come in");
+        stage.at("2026-11-23T11:15");
+        assert!(exposed(&stage).is_some(), "three intervals later");
         for pin in [Some(Pin::Random), Some(Pin::Fixed([0, 0, 0, 1])), None] {
             stage = with_pin(stage, pin);
             assert_eq!(exposed(&stage), None, "{pin:?}");
