@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::fills::{RECEPTION, WORKSHOP, handset, left_in_order, two_handsets};
 use crate::support::{
-    BOUND, Lab, Ran, Site, alert, alert_kinds, eventually, manager, registrations, secrets, steps,
+    BOUND, Lab, Ran, Site, alert, eventually, manager, registrations, secrets, steps, warnings,
 };
 
 /// How often a password was posted that was refused.
@@ -66,7 +66,7 @@ async fn a_refused_password_is_tried_once_until_somebody_acts() {
     daemon.hang_up();
     complete(&device).await;
     let status = lab.converged("acme").await;
-    assert_eq!(alert_kinds(&status), [""; 0]);
+    assert_eq!(warnings(&status), [""; 0]);
     lab.hook.hears("the all-clear", |told| told.reason == "resolved").await;
     lab.hook.repeats_nothing();
     assert_eq!(daemon.terminate().await.0, 0);

@@ -1,8 +1,9 @@
 //! The main job on a manager that nobody ever set up: from a site file to registered handsets.
 
 use n720_sim::{Device, Event, Handset, SessionEnd, Trigger};
+use serde_json::json;
 
-use crate::support::{BOUND, Lab, Site, alert_kinds, manager, registrations};
+use crate::support::{BOUND, Lab, Site, Told, manager, registrations, warnings};
 
 pub(crate) const RECEPTION: &str = "02 B6 EC 8A A5";
 pub(crate) const WORKSHOP: &str = "02 9E 74 A5 99";
@@ -43,20 +44,22 @@ async fn a_virgin_manager_fills(trigger: &'static str, told_by: Trigger) {
     let status = lab.converged("acme").await;
 
     assert_eq!(registrations(&status).into_values().collect::<Vec<_>>(), ["registered", "registered"]);
-    assert_eq!(status["plan"]["steps"], serde_json::json!([]));
-    assert_eq!(alert_kinds(&status), [""; 0]);
+    assert_eq!(status["plan"]["steps"], json!([]));
+    assert_eq!(warnings(&status), [""; 0]);
     let generation = &status["generation"];
     for stage in ["released", "fetched", "verified"] {
         assert_eq!(generation[stage], generation["desired"], "{stage}");
     }
     assert_eq!(lab.n720d(&["plan", "acme"]).await.code, 0, "nothing is left to do");
+    let exposed = |told: &Told| told.alert("window-exposed").is_some_and(|alert| alert["severity"] == "info");
+    lab.hook.hears("that the window is open for nobody", exposed).await;
     assert_eq!(daemon.terminate().await.0, 0);
 
     assert_eq!(device.applied().len(), 1, "one file and no more");
     let fetches =
         device.journal().into_iter().filter(|entry| entry.event == Event::FetchStarted { trigger: told_by });
     assert_eq!(fetches.count(), 1);
-    assert_eq!(lab.hook.told(), [], "there was nothing to tell anybody");
+    assert_eq!(lab.hook.told().len(), 1, "there was nothing else to tell anybody");
     left_in_order(&device);
 }
 

@@ -3,7 +3,7 @@
 use n720_sim::{Device, Event, Fault, PinKnowledge, SessionEnd};
 
 use super::fills::{RECEPTION, WORKSHOP, handset, left_in_order, two_handsets};
-use crate::support::{BOUND, Lab, Site, alert, alert_kinds, manager, registrations};
+use crate::support::{BOUND, Lab, Site, alert, manager, registrations, warnings};
 
 async fn both_are_switched_on(device: &Device) {
     device.wait_until("the window", BOUND, |seen| seen.window_open).await.unwrap();
@@ -21,8 +21,8 @@ async fn a_clock_that_is_an_hour_fast() {
     let daemon = lab.start().await;
     both_are_switched_on(&device).await;
     let status = lab.converged("acme").await;
-    assert_eq!(alert_kinds(&status), ["clock-skew"]);
-    assert!(alert(&status, "clock-skew").unwrap()["summary"].as_str().unwrap().contains("60 min fast"));
+    assert_eq!(warnings(&status), ["clock-skew"]);
+    assert!(alert(&status, "clock-skew").unwrap()["summary"].as_str().unwrap().contains("1 h fast"));
     assert_eq!(daemon.terminate().await.0, 0);
     assert_eq!(device.applied().len(), 1);
     left_in_order(&device);

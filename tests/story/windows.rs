@@ -63,8 +63,10 @@ async fn a_window_that_closes_without_two_is_told_opened_again_and_filled() {
     let status = lab.converged("acme").await;
     assert_eq!(status["window"]["reopened"], 1);
     assert!(registrations(&status).values().all(|registration| *registration == "registered"));
-    let resolved = lab.hook.hears("the all-clear", |told| told.reason == "resolved").await;
-    assert_eq!(resolved.alert("window-expired-unfilled").unwrap()["state"], "resolved");
+    let resolved = lab.hook.hears("the all-clear", |told| {
+        told.alert("window-expired-unfilled").is_some_and(|alert| alert["state"] == "resolved")
+    });
+    resolved.await;
     assert_eq!(daemon.terminate().await.0, 0);
     lab.hook.repeats_nothing();
     assert_eq!(device.applied().len(), 2, "one file a window");

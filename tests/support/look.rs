@@ -14,6 +14,12 @@ pub(crate) fn alert_kinds(site: &Value) -> Vec<&str> {
     array(&site["alerts"]).iter().filter_map(|alert| alert["kind"].as_str()).collect()
 }
 
+/// The kinds of those alerts of the site that ask for somebody: what is only told is left out.
+pub(crate) fn warnings(site: &Value) -> Vec<&str> {
+    let alerts = array(&site["alerts"]).iter().filter(|alert| alert["severity"] != "info");
+    alerts.filter_map(|alert| alert["kind"].as_str()).collect()
+}
+
 /// The registration of each listed slot, by its number.
 pub(crate) fn registrations(site: &Value) -> BTreeMap<u64, &str> {
     let slots = array(&site["slots"]).iter();

@@ -13,8 +13,8 @@ pub(crate) use binary::{Daemon, Ran};
 pub(crate) use files::{Settings, Site};
 pub(crate) use http::{Answer, digest_answer, request};
 pub(crate) use lab::{Lab, manager};
-pub(crate) use look::{alert, alert_kinds, registrations, steps};
-pub(crate) use receiver::Receiver;
+pub(crate) use look::{alert, alert_kinds, registrations, steps, warnings};
+pub(crate) use receiver::{Receiver, Told};
 pub(crate) use wait::{BOUND, eventually};
 
 /// Secrets that every laboratory uses. None of them may ever be seen in an output.
