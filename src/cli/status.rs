@@ -9,7 +9,7 @@ use crate::api::ControlClient;
 use crate::domain::assess::needs_a_person;
 use crate::domain::ids::SiteName;
 use crate::domain::memory::Registration;
-use crate::domain::status::{FleetStatus, SiteStatus, WindowState, WindowStatus};
+use crate::domain::status::{FleetStatus, SiteStatus, SlotStatus, WindowState, WindowStatus};
 
 #[derive(Debug, thiserror::Error)]
 #[error("nothing is known of {0}: no daemon has watched it with this state directory")]
@@ -107,11 +107,13 @@ pub(super) fn print_site(status: &SiteStatus) -> Result<(), CliError> {
                 slot.display_name.clone().unwrap_or_default(),
                 slot.ipui.map(|ipui| ipui.to_string()).unwrap_or_default(),
                 slot.registration.as_str().to_owned(),
+                slot.evidence_at.map_or_else(|| "-".to_owned(), |at| at.format("%m-%d %H:%M:%S").to_string()),
                 slot.evidence.clone(),
             ]
         });
         output::line("")?;
-        output::table(&["SLOT", "USER", "NAME", "IPUI", "REGISTRATION", "EVIDENCE"], rows.collect())?;
+        output::table(&["SLOT", "USER", "NAME", "IPUI", "REGISTRATION", "SEEN", "EVIDENCE"], rows.collect())?;
+        print_conflicts(&status.slots)?;
     }
     for alert in &status.alerts {
         output::line(format_args!("\n{} {}: {}", alert.severity, alert.kind, alert.summary))?;
@@ -125,6 +127,21 @@ pub(super) fn print_site(status: &SiteStatus) -> Result<(), CliError> {
         print_steps(&status.plan.steps)?;
     }
     Ok(())
+}
+
+/// What speaks against a verdict and is weaker than its evidence.
+fn print_conflicts(slots: &[SlotStatus]) -> Result<(), CliError> {
+    let conflicts = slots.iter().flat_map(|slot| slot.conflicts.iter().map(move |conflict| (slot, conflict)));
+    let lines: Vec<String> = conflicts
+        .map(|(slot, conflict)| {
+            let at = conflict.at.format("%m-%d %H:%M:%S");
+            format!("  slot {} {}: but {at}: {}", slot.number, slot.registration.as_str(), conflict.evidence)
+        })
+        .collect();
+    if lines.is_empty() {
+        return Ok(());
+    }
+    output::line(format_args!("\nconflicting evidence, weaker than the verdict's\n{}", lines.join("\n")))
 }
 
 fn window(window: &WindowStatus) -> String {

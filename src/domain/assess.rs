@@ -246,12 +246,21 @@ fn push_health(picture: &Picture<'_>, plan: &Plan) -> Option<(Health, String)> {
 }
 
 fn handset_health(slots: &BTreeMap<SlotNumber, SlotRecord>, window: WindowState) -> (Health, String) {
-    let missing = slots.values().filter(|record| record.registration != Registration::Registered).count();
+    let count = |is: fn(Registration) -> bool| slots.values().filter(|slot| is(slot.registration)).count();
+    let (missing, unknown) =
+        (count(Registration::is_missing), count(|registration| registration == Registration::Unknown));
     let lost = slots.values().any(|record| record.registration == Registration::Lost);
-    if missing == 0 {
-        return (Health::Converged, "as the site file says".to_owned());
-    }
-    let of = format!("{missing} of {} handsets not registered", slots.len());
+    let all = slots.len();
+    let of = match (missing, unknown) {
+        (0, 0) => return (Health::Converged, "as the site file says".to_owned()),
+        (0, unknown) => {
+            let reason =
+                format!("of {unknown} of {all} handsets it is not known yet whether they are registered");
+            return (Health::Unknown, reason);
+        }
+        (missing, 0) => format!("{missing} of {all} handsets not registered"),
+        (missing, unknown) => format!("{missing} of {all} handsets not registered, {unknown} not known yet"),
+    };
     match window {
         WindowState::Open | WindowState::Always | WindowState::Scheduled if !lost => (Health::Waiting, of),
         WindowState::None

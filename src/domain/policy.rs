@@ -122,10 +122,14 @@ pub(super) fn unread(count: usize) -> Disposition {
     deferred(&format!("the editor pages of {count} registered slots must be read first"), None)
 }
 
-/// The editor page of this slot was asked for and did not come, and it tells whose handset is there. The next cycle
-/// asks again.
+/// The editor page of this slot was asked for and did not come, or shows nobody though the mobile devices page does, and
+/// nothing else tells whose handset is there. The next cycle asks again.
 pub(super) fn in_doubt(other: SlotNumber) -> Disposition {
-    not_understood(&format!("the editor page of slot {other}"), Some("it tells whose handset is there"))
+    let reason = format!(
+        "whose handset is in slot {other} is not known: its editor page could not be read, or disagrees with the \
+         mobile devices page"
+    );
+    blocked(reason, AlertKind::PageNotUnderstood)
 }
 
 /// Whether a step is carried out by releasing a file.

@@ -19,6 +19,10 @@ const BEHIND_AN_EDGE: Duration = Duration::from_secs(1);
 /// left for a whole interval.
 const SECOND_LOOK: Duration = Duration::from_secs(2);
 
+/// While there are more editor pages to read than one cycle may, the next look comes this much later: soon, and with time
+/// for somebody else to log in.
+const MORE_PAGES: Duration = Duration::from_secs(15);
+
 /// After a manager was told to fetch it is looked at again after this long.
 const AFTER_ORDERS: Duration = Duration::from_secs(5);
 
@@ -52,6 +56,8 @@ pub struct Beat<'a> {
     pub next_edge: Option<Duration>,
     /// Whether a handset is missing.
     pub missing: bool,
+    /// Whether editor pages that make verdicts certain were left over, and all that were asked for came.
+    pub more_pages: bool,
     /// Settings.
     pub pace: &'a Pace,
     /// The time.
@@ -72,6 +78,9 @@ pub fn next_look(beat: &Beat<'_>) -> NextLook {
     }
     if beat.memory.trouble.is_some() {
         return next;
+    }
+    if beat.more_pages {
+        sooner(MORE_PAGES, "more editor pages to read");
     }
     // A look that began behind the edge and gave no verdict will give none a second later either.
     if let Some(settled_at) = settled_at(beat.memory, beat.pace.settle)
@@ -191,6 +200,7 @@ mod tests {
             window_state,
             next_edge: edge.map(Duration::from_secs),
             missing,
+            more_pages: false,
             pace: &PACE,
             now: DateTime::UNIX_EPOCH,
         });
@@ -203,6 +213,27 @@ mod tests {
         assert_eq!(look(&memory, WindowState::None, None, true).0, 300);
         assert_eq!(look(&memory, WindowState::Open, None, true).0, 60);
         assert_eq!(look(&memory, WindowState::Open, None, false).0, 300);
+    }
+
+    #[test]
+    fn pages_that_were_left_over_are_read_soon() {
+        let look = |memory: &SiteMemory, interval| {
+            let next = next_look(&Beat {
+                memory,
+                plan: &empty_plan(),
+                looked_at: Some(DateTime::UNIX_EPOCH),
+                window_state: WindowState::None,
+                next_edge: None,
+                missing: false,
+                more_pages: true,
+                pace: &Pace { interval: Duration::from_secs(interval), ..PACE },
+                now: DateTime::UNIX_EPOCH,
+            });
+            (next.after.as_secs(), next.steady)
+        };
+        let memory = SiteMemory::default();
+        assert_eq!(look(&memory, 300), (15, false));
+        assert_eq!(look(&memory, 5), (5, true), "the interval is sooner");
     }
 
     #[test]
@@ -252,6 +283,7 @@ mod tests {
                 window_state: WindowState::None,
                 next_edge: None,
                 missing: false,
+                more_pages: false,
                 pace: &PACE,
                 now: at(now),
             };

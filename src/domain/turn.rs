@@ -73,6 +73,9 @@ pub fn turn(input: &TurnInput<'_>, previous: SiteMemory) -> Turn {
     let mut memory = take_in(input, of_this_manager(input.desired, not_in_the_future(previous, input.now)));
     let seen = identified(input);
     let frame = frame(input, &memory, seen);
+    // By what was known before, as the judgement.
+    let doubtful =
+        seen.map_or_else(BTreeSet::new, |seen| registration::doubtful(input.desired, &memory, seen));
     let verdicts = registration::judge(&Scene {
         desired: input.desired,
         memory: &memory,
@@ -84,9 +87,6 @@ pub fn turn(input: &TurnInput<'_>, previous: SiteMemory) -> Turn {
     });
     tell_registrations(&memory.slots, &verdicts, input.now, &mut history);
     memory.slots = verdicts;
-    // While the observation before is still at hand: pages that failed then come last.
-    let doubtful =
-        seen.map_or_else(BTreeSet::new, |seen| registration::doubtful(input.desired, &memory, seen));
     if let Some(seen) = seen {
         enter_observation(input, &mut memory, seen, &frame, &mut history);
     }
@@ -117,6 +117,7 @@ pub fn turn(input: &TurnInput<'_>, previous: SiteMemory) -> Turn {
             .as_ref()
             .and_then(|window| window::next_edge(window, frame.clock, input.now, &input.pace.before_close)),
         missing: memory.slots.values().any(|record| record.registration.is_missing()),
+        more_pages: !unread.is_empty() && seen.is_some_and(editors_came),
         pace: input.pace,
         now: input.now,
     });
@@ -329,11 +330,18 @@ fn tell_registrations(
     for (number, record) in after {
         let earlier = before.get(number).filter(|earlier| earlier.ipui == record.ipui);
         let was = earlier.map_or(Registration::Unknown, |earlier| earlier.registration);
-        if was != record.registration {
-            let (was, is) = (was.as_str(), record.registration.as_str());
-            let outcome = format!("slot {number} ({}): {was} -> {is}: {}", record.ipui, record.evidence);
-            history.push(entry(now, "registration", outcome));
-        }
+        let is_clearer = record.cause != earlier.and_then(|earlier| earlier.cause);
+        let outcome = match (was == record.registration, record.cause) {
+            (false, _) => {
+                let (was, is) = (was.as_str(), record.registration.as_str());
+                format!("slot {number} ({}): {was} -> {is}: {}", record.ipui, record.evidence)
+            }
+            (true, Some(cause)) if is_clearer => {
+                format!("slot {number} ({}): still lost: {cause}", record.ipui)
+            }
+            (true, Some(_) | None) => continue,
+        };
+        history.push(entry(now, "registration", outcome));
     }
 }
 
@@ -447,6 +455,11 @@ fn tell_alerts(before: &[Alert], after: &[Alert], now: DateTime<Utc>, history: &
         };
         history.push(entry(now, "alert", format!("{} {word}: {}", alert.id, alert.summary)));
     }
+}
+
+/// Whether every editor page that was asked for could be read.
+fn editors_came(seen: &Observation) -> bool {
+    seen.editors.values().all(|page| page.known().is_some())
 }
 
 /// The first of the pages that a verdict rests on that could not be read.

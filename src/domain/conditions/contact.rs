@@ -1,11 +1,14 @@
 //! Conditions about reaching and reading the manager, and what a failure to do so leaves untold.
 
+use std::borrow::Cow;
+
 use chrono::TimeDelta;
 
 use super::{Conditions, View, spoken};
 use crate::domain::alert::{AlertKind, Condition, Severity};
+use crate::domain::ids::SlotNumber;
 use crate::domain::memory::Trouble;
-use crate::domain::observed::{ContactFailure, Observation};
+use crate::domain::observed::{ContactFailure, HandsetState, Observation, Reading};
 
 /// Failures in a row before a manager counts as unreachable: a single one is a reboot or a lost packet.
 const UNREACHABLE_AFTER: u32 = 2;
@@ -186,18 +189,37 @@ fn unreadable_parts(view: &View<'_>, observation: &Observation, found: &mut Cond
     found.cannot_tell([AlertKind::Drift, AlertKind::PlanNeedsApproval, AlertKind::PushIneffective]);
     let lasting = view.memory.unreadable_cycles >= UNREADABLE_AFTER;
     if lasting || view.standing(AlertKind::PageNotUnderstood).is_some() {
-        let why: Vec<String> = parts.iter().map(|part| format!("{} ({})", part.name, part.why)).collect();
         let names: Vec<&str> = parts.iter().map(|part| part.name).collect();
-        let condition = not_understood(&view.desired.manager.host, &why.join(", "));
+        let host = &view.desired.manager.host;
+        let condition = match parts.as_slice() {
+            [Unreadable { name: DISAGREEMENT, why, .. }] => disagreeing(host, why),
+            parts => {
+                let why: Vec<String> =
+                    parts.iter().map(|part| format!("{} ({})", part.name, part.why)).collect();
+                not_understood(host, &why.join(", "))
+            }
+        };
         found.hold(condition.in_phase(names.join(", ")));
     } else {
         found.cannot_tell([AlertKind::PageNotUnderstood]);
     }
 }
 
+/// Every page was read, and two of them cannot both be right.
+fn disagreeing(host: &str, why: &str) -> Condition {
+    let summary = format!(
+        "pages of the DECT manager at {host} disagree: {why}; whose handset is there is not known, and the slot is \
+         left as it is; look at it on the manager's web page"
+    );
+    Condition::new(AlertKind::PageNotUnderstood, Severity::Warning, summary)
+}
+
+/// The name of the part that two pages disagree about.
+const DISAGREEMENT: &str = "handset of a slot";
+
 struct Unreadable<'a> {
     name: &'static str,
-    why: &'a str,
+    why: Cow<'a, str>,
     hides: &'static [AlertKind],
 }
 
@@ -217,10 +239,26 @@ fn unreadable(observation: &Observation) -> Vec<Unreadable<'_>> {
         ("mobile device editor", editor, &[]),
         ("configuration file URL", config_url, &[]),
     ];
-    parts
+    let unreadable = parts
         .into_iter()
-        .filter_map(|(name, why, hides)| why.map(|why| Unreadable { name, why, hides }))
-        .collect()
+        .filter_map(|(name, why, hides)| why.map(|why| Unreadable { name, why: Cow::Borrowed(why), hides }));
+    let disagreement = disagreement(observation).map(|why| Unreadable {
+        name: DISAGREEMENT,
+        why: Cow::Owned(why),
+        hides: &[],
+    });
+    unreadable.chain(disagreement).collect()
+}
+
+/// The first slot whose editor page shows no handset though the mobile devices page shows one. For one cycle that is a
+/// handset that was deregistered between the two.
+fn disagreement(observation: &Observation) -> Option<String> {
+    let slots = observation.slots.known()?;
+    let shows_one =
+        |slot: &SlotNumber| slots.get(slot).is_some_and(|cell| cell.handset == HandsetState::Registered);
+    let mut empty = observation.editors.iter().filter(|(_, page)| **page == Reading::Known(None));
+    let (slot, _) = empty.find(|(slot, _)| shows_one(slot))?;
+    Some(format!("the mobile devices page shows a handset in slot {slot}, and the slot's editor page none"))
 }
 
 /// Says that a site was not read for long, unless something that holds says why already.

@@ -1,6 +1,8 @@
 //! Conditions about registration windows and the handsets they are for. They rest on the ledger of windows, the clock
 //! and the last verdicts, so that they can be told even while the manager cannot be read.
 
+use std::collections::BTreeSet;
+
 use chrono::TimeDelta;
 
 use super::{Conditions, View, clock, spoken};
@@ -8,6 +10,7 @@ use crate::domain::alert::{AlertKind, Condition, HandsetNote, Severity};
 use crate::domain::desired::Mode;
 use crate::domain::ids::SlotNumber;
 use crate::domain::instruction::note;
+use crate::domain::loss::LossCause;
 use crate::domain::memory::{Registration, Window};
 use crate::domain::opening;
 use crate::domain::plan::{Action, Disposition};
@@ -197,9 +200,34 @@ fn handset_lost(view: &View<'_>, found: &mut Conditions) {
         return;
     }
     let (were, are) = if lost.len() == 1 { ("handset was", "is") } else { ("handsets were", "are") };
-    let summary = format!("{} {were} registered and {are} not any more: {}", lost.len(), names(view, &lost));
+    let by_cause = by_cause(view, &lost);
+    let who: Vec<String> =
+        by_cause.iter().map(|(cause, slots)| names_and_cause(view, *cause, slots)).collect();
+    let summary = format!("{} {were} registered and {are} not any more: {}", lost.len(), who.join("; "));
+    // A cause that becomes clearer is worth another message.
+    let known = by_cause.iter().filter_map(|(cause, _)| cause.filter(|cause| *cause != LossCause::NotKnown));
+    let phase: BTreeSet<&str> = known.map(LossCause::as_str).collect();
+    let phase = phase.into_iter().collect::<Vec<_>>().join(", ");
     let condition = Condition::new(AlertKind::HandsetLost, Severity::Critical, summary);
-    found.hold(condition.about(notes(view, &lost)));
+    found.hold(condition.in_phase(phase).about(notes(view, &lost)));
+}
+
+/// Lost handsets by their likely cause, in the order of the slots.
+fn by_cause(view: &View<'_>, lost: &[SlotNumber]) -> Vec<(Option<LossCause>, Vec<SlotNumber>)> {
+    let mut groups: Vec<(Option<LossCause>, Vec<SlotNumber>)> = Vec::new();
+    for slot in lost {
+        let cause = view.memory.slots.get(slot).and_then(|record| record.cause);
+        match groups.iter_mut().find(|(other, _)| *other == cause) {
+            Some((_, slots)) => slots.push(*slot),
+            None => groups.push((cause, vec![*slot])),
+        }
+    }
+    groups
+}
+
+fn names_and_cause(view: &View<'_>, cause: Option<LossCause>, slots: &[SlotNumber]) -> String {
+    let names = names(view, slots);
+    cause.map_or_else(|| names.clone(), |cause| format!("{names}, {cause}"))
 }
 
 /// Listed slots with a reservation.

@@ -6,9 +6,9 @@ use chrono::TimeDelta;
 
 use super::{SEEN_ON_THE_MANAGER, unreadable_cycles};
 use crate::domain::alert::{AlertKind, AlertState, Severity};
-use crate::domain::conditions::testing::{Stage, slot_number};
+use crate::domain::conditions::testing::{FIRST, Stage, ipui, slot_number};
 use crate::domain::memory::Registration;
-use crate::domain::observed::{ContactFailure, Reading};
+use crate::domain::observed::{ContactFailure, HandsetState, ObservedSlot, Reading, SipState};
 
 fn failing(failures: u32, minutes: i64, last: ContactFailure) -> Stage {
     let mut stage = Stage::well();
@@ -178,6 +178,39 @@ fn cycles_count_only_readings() {
     assert_eq!(unreadable_cycles(3, None), 3);
     assert_eq!(unreadable_cycles(3, Some(&good)), 0);
     assert_eq!(unreadable_cycles(3, Some(&bad)), 4);
+}
+
+#[test]
+fn two_pages_that_disagree_twice_in_a_row_are_told_in_their_own_words() {
+    let mut stage = Stage::well();
+    stage.edit(|seen| {
+        let cell = ObservedSlot {
+            user_id: None,
+            display_name: None,
+            provider: None,
+            sip: SipState::Registered,
+            handset: HandsetState::Registered,
+            model: None,
+            software: None,
+        };
+        seen.slots = Reading::Known([(slot_number(1), cell)].into());
+        seen.editors.insert(slot_number(1), Reading::Known(None));
+    });
+    assert_eq!(unreadable_cycles(1, stage.observation.as_ref()), 2);
+    stage.memory.unreadable_cycles = 1;
+    assert_eq!(stage.kinds(), [], "it may have been deregistered between the two pages");
+    stage.memory.unreadable_cycles = 2;
+    let found = stage.the(AlertKind::PageNotUnderstood);
+    assert_eq!(found.phase, "handset of a slot");
+    insta::assert_snapshot!(found.summary, @"pages of the DECT manager at 10.20.0.2 disagree: the mobile devices page shows a handset in slot 1, and the slot's editor page none; whose handset is there is not known, and the slot is left as it is; look at it on the manager's web page");
+    stage.edit(|seen| seen.firmware = Reading::Unreadable("cut".into()));
+    let both = stage.the(AlertKind::PageNotUnderstood);
+    assert_eq!(both.phase, "firmware, handset of a slot");
+    stage.edit(|seen| {
+        seen.firmware = Reading::Known("70.111.00.000.00".parse().unwrap());
+        seen.editors.insert(slot_number(1), Reading::Known(Some(ipui(FIRST))));
+    });
+    assert_eq!(unreadable_cycles(2, stage.observation.as_ref()), 0);
 }
 
 #[test]
