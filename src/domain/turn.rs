@@ -79,7 +79,8 @@ pub fn turn(input: &TurnInput<'_>, previous: SiteMemory) -> Turn {
     let verdicts = registration::judge(&Scene {
         desired: input.desired,
         memory: &memory,
-        observation: seen,
+        // Also of a manager that did not say which it is: that is enough to doubt what is remembered.
+        observation: input.contact.ok(),
         window: frame.window.as_ref(),
         window_state: frame.state,
         settled: frame.settled,
