@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Conditions, View, clock, spoken};
 use crate::domain::alert::{AlertKind, Condition, HandsetNote, Severity};
@@ -170,10 +170,19 @@ fn missed_by(view: &View<'_>, window: &Window, slot: SlotNumber, verdict: Regist
 
 /// Whether the handset of this slot was listed, or lost, only after this window had closed: then it had no part in it.
 fn is_later(view: &View<'_>, window: &Window, slot: SlotNumber) -> bool {
-    let (Some(record), Some(end)) = (view.memory.slots.get(&slot), window.closes_at) else { return false };
-    let end = view.clock.ours(end).to_utc();
+    let (Some(record), Some(end)) = (view.memory.slots.get(&slot), ended_at(view, window)) else {
+        return false;
+    };
     let lost = record.registration == Registration::Lost && record.since > end;
     lost || record.began.is_some_and(|began| began > end)
+}
+
+/// When a window ended, by a right clock or by the device's, whichever was later: one that was set forward meanwhile
+/// seems to have closed it before it was even opened.
+fn ended_at(view: &View<'_>, window: &Window) -> Option<DateTime<Utc>> {
+    let closes = window.closes_at?;
+    let meant = window.meant_at.and_then(|opens| opens.checked_add_signed(closes - window.opens_at));
+    meant.into_iter().chain([view.clock.ours(closes).to_utc()]).max()
 }
 
 /// Whether an alert of this kind that has not ended names the very handset that is listed for this slot.
