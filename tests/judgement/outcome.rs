@@ -1,0 +1,167 @@
+//! Holds what a turn came to against what a step of a case expects, in the words of the case.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
+
+use chrono_tz::Tz;
+
+use n720d::domain::alert::{Alert, AlertState};
+use n720d::domain::ids::SlotNumber;
+use n720d::domain::loss::LossCause;
+use n720d::domain::memory::{Registration, SlotRecord};
+use n720d::domain::plan::{Disposition, Step as PlanStep};
+use n720d::domain::turn::Turn;
+
+use crate::case::Step;
+use crate::site;
+
+/// Everything that differs, a line each. `asked` are the slots whose editor page the cycle asked for.
+pub(crate) fn differences(step: &Step, turn: &Turn, asked: &BTreeSet<SlotNumber>, tz: Tz) -> Vec<String> {
+    let mut wrong = Differences::default();
+    editor_pages(step, asked, &mut wrong);
+    verdicts(step, turn, tz, &mut wrong);
+    alerts(step, turn, &mut wrong);
+    plan(step, turn, &mut wrong);
+    window(step, turn, &mut wrong);
+    wrong.0
+}
+
+/// What differs, for people.
+#[derive(Default)]
+struct Differences(Vec<String>);
+
+impl Differences {
+    fn compare<T: PartialEq + Debug>(&mut self, what: &str, found: &T, expected: &T, more: &str) {
+        if found != expected {
+            self.0.push(format!("{what}: found {found:?}, expected {expected:?} {more}"));
+        }
+    }
+
+    fn contains(&mut self, what: &str, found: &str, part: &str) {
+        if !found.contains(part) {
+            self.0.push(format!("{what}: {found:?} lacks {part:?}"));
+        }
+    }
+}
+
+fn editor_pages(step: &Step, asked: &BTreeSet<SlotNumber>, wrong: &mut Differences) {
+    let asked = bare(asked);
+    if let Some(expected) = &step.asked {
+        wrong.compare("editor pages asked for", &asked, expected, "");
+    }
+    let given: BTreeSet<u8> = step.editors.keys().map(|slot| slot.parse().unwrap()).collect();
+    wrong.compare("editor pages given and not asked for", &(&given - &asked), &BTreeSet::new(), "");
+}
+
+fn verdicts(step: &Step, turn: &Turn, tz: Tz, wrong: &mut Differences) {
+    let slots = &turn.memory.slots;
+    let found: BTreeMap<String, Registration> =
+        slots.iter().map(|(slot, record)| (slot.to_string(), record.registration)).collect();
+    let evidence = slots.iter().map(|(slot, record)| format!("{slot}: {}", record.evidence));
+    let evidence = format!("\n    {}", evidence.collect::<Vec<_>>().join("\n    "));
+    wrong.compare("verdicts", &found, &step.expect, &evidence);
+    let record = |slot: &String| slots.get(&site::slot(slot.parse().unwrap()));
+    for (slot, part) in &step.evidence {
+        let evidence = record(slot).map_or("", |record| record.evidence.as_str());
+        wrong.contains(&format!("evidence of slot {slot}"), evidence, part);
+    }
+    for (slot, part) in &step.conflicts {
+        let conflicts = record(slot).map_or(&[][..], |record| &record.conflicts);
+        let told: Vec<&str> = conflicts.iter().map(|conflict| conflict.evidence.as_str()).collect();
+        if part.is_empty() {
+            wrong.compare(&format!("conflicts of slot {slot}"), &told, &Vec::new(), "");
+        } else {
+            wrong.contains(&format!("conflicts of slot {slot}"), &told.join("; "), part);
+        }
+    }
+    for (slot, word) in &step.cause {
+        let cause = record(slot).and_then(|record| record.cause).map(LossCause::as_str);
+        wrong.compare(&format!("cause of slot {slot}"), &cause, &Some(word.as_str()), &evidence);
+    }
+    let mut times = |what: &str, expected: &BTreeMap<String, String>, of: fn(&SlotRecord) -> _| {
+        for (slot, time) in expected {
+            let found = record(slot).map(of);
+            wrong.compare(&format!("slot {slot} {what}"), &found, &Some(site::instant(time, tz)), "");
+        }
+    };
+    times("since", &step.since, |record| record.since);
+    times("seen at", &step.seen_at, |record| record.seen_at);
+}
+
+fn alerts(step: &Step, turn: &Turn, wrong: &mut Differences) {
+    let firing: Vec<&Alert> =
+        turn.memory.alerts.iter().filter(|alert| alert.state == AlertState::Firing).collect();
+    let summaries: Vec<String> = firing.iter().map(|alert| format!("\n    {}", alert.summary)).collect();
+    let found: BTreeSet<String> = firing.iter().map(|alert| in_short(alert)).collect();
+    wrong.compare("alerts", &found, &step.alerts, &summaries.concat());
+    let of_kind = |kind| firing.iter().find(|alert| alert.kind == kind);
+    for (kind, part) in &step.says {
+        let summary = of_kind(*kind).map_or("", |alert| alert.summary.as_str());
+        wrong.contains(&format!("{kind}"), summary, part);
+    }
+    for (kind, severity) in &step.severity {
+        let found = of_kind(*kind).map(|alert| alert.severity);
+        wrong.compare(&format!("severity of {kind}"), &found, &Some(*severity), "");
+    }
+}
+
+/// The kind and the slots of its handsets: `handset-lost 1 2`.
+fn in_short(alert: &Alert) -> String {
+    let slots = alert.handsets.iter().map(|handset| format!(" {}", handset.number));
+    format!("{}{}", alert.kind, slots.collect::<String>())
+}
+
+fn plan(step: &Step, turn: &Turn, wrong: &mut Differences) {
+    if let Some(expected) = &step.steps {
+        let found: Vec<String> = turn.plan.steps.iter().map(as_written).collect();
+        let why: Vec<String> = turn.plan.steps.iter().map(|step| format!("\n    {}", step.why)).collect();
+        wrong.compare("plan", &found, expected, &why.concat());
+    }
+    if let Some(expected) = step.in_effect {
+        let release = turn.memory.release.as_ref();
+        let found = release.is_some_and(|release| release.progress.verified_at.is_some());
+        wrong.compare("in effect", &found, &expected, "");
+    }
+}
+
+/// `reserve 1: ready`.
+fn as_written(step: &PlanStep) -> String {
+    let action = serde_json::to_value(step.action).unwrap();
+    let slot = step.slot.map(|slot| format!(" {slot}")).unwrap_or_default();
+    let disposition = match &step.disposition {
+        Disposition::Ready => "ready".to_owned(),
+        Disposition::Deferred { .. } => "deferred".to_owned(),
+        Disposition::Blocked { alert, .. } => format!("blocked ({alert})"),
+    };
+    format!("{}{slot}: {disposition}", action.as_str().unwrap())
+}
+
+fn window(step: &Step, turn: &Turn, wrong: &mut Differences) {
+    let status = &turn.status.window;
+    if let Some(expected) = step.window {
+        wrong.compare("window", &status.state, &expected, "");
+    }
+    let times =
+        [("opens at", status.opens_at, &step.opens_at), ("closes at", status.closes_at, &step.closes_at)];
+    for (what, found, expected) in times {
+        if let Some(expected) = expected {
+            let found = found.map(|at| at.format("%Y-%m-%dT%H:%M%:z").to_string());
+            wrong.compare(&format!("window {what}"), &found, &Some(expected.clone()), "");
+        }
+    }
+    if let Some(expected) = step.reopened {
+        wrong.compare("reopened", &status.reopened, &expected, "");
+    }
+    let ledger = &turn.memory.windows;
+    if let Some(expected) = step.windows {
+        wrong.compare("windows", &ledger.len(), &expected, "");
+    }
+    if let Some(expected) = &step.missing_at_end {
+        let found = ledger.last().and_then(|window| window.missing_at_end.as_ref()).map(bare);
+        wrong.compare("missing at the end", &found, &Some(expected.clone()), "");
+    }
+}
+
+fn bare(slots: &BTreeSet<SlotNumber>) -> BTreeSet<u8> {
+    slots.iter().map(|slot| slot.number()).collect()
+}
