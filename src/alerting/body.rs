@@ -48,6 +48,7 @@ mod tests {
     use super::*;
     use crate::domain::alert::{AlertKind, AlertState, HandsetNote, Severity};
     use crate::domain::ids::SlotNumber;
+    use crate::domain::memory::Registration;
 
     fn body() -> Body {
         let alert = Alert {
@@ -64,7 +65,12 @@ mod tests {
                 ipui: "029E74A599".parse().ok(),
                 user: Some("1014".into()),
                 display_name: None,
+                registration: Registration::Pending,
+                evidence: "listed as pending on the status page".into(),
+                evidence_at: Some(DateTime::UNIX_EPOCH.fixed_offset()),
                 instruction: "switch the handset on".into(),
+                pin: Some("0000".into()),
+                until: None,
             }],
         };
         let ended = Alert {
@@ -97,7 +103,9 @@ mod tests {
                      "summary": "the registration window closes", "phase": "under 2 h",
                      "since": "1970-01-01T00:00:00Z", "state": "firing",
                      "handsets": [{"number": 2, "ipui": "02 9E 74 A5 99", "user": "1014", "display_name": null,
-                                   "instruction": "switch the handset on"}]},
+                                   "registration": "pending", "evidence": "listed as pending on the status page",
+                                   "evidence_at": "1970-01-01T00:00:00Z", "instruction": "switch the handset on",
+                                   "pin": "0000", "until": null}]},
                     {"id": "acme/drift", "kind": "drift", "severity": "warning",
                      "summary": "the registration window closes", "since": "1970-01-01T00:00:00Z",
                      "state": "resolved", "resolved_at": "1970-01-01T00:00:00Z", "handsets": []},
@@ -110,5 +118,18 @@ mod tests {
     fn what_was_written_is_read_back() {
         assert_eq!(Body::parse(&body().to_json().unwrap()).unwrap(), body());
         assert!(Body::parse("{}").is_err());
+    }
+
+    #[test]
+    fn a_body_that_was_queued_before_notes_told_the_verdict_is_read() {
+        let mut value: serde_json::Value = serde_json::from_str(&body().to_json().unwrap()).unwrap();
+        let note = value["alerts"][0]["handsets"][0].as_object_mut().unwrap();
+        for key in ["registration", "evidence", "evidence_at", "pin", "until"] {
+            note.remove(key).unwrap();
+        }
+        let read = Body::parse(&value.to_string()).unwrap();
+        let note = &read.alerts[0].handsets[0];
+        assert_eq!((note.registration, note.pin.as_deref()), (Registration::Unknown, None));
+        assert_eq!(note.instruction, "switch the handset on");
     }
 }

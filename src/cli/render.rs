@@ -76,8 +76,7 @@ fn book(desired: &DesiredSite, wanted: Secrets) -> Result<SecretBook, CliError> 
 fn window_content(desired: &DesiredSite, memory: &SiteMemory) -> Option<WindowContent> {
     let policy = desired.registration.as_ref()?;
     let zone = desired.time_zone;
-    let clock =
-        memory.clock.map_or(DeviceClock::in_step(zone), |(clock, at)| DeviceClock::read(zone, clock, at));
+    let clock = DeviceClock::last_read(zone, memory.clock);
     let released = memory.windows.last().filter(|last| last.policy == window::policy_text(policy)).cloned();
     let entry = Entry { number: 1, reopened: 0, reason: String::new(), missing: BTreeSet::new() };
     let window = released.or_else(|| window::by_policy(policy, clock, daemon::now(), entry))?;

@@ -1,10 +1,11 @@
 //! Alerts: kinds, severities, and the life of one. Which conditions hold is decided in [`super::conditions`]; who is
 //! told, and when, in `alerting`.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, FixedOffset, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::ids::{Ipui, SiteName, SlotNumber};
+use super::memory::Registration;
 
 /// What an alert is about. The words are part of the interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -103,7 +104,7 @@ pub struct Alert {
     pub handsets: Vec<HandsetNote>,
 }
 
-/// A handset in an alert, with the instruction for the person on the phone.
+/// A handset in an alert or on a hand-off sheet: who it is, where it stands, and what its user must do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HandsetNote {
     /// Slot number.
@@ -114,8 +115,37 @@ pub struct HandsetNote {
     pub user: Option<String>,
     /// Display name.
     pub display_name: Option<String>,
-    /// What its user must do.
+    /// The verdict.
+    #[serde(default = "not_told")]
+    pub registration: Registration,
+    /// On what grounds.
+    #[serde(default)]
+    pub evidence: String,
+    /// When that was last seen, in the site's time zone.
+    #[serde(default)]
+    pub evidence_at: Option<DateTime<FixedOffset>>,
+    /// What its user must do: one sentence to read out on the phone.
     pub instruction: String,
+    /// The PIN that must or may have to be typed; `None`: none has to be, or it is not known here.
+    #[serde(default)]
+    pub pin: Option<String>,
+    /// Until when the handset is let in, in the site's time zone; `None`: no end, or no window.
+    #[serde(default)]
+    pub until: Option<DateTime<FixedOffset>>,
+}
+
+/// Of notes that were kept before they told the verdict.
+fn not_told() -> Registration {
+    Registration::Unknown
+}
+
+impl HandsetNote {
+    /// The same, where nothing is asked of the handset's user for the time being.
+    #[must_use]
+    pub fn without_task(self) -> Self {
+        let instruction = "nothing to do on the handset for now".to_owned();
+        Self { instruction, pin: None, until: None, ..self }
+    }
 }
 
 /// A condition that holds after a cycle: an alert without a life.

@@ -21,11 +21,14 @@ use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
 use super::alert::{Alert, AlertKind, AlertState, Condition};
 use super::desired::DesiredSite;
 use super::device_clock::DeviceClock;
+use super::handoff::Situation;
 use super::memory::{SiteMemory, Window};
 use super::observed::Observation;
+use super::opening;
 use super::plan::Plan;
 use super::settings::Pace;
-use super::status::WindowState;
+use super::status::{WindowState, WindowStatus};
+use super::wording::{clock, spoken};
 
 pub use contact::unreadable_cycles;
 pub use life::live_on;
@@ -66,6 +69,23 @@ impl View<'_> {
     fn standing(&self, kind: AlertKind) -> Option<&Alert> {
         self.memory.alerts.iter().find(|alert| alert.kind == kind && alert.state != AlertState::Resolved)
     }
+
+    /// What the notes on its handsets rest on.
+    fn situation(&self) -> Situation<'_> {
+        let window = WindowStatus {
+            state: self.window_state,
+            opens_at: self.window.map(|window| self.clock.ours(window.opens_at)),
+            closes_at: self.closes_at,
+            reopened: self.window.map_or(0, |window| window.reopened),
+        };
+        Situation {
+            desired: self.desired,
+            memory: self.memory,
+            unfetched: self.window.is_some_and(|window| opening::never_fetched(self.memory, window)),
+            window,
+            steps: &self.plan.steps,
+        }
+    }
 }
 
 /// What can be said of a site's conditions.
@@ -104,45 +124,11 @@ pub fn conditions(view: &View<'_>) -> Conditions {
     found
 }
 
-/// A span of time as people say it, in its two largest units: `2 h 5 min`.
-fn spoken(span: TimeDelta) -> String {
-    let minutes = span.num_minutes().max(0);
-    let (days, hours, minutes) = (minutes / 1440, minutes / 60 % 24, minutes % 60);
-    match (days, hours, minutes) {
-        (0, 0, minutes) => format!("{minutes} min"),
-        (0, hours, 0) => format!("{hours} h"),
-        (0, hours, minutes) => format!("{hours} h {minutes} min"),
-        (days, 0, _) => format!("{days} d"),
-        (days, hours, _) => format!("{days} d {hours} h"),
-    }
-}
-
-/// An instant as people read it: to the minute, with its offset.
-fn clock(at: DateTime<FixedOffset>) -> String {
-    at.format("%Y-%m-%d %H:%M %:z").to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use super::testing::Stage;
-    use super::*;
     use crate::domain::memory::Registration;
     use crate::domain::observed::ContactFailure;
-
-    #[test]
-    fn spans_are_spoken_in_their_two_largest_units() {
-        for (minutes, text) in [
-            (-5, "0 min"),
-            (59, "59 min"),
-            (60, "1 h"),
-            (125, "2 h 5 min"),
-            (1_440, "1 d"),
-            (1_500, "1 d 1 h"),
-            (1_441, "1 d"),
-        ] {
-            assert_eq!(spoken(TimeDelta::minutes(minutes)), text);
-        }
-    }
 
     #[test]
     fn the_worst_condition_comes_first() {

@@ -35,6 +35,11 @@ impl DeviceClock {
         Self { tz, skew_seconds: skew_seconds(shown, at, tz) }
     }
 
+    /// The clock as it was last read, what it showed and when; in step with ours when it never was.
+    pub fn last_read(tz: Tz, shown: Option<(NaiveDateTime, DateTime<Utc>)>) -> Self {
+        shown.map_or(Self::in_step(tz), |(clock, at)| Self::read(tz, clock, at))
+    }
+
     /// What it shows at this moment, to the second, with the offset that its zone has by its own calendar.
     pub fn shows(self, now: DateTime<Utc>) -> DateTime<FixedOffset> {
         shifted(now, self.skew_seconds).with_timezone(&self.tz).fixed_offset()

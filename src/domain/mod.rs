@@ -14,6 +14,7 @@ pub mod device_text;
 pub mod drift;
 pub mod evidence;
 pub mod fingerprint;
+pub mod handoff;
 pub mod history;
 pub mod ids;
 pub mod instruction;
@@ -39,5 +40,6 @@ pub mod turn;
 pub mod verify;
 pub mod version;
 pub mod window;
+pub mod wording;
 #[cfg(test)]
 mod world;

@@ -166,6 +166,7 @@ mod tests {
     use super::*;
     use crate::domain::alert::{AlertKind, HandsetNote, Severity};
     use crate::domain::ids::SlotNumber;
+    use crate::domain::memory::Registration;
 
     const REPEAT: Duration = Duration::from_secs(4 * 3600);
 
@@ -264,7 +265,12 @@ mod tests {
             ipui: ipui.parse().ok(),
             user: None,
             display_name: None,
+            registration: Registration::Pending,
+            evidence: String::new(),
+            evidence_at: None,
             instruction: String::new(),
+            pin: None,
+            until: None,
         };
         assert_eq!(changed(|alert| alert.summary = "differs since 5 min".into()), None);
         assert_eq!(changed(|alert| alert.since = at(5)), None);

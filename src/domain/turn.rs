@@ -159,7 +159,7 @@ fn frame(input: &TurnInput<'_>, memory: &SiteMemory, seen: Option<&Observation>)
     let zone = input.desired.time_zone;
     // The last clock that was read stands in while none can be: windows close all the same.
     let shown = seen.and_then(clock_of).or(memory.clock);
-    let clock = shown.map_or(DeviceClock::in_step(zone), |(clock, at)| DeviceClock::read(zone, clock, at));
+    let clock = DeviceClock::last_read(zone, shown);
     // A page that was read within the settle time shows nothing of its end, however long the reading took.
     let as_of = input.contact.map_or(input.now, |seen| seen.at);
     let settled_at = rhythm::settled_at(memory, input.pace.settle);

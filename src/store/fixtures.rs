@@ -199,7 +199,12 @@ pub(crate) fn alert(id: &str, seconds: i64) -> Alert {
             ipui: Some(ipui()),
             user: Some("1013".into()),
             display_name: None,
+            registration: Registration::Pending,
+            evidence: "listed as pending on the status page".into(),
+            evidence_at: Some(at(seconds).fixed_offset()),
             instruction: "switch it on".into(),
+            pin: Some("0000".into()),
+            until: Some(at(seconds).fixed_offset()),
         }],
     }
 }

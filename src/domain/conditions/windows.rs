@@ -8,8 +8,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{Conditions, View, clock, spoken};
 use crate::domain::alert::{AlertKind, Condition, HandsetNote, Severity};
 use crate::domain::desired::Mode;
+use crate::domain::handoff::note;
 use crate::domain::ids::SlotNumber;
-use crate::domain::instruction::note;
 use crate::domain::loss::LossCause;
 use crate::domain::memory::{Registration, Window};
 use crate::domain::opening;
@@ -255,7 +255,8 @@ pub(super) fn verdict(view: &View<'_>, slot: SlotNumber) -> Registration {
 }
 
 fn notes(view: &View<'_>, slots: &[SlotNumber]) -> Vec<HandsetNote> {
-    slots.iter().map(|slot| note(view.desired, view.memory, view.window_state, *slot)).collect()
+    let situation = view.situation();
+    slots.iter().map(|slot| note(&situation, *slot)).collect()
 }
 
 /// At most this many handsets are named in a sentence; all of them are in the alert's list.

@@ -7,8 +7,8 @@ use chrono::TimeDelta;
 use super::{Conditions, View};
 use crate::domain::alert::{AlertKind, Condition, HandsetNote, Severity};
 use crate::domain::desired::{Mode, Trigger};
+use crate::domain::handoff::note;
 use crate::domain::ids::SlotNumber;
-use crate::domain::instruction::note;
 use crate::domain::plan::{Action, Disposition, Step};
 use crate::domain::release::{Release, TriggerOutcome};
 
@@ -257,13 +257,8 @@ fn who(steps: &[&Step]) -> String {
 /// The slots that the steps touch; nothing is asked of their users while a step waits for somebody else.
 fn handsets(view: &View<'_>, steps: &[&Step]) -> Vec<HandsetNote> {
     let slots: BTreeSet<_> = steps.iter().filter_map(|step| step.slot).collect();
-    slots
-        .into_iter()
-        .map(|slot| HandsetNote {
-            instruction: "nothing to do on the handset for now".to_owned(),
-            ..note(view.desired, view.memory, view.window_state, slot)
-        })
-        .collect()
+    let situation = view.situation();
+    slots.into_iter().map(|slot| note(&situation, slot).without_task()).collect()
 }
 
 #[cfg(test)]

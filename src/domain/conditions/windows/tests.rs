@@ -48,7 +48,7 @@ fn a_window_that_closes_under_a_threshold_warns_and_the_last_threshold_is_critic
         "the window is 20 hours long: it is told of, not warned about"
     );
     insta::assert_snapshot!(first.summary, @"the registration window closes at 2026-11-24 04:00 +01:00 and 1 handset is not registered: slot 2 Workshop (1014)");
-    insta::assert_snapshot!(first.handsets[0].instruction, @"start registration on the handset and type the PIN 0001");
+    insta::assert_snapshot!(first.handsets[0].instruction, @"start registration on the handset and type the PIN 0001; do so before 2026-11-24 04:00 +01:00");
     assert_eq!(numbers(&first), [2]);
 
     stage.at("2026-11-24T02:00");
@@ -104,7 +104,7 @@ fn a_window_that_closed_unfilled_is_critical_and_names_the_handsets() {
     assert_eq!((found.severity, found.phase.as_str()), (Severity::Critical, "closed 1"));
     assert_eq!(numbers(&found), [2]);
     insta::assert_snapshot!(found.summary, @"the registration window closed at 2026-11-24 04:00 +01:00 and 1 handset is not registered: slot 2 Workshop (1014); open it again");
-    insta::assert_snapshot!(found.handsets[0].instruction, @"the registration window is closed and must be opened again first; then: start registration on the handset and type the PIN 0001");
+    insta::assert_snapshot!(found.handsets[0].instruction, @"the registration window is closed and must be opened again first; then start registration on the handset and type the PIN 0001");
 }
 
 #[test]

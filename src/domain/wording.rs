@@ -1,0 +1,47 @@
+//! Times and spans as people read them, in alerts, instructions and sheets. No sentences here.
+
+use chrono::{DateTime, FixedOffset, TimeDelta};
+
+/// An instant as people read it: to the minute, with its offset.
+pub fn clock(at: DateTime<FixedOffset>) -> String {
+    at.format("%Y-%m-%d %H:%M %:z").to_string()
+}
+
+/// A span of time as people say it, in its two largest units: `2 h 5 min`.
+pub fn spoken(span: TimeDelta) -> String {
+    let minutes = span.num_minutes().max(0);
+    let (days, hours, minutes) = (minutes / 1440, minutes / 60 % 24, minutes % 60);
+    match (days, hours, minutes) {
+        (0, 0, minutes) => format!("{minutes} min"),
+        (0, hours, 0) => format!("{hours} h"),
+        (0, hours, minutes) => format!("{hours} h {minutes} min"),
+        (days, 0, _) => format!("{days} d"),
+        (days, hours, _) => format!("{days} d {hours} h"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instant_is_told_to_the_minute_with_its_offset() {
+        let at = DateTime::parse_from_rfc3339("2026-11-24T04:00:59+01:00").unwrap();
+        assert_eq!(clock(at), "2026-11-24 04:00 +01:00");
+    }
+
+    #[test]
+    fn spans_are_spoken_in_their_two_largest_units() {
+        for (minutes, text) in [
+            (-5, "0 min"),
+            (59, "59 min"),
+            (60, "1 h"),
+            (125, "2 h 5 min"),
+            (1_440, "1 d"),
+            (1_500, "1 d 1 h"),
+            (1_441, "1 d"),
+        ] {
+            assert_eq!(spoken(TimeDelta::minutes(minutes)), text);
+        }
+    }
+}
