@@ -15,6 +15,7 @@ use n720d::api::{
     RefusalKind, ReloadReport, SocketError, serve,
 };
 use n720d::domain::desired::Mode;
+use n720d::domain::handoff::Sheet;
 use n720d::domain::history::HistoryEntry;
 use n720d::domain::ids::SiteName;
 use n720d::domain::status::{FleetStatus, GenerationStatus, Health, PlanStatus, SiteStatus, WindowStatus};
@@ -74,8 +75,27 @@ fn state(alive: &Arc<AtomicBool>) -> ApiState {
                 Ok(asked.take(limit).collect())
             })
         }),
+        handoff: Arc::new(|site| Box::pin(async move { sheet_of(&site) })),
         alive: Arc::new(move || probe.load(Ordering::Relaxed)),
         ready: Arc::new(|| true),
+    }
+}
+
+/// A sheet of acme; the file of beta has errors, and what is stored of gone cannot be read.
+fn sheet_of(site: &SiteName) -> Result<Option<Sheet>, String> {
+    match site.as_str() {
+        "acme" => Ok(Some(Sheet {
+            site: site.clone(),
+            description: "ACME".into(),
+            at: at(5).fixed_offset(),
+            observed_at: None,
+            window: WindowStatus::default(),
+            listed: 0,
+            handsets: Vec::new(),
+            notes: vec!["the DECT manager has not been read yet".into()],
+        })),
+        "beta" => Ok(None),
+        _ => Err("cannot load the memory of a site in /s/n720d.db".into()),
     }
 }
 
@@ -166,6 +186,7 @@ async fn what_is_not_there_is_a_json_error() {
     for path in [
         "/api/v1/sites/nobody",
         "/api/v1/sites/nobody/history",
+        "/api/v1/sites/nobody/handoff",
         "/api/v1/sites/%2e%2e",
         "/api/v1/sites/a%20b",
         "/nothing",
@@ -209,6 +230,25 @@ async fn history_is_of_all_or_of_one_site_and_limited() {
     }
     let answer = get(&server, "/api/v1/history?limit=77").await;
     assert_eq!((answer.status, answer.json()["kind"].as_str()), (503, Some("unavailable")));
+}
+
+#[tokio::test]
+async fn a_hand_off_sheet_is_told_or_why_there_is_none() {
+    let server = server().await;
+    server.state.board.publish(Arc::new(status("gone", Health::Unknown)));
+    let answer = get(&server, "/api/v1/sites/acme/handoff").await;
+    assert_eq!(answer.status, 200);
+    let sheet: Sheet = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!(Ok(Some(sheet)), sheet_of(&site("acme")));
+    for (name, code, kind, words) in [
+        ("beta", 409, "refused", "the file of site beta has errors"),
+        ("gone", 503, "unavailable", "cannot load"),
+        ("nobody", 404, "not-found", "there is no site"),
+    ] {
+        let answer = get(&server, &format!("/api/v1/sites/{name}/handoff")).await;
+        assert_eq!((answer.status, answer.json()["kind"].as_str()), (code, Some(kind)), "{name}");
+        assert!(answer.json()["error"].as_str().unwrap().contains(words), "{}", answer.body);
+    }
 }
 
 #[tokio::test]
@@ -327,6 +367,7 @@ async fn commands_reach_the_daemon_and_its_answers_come_back() {
     let page = client.history(Some(&site("acme")), 1).await.unwrap();
     assert_eq!(page.history.iter().map(|line| line.entry.what.as_str()).collect::<Vec<_>>(), ["fetch"]);
     assert_eq!(client.history(None, 9).await.unwrap().history.len(), 3);
+    assert_eq!(client.handoff(&site("acme")).await.unwrap().description, "ACME");
     assert_eq!(client.poll(site("acme"), true).await.unwrap(), status("acme", Health::Waiting));
     let report = client.reload().await.unwrap();
     assert_eq!((report.applied, report.findings), (false, vec!["acme.toml:3: unknown key".to_owned()]));

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::control::CONTROL_SOCKET;
 use super::wire::{ApplyRequest, HistoryPage, PollRequest, Refusal, ReloadReport};
+use crate::domain::handoff::Sheet;
 use crate::domain::ids::SiteName;
 use crate::domain::status::{FleetStatus, SiteStatus};
 
@@ -113,6 +114,15 @@ impl ControlClient {
             None => format!("/api/v1/history?limit={limit}"),
         };
         self.send("ask for the history", self.request(Method::GET, &path, READ_TIMEOUT)).await
+    }
+
+    /// The hand-off sheet of one site.
+    ///
+    /// # Errors
+    /// As above; a site whose file has errors is refused too.
+    pub async fn handoff(&self, site: &SiteName) -> Result<Sheet, ClientError> {
+        let path = format!("/api/v1/sites/{site}/handoff");
+        self.send("ask for the hand-off sheet", self.request(Method::GET, &path, READ_TIMEOUT)).await
     }
 
     /// Has a manager read at once; the status after it.

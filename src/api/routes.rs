@@ -1,4 +1,4 @@
-//! The routes that only read: health, metrics, statuses and history.
+//! The routes that only read: health, metrics, statuses, history and hand-off sheets.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -20,6 +20,7 @@ use super::board::Board;
 use super::host::only_local_names;
 use super::metrics::{self, Metrics};
 use super::wire::{HistoryPage, Refusal, RefusalKind};
+use crate::domain::handoff::Sheet;
 use crate::domain::history::HistoryEntry;
 use crate::domain::ids::SiteName;
 
@@ -40,6 +41,10 @@ pub type HistorySource = Arc<
         + Sync,
 >;
 
+/// Makes the hand-off sheet of a site on the board; `None`: its file cannot be used. The error is a text for a person.
+pub type SheetSource =
+    Arc<dyn Fn(SiteName) -> BoxFuture<'static, Result<Option<Sheet>, String>> + Send + Sync>;
+
 /// Answers yes or no at once.
 pub type Probe = Arc<dyn Fn() -> bool + Send + Sync>;
 
@@ -52,6 +57,8 @@ pub struct ApiState {
     pub metrics: Arc<Metrics>,
     /// The history.
     pub history: HistorySource,
+    /// The hand-off sheets.
+    pub handoff: SheetSource,
     /// Whether the daemon's supervisor lives: `/healthz`.
     pub alive: Probe,
     /// Whether every site in force has a status: `/readyz`.
@@ -68,6 +75,7 @@ pub fn router(state: ApiState) -> Router {
         .route("/api/v1/sites", get(sites))
         .route("/api/v1/sites/{site}", get(site))
         .route("/api/v1/sites/{site}/history", get(site_history))
+        .route("/api/v1/sites/{site}/handoff", get(handoff))
         .route("/api/v1/history", get(history))
         .fallback(nothing)
         .with_state(state)
@@ -102,6 +110,7 @@ async fn index() -> &'static str {
      /api/v1/sites                  status of every site, JSON\n\
      /api/v1/sites/{site}           status of one site\n\
      /api/v1/sites/{site}/history   its history\n\
+     /api/v1/sites/{site}/handoff   whom to call, and what to tell them\n\
      /api/v1/history                history of all, ?limit=100\n\
      /metrics                       Prometheus\n\
      /healthz /readyz\n"
@@ -166,6 +175,21 @@ async fn history_of(state: &ApiState, site: Option<SiteName>, page: PageQuery) -
     let entries =
         (state.history)(site, limit).await.map_err(|error| Refusal::new(RefusalKind::Unavailable, error))?;
     Ok(json(&HistoryPage::from(entries)))
+}
+
+async fn handoff(State(state): State<ApiState>, Path(name): Path<String>) -> Response {
+    match known(&state, &name) {
+        Ok(name) => handoff_of(&state, name).await.unwrap_or_else(Refusal::into_response),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+async fn handoff_of(state: &ApiState, site: SiteName) -> Result<Response, Refusal> {
+    let sheet = (state.handoff)(site.clone()).await;
+    match sheet.map_err(|error| Refusal::new(RefusalKind::Unavailable, error))? {
+        Some(sheet) => Ok(json(&sheet)),
+        None => Err(Refusal::unusable_file(&site)),
+    }
 }
 
 /// The name of a site that is on the board.

@@ -92,6 +92,12 @@ impl Refusal {
         Self { error: error.into(), kind }
     }
 
+    /// The site is known, and what was asked rests on its file, which has errors.
+    pub fn unusable_file(site: &SiteName) -> Self {
+        let error = format!("the file of site {site} has errors: see `n720d check`, correct it and reload");
+        Self::new(RefusalKind::Refused, error)
+    }
+
     /// There is no such site.
     pub fn unknown_site(site: &str) -> Self {
         Self::new(RefusalKind::NotFound, format!("there is no site {site:?}"))

@@ -40,6 +40,8 @@ pub(crate) enum Command {
     Run,
     /// Show what the daemon knows; exit 3 if something needs a person
     Status(StatusArgs),
+    /// Print whom to call about a missing handset, and what to tell them
+    Handoff(HandoffArgs),
     /// Show who did what, when, with which outcome
     History(HistoryArgs),
     /// Have the daemon read a site now
@@ -127,6 +129,19 @@ pub(crate) struct StatusArgs {
     pub(crate) json: bool,
 }
 
+/// Arguments of `handoff`.
+#[derive(Debug, Args)]
+pub(crate) struct HandoffArgs {
+    /// The site
+    pub(crate) site: SiteName,
+    /// Print CSV, a row per handset
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) csv: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// Arguments of `history`.
 #[derive(Debug, Args)]
 pub(crate) struct HistoryArgs {
@@ -199,6 +214,9 @@ mod tests {
             "n720d status",
             "n720d status acme --json",
             "n720d history --limit 5",
+            "n720d handoff acme",
+            "n720d handoff acme --csv",
+            "n720d handoff acme --json",
             "n720d history acme",
             "n720d poll acme --retry-login",
             "n720d reload",
@@ -215,6 +233,8 @@ mod tests {
             "n720d",
             "n720d render",
             "n720d render ../x",
+            "n720d handoff",
+            "n720d handoff acme --csv --json",
             "n720d history --limit 0",
             "n720d run x",
             "n720d secret",

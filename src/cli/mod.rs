@@ -5,6 +5,8 @@
 mod apply;
 mod args;
 mod check;
+mod csv;
+mod handoff;
 mod history;
 mod known;
 mod logging;
@@ -159,6 +161,7 @@ fn dispatch(arguments: &Arguments) -> Result<Exit, CliError> {
         Command::Apply(args) => apply::run(file, args),
         Command::Run => run::run(file),
         Command::Status(args) => status::run(file, args),
+        Command::Handoff(args) => handoff::run(file, args),
         Command::History(args) => history::run(file, args),
         Command::Poll(args) => tell::poll(file, args),
         Command::Reload => tell::reload(file),

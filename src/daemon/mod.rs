@@ -16,6 +16,7 @@ mod outbox;
 mod reload;
 mod rest;
 mod run;
+mod sheets;
 mod shelf;
 mod single;
 mod site_task;

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::assemble::{Assembly, StartError, assemble, bind, logged};
 use super::control::DaemonControl;
 use super::fleet::Fleet;
-use super::{chain, rest, systemd};
+use super::{chain, rest, sheets, systemd};
 use crate::api::{self, ApiState, CONTROL_SOCKET, ControlSocket};
 use crate::config::Config;
 
@@ -67,16 +67,21 @@ pub async fn run(config: Config) -> Result<(), StartError> {
 fn api_state(assembly: &Assembly, fleet: &Arc<Fleet>) -> ApiState {
     let context = Arc::clone(&assembly.context);
     let (board, metrics) = (context.board.clone(), Arc::clone(&context.metrics));
+    let store = context.store.clone();
     let (alive, ready_board, in_force) = (Arc::clone(fleet), board.clone(), context.in_force.clone());
     ApiState {
         board,
         metrics,
         history: Arc::new(move |site, limit| {
-            let store = context.store.clone();
+            let store = store.clone();
             Box::pin(async move {
                 let read = tokio::task::spawn_blocking(move || store.history(site.as_ref(), limit)).await;
                 read.map_err(|error| error.to_string())?.map_err(|error| chain(&error))
             })
+        }),
+        handoff: Arc::new(move |site| {
+            let context = Arc::clone(&context);
+            Box::pin(async move { sheets::handoff(&context, &site).await.map_err(|error| chain(&error)) })
         }),
         alive: Arc::new(move || alive.stuck().is_none()),
         ready: Arc::new(move || {
