@@ -57,6 +57,7 @@ fn new_release(minute: i64) -> NewRelease {
             reason: "first".into(),
             policy: String::new(),
             missing_at_start: [].into(),
+            release: None,
             arrivals: BTreeMap::new(),
             missing_at_end: None,
         })),

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
@@ -28,6 +28,10 @@ pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0
 /// Upper bounds of cycle durations in seconds: a polite cycle takes a few, a manager that answers nothing 20 and more.
 const CYCLE_SECONDS: [f64; 9] = [0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0];
 
+/// Upper bounds of times to register in seconds: from a minute, for a handset that lies ready, to a week.
+const REGISTRATION_SECONDS: [f64; 10] =
+    [60.0, 300.0, 900.0, 3600.0, 14_400.0, 43_200.0, 86_400.0, 172_800.0, 345_600.0, 604_800.0];
+
 type Labels<const N: usize> = [(&'static str, String); N];
 
 /// What is counted. Cheap to feed from everywhere.
@@ -36,6 +40,7 @@ pub struct Metrics {
     registry: Registry,
     cycles: Family<Labels<1>, Counter>,
     cycle_duration: Histogram,
+    registration: Histogram,
     releases: Counter,
     fetches: Family<Labels<1>, Counter>,
     notifications: Family<Labels<2>, Counter>,
@@ -61,6 +66,7 @@ impl Metrics {
         let metrics = Self {
             cycles: Family::default(),
             cycle_duration: Histogram::new(CYCLE_SECONDS),
+            registration: Histogram::new(REGISTRATION_SECONDS),
             releases: Counter::default(),
             fetches: Family::default(),
             notifications: Family::default(),
@@ -75,6 +81,12 @@ impl Metrics {
             "How long cycles took",
             Unit::Seconds,
             metrics.cycle_duration.clone(),
+        );
+        registry.register_with_unit(
+            "registration",
+            "How long handsets took to register from when they could, as far as that is known to within an hour",
+            Unit::Seconds,
+            metrics.registration.clone(),
         );
         registry.register("releases", "Files released", metrics.releases.clone());
         registry.register("fetches", "Requests for released files by HTTP status", metrics.fetches.clone());
@@ -109,6 +121,11 @@ impl Metrics {
     pub fn cycle_failed(&self, took: Duration) {
         self.cycles.get_or_create(&[("result", "failed".to_owned())]).inc();
         self.cycle_duration.observe(took.as_secs_f64());
+    }
+
+    /// Counts a handset that came in, and how long it took.
+    pub fn registered(&self, took: TimeDelta) {
+        self.registration.observe(took.as_seconds_f64());
     }
 
     /// Counts a release.
@@ -293,6 +310,8 @@ mod tests {
         let metrics = Metrics::new(Board::default(), "1");
         metrics.cycle(None, Duration::from_millis(400));
         metrics.cycle(Some(&ContactFailure::SessionBusy("10.0.0.9".into())), Duration::from_secs(3));
+        metrics.registered(TimeDelta::seconds(90));
+        metrics.registered(TimeDelta::days(30));
         metrics.released();
         metrics.fetched(200);
         metrics.fetched(404);
@@ -306,6 +325,10 @@ mod tests {
             ("n720d_cycle_duration_seconds_count", "2"),
             ("n720d_cycle_duration_seconds_sum", "3.4"),
             ("n720d_cycle_duration_seconds_bucket{le=\"0.5\"}", "1"),
+            ("n720d_registration_seconds_bucket{le=\"60.0\"}", "0"),
+            ("n720d_registration_seconds_bucket{le=\"300.0\"}", "1"),
+            ("n720d_registration_seconds_bucket{le=\"604800.0\"}", "1"),
+            ("n720d_registration_seconds_count", "2"),
             ("n720d_releases_total", "1"),
             ("n720d_fetches_total{status=\"404\"}", "2"),
             ("n720d_notifications_total{sink=\"hook\",result=\"delivered\"}", "1"),

@@ -115,6 +115,7 @@ pub(super) async fn cycle(
         turn.memory.audited_at = Some(context.now());
     }
     keep(&scope, &turn).await?;
+    turn.registration_times.iter().for_each(|took| context.metrics.registered(*took));
     let acted = if turn.plan.orders.is_empty() {
         Acted::Not
     } else {

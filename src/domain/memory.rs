@@ -10,7 +10,7 @@ use super::evidence::{Source, Testimony};
 use super::ids::{Ipui, Mac, SlotNumber};
 use super::loss::LossCause;
 use super::observed::{ContactFailure, FilledSlots, Observation};
-use super::release::{Generation, PastRelease, Release};
+use super::release::{Generation, PastRelease, Release, Version};
 
 /// Everything n720d remembers of one site.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -29,7 +29,7 @@ pub struct SiteMemory {
     pub baseline: Option<Generation>,
     /// The parts of that content, as in [`Release::parts`].
     pub baseline_parts: BTreeMap<String, Generation>,
-    /// Every window opened, oldest first; the last one counts.
+    /// The last windows opened, oldest first; the last one counts.
     pub windows: Vec<Window>,
     /// Verdicts per listed slot with a reservation.
     pub slots: BTreeMap<SlotNumber, SlotRecord>,
@@ -118,6 +118,9 @@ pub struct Window {
     pub policy: String,
     /// Listed slots whose handset was missing when it was released.
     pub missing_at_start: BTreeSet<SlotNumber>,
+    /// The release that carries it; `None`: not written down yet.
+    #[serde(default)]
+    pub release: Option<WindowRelease>,
     /// Those that came in while it was the last one opened.
     #[serde(default)]
     pub arrivals: BTreeMap<SlotNumber, Arrival>,
@@ -125,11 +128,25 @@ pub struct Window {
     pub missing_at_end: Option<BTreeSet<SlotNumber>>,
 }
 
+/// The release that carries a window: the first that the manager fetched, until then the last one made. The ledger
+/// outlives the releases.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WindowRelease {
+    /// Its VERSION.
+    pub version: Version,
+    /// When it was made.
+    pub at: DateTime<Utc>,
+    /// When the manager first fetched it.
+    pub fetched_at: Option<DateTime<Utc>>,
+}
+
 /// A handset that came in through a window.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Arrival {
     /// Which one.
     pub ipui: Ipui,
+    /// From when on it could come in.
+    pub admitted_at: DateTime<Utc>,
     /// When it was first seen registered.
     pub seen_at: DateTime<Utc>,
     /// When it was last seen to be missing; `None`: it never was.

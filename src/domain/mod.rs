@@ -18,6 +18,7 @@ pub mod handoff;
 pub mod history;
 pub mod ids;
 pub mod instruction;
+pub mod ledger;
 pub mod loss;
 pub mod memory;
 pub mod notification;

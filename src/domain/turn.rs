@@ -15,6 +15,7 @@ use super::device_clock::DeviceClock;
 use super::fingerprint::{self, SiteKey};
 use super::history::HistoryEntry;
 use super::ids::SlotNumber;
+use super::ledger::{self, Turnout};
 use super::memory::{Registration, SiteMemory, SlotRecord, Trouble, Window};
 use super::observed::{ContactFailure, Observation, Reading};
 use super::plan::{Orders, Plan};
@@ -61,6 +62,8 @@ pub struct Turn {
     pub marks: Vec<ReleaseMark>,
     /// What happened.
     pub history: Vec<HistoryEntry>,
+    /// How long those took to register who came in just now, as far as that is known.
+    pub registration_times: Vec<TimeDelta>,
     /// For people.
     pub status: SiteStatus,
     /// When to look again.
@@ -87,6 +90,15 @@ pub fn turn(input: &TurnInput<'_>, previous: SiteMemory) -> Turn {
         now: input.now,
     });
     tell_registrations(&memory.slots, &verdicts, input.now, &mut history);
+    let registration_times = ledger::enter(
+        &mut memory.windows,
+        &Turnout {
+            before: &memory.slots,
+            after: &verdicts,
+            release: memory.release.as_ref(),
+            first_contact: memory.first_contact.map(|(at, _)| at),
+        },
+    );
     memory.slots = verdicts;
     if let Some(seen) = seen {
         enter_observation(input, &mut memory, seen, &frame, &mut history);
@@ -122,7 +134,7 @@ pub fn turn(input: &TurnInput<'_>, previous: SiteMemory) -> Turn {
         pace: input.pace,
         now: input.now,
     });
-    Turn { memory, plan, unread, marks, history, status, next_look }
+    Turn { memory, plan, unread, marks, history, registration_times, status, next_look }
 }
 
 /// The status alone, for what changed outside a turn (a release, a trigger).

@@ -83,6 +83,7 @@ pub fn set_right(
         meant_at: Some(meant),
         reason: format!("the device's clock was set; it would keep window {} at another time", window.number),
         missing_at_start: missing,
+        release: None,
         arrivals: BTreeMap::new(),
         missing_at_end: None,
         ..window.clone()
@@ -308,6 +309,7 @@ fn window(
         reason: format!("{} {}", entry.reason, handsets(entry.missing.len())),
         policy: policy_text(policy),
         missing_at_start: entry.missing,
+        release: None,
         arrivals: BTreeMap::new(),
         missing_at_end: None,
     }

@@ -108,6 +108,7 @@ pub(super) fn window(number: u32, reopened: u8) -> Window {
         reason: String::new(),
         policy: "when released for 72000 s".into(),
         missing_at_start: BTreeSet::new(),
+        release: None,
         arrivals: BTreeMap::new(),
         missing_at_end: None,
     }

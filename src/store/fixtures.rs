@@ -14,7 +14,7 @@ use crate::domain::history::HistoryEntry;
 use crate::domain::ids::{Ipui, SiteName, SlotNumber};
 use crate::domain::loss::LossCause;
 use crate::domain::memory::{
-    Arrival, Hindrance, Registration, SiteMemory, SlotRecord, Trouble, Waiting, Window,
+    Arrival, Hindrance, Registration, SiteMemory, SlotRecord, Trouble, Waiting, Window, WindowRelease,
 };
 use crate::domain::notification::{LedgerEntry, NewNotification, Reason};
 use crate::domain::observed::{
@@ -65,7 +65,7 @@ pub(crate) fn entry(what: &str, seconds: i64) -> HistoryEntry {
 }
 
 fn arrival() -> Arrival {
-    Arrival { ipui: ipui(), seen_at: at(120), missing_at: Some(at(60)) }
+    Arrival { ipui: ipui(), admitted_at: at(30), seen_at: at(120), missing_at: Some(at(60)) }
 }
 
 pub(crate) fn window(number: u32) -> Window {
@@ -78,6 +78,11 @@ pub(crate) fn window(number: u32) -> Window {
         reason: "two handsets are missing".into(),
         policy: "2026-11-23T08:00 12h".into(),
         missing_at_start: BTreeSet::from([slot(1), slot(2)]),
+        release: Some(WindowRelease {
+            version: "2311260801".parse().unwrap(),
+            at: at(1),
+            fetched_at: Some(at(2)),
+        }),
         arrivals: BTreeMap::from([(slot(1), arrival())]),
         missing_at_end: Some(BTreeSet::from([slot(2)])),
     }

@@ -2,18 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Row, Transaction};
+use rusqlite::{Row, Transaction, params};
 use serde::de::DeserializeOwned;
 
 use super::error::{Fault, StoreError};
 use super::{Store, codec, releases, sites};
 use crate::domain::ids::{Mac, SiteName, SlotNumber};
-use crate::domain::memory::SiteMemory;
+use crate::domain::memory::{SiteMemory, Window};
 use crate::domain::observed::Observation;
 use crate::domain::release::{Generation, PastRelease};
 
+/// How many windows of a site come with its memory: the last one counts, and those before it that it repeats or
+/// follows. A cycle costs no more at a site whose ledger has grown for years.
+pub const WINDOWS_IN_MEMORY: u32 = 8;
+
 impl Store {
-    /// Everything remembered of a site; of an unknown one, nothing.
+    /// Everything remembered of a site, its last [`WINDOWS_IN_MEMORY`] windows among it; of an unknown one, nothing.
     ///
     /// # Errors
     /// When the database cannot be read, or a value in it does not decode.
@@ -24,8 +28,7 @@ impl Store {
             let mut releases = releases::all(db, id)?.into_iter();
             memory.release = releases.next();
             memory.past_releases = releases.map(|release| PastRelease::from(&release)).collect();
-            memory.windows =
-                values(db, "SELECT entry FROM window WHERE site = ?1 ORDER BY number", "window.entry", id)?;
+            memory.windows = windows(db, id, Some(WINDOWS_IN_MEMORY))?;
             memory.alerts = values(
                 db,
                 "SELECT alert FROM alert WHERE site = ?1 ORDER BY position, id",
@@ -36,6 +39,32 @@ impl Store {
             Ok(memory)
         })
     }
+}
+
+impl Store {
+    /// Every window that was ever opened at a site, oldest first; of an unknown site, none.
+    ///
+    /// # Errors
+    /// When the database cannot be read, or a window does not decode.
+    pub fn windows(&self, site: &SiteName) -> Result<Vec<Window>, StoreError> {
+        self.read("read the window ledger of a site", |db| {
+            sites::known_site(db, site)?.map_or(Ok(Vec::new()), |id| windows(db, id, None))
+        })
+    }
+}
+
+/// The last windows of a site, or all of them, oldest first.
+fn windows(db: &Transaction<'_>, site: i64, last: Option<u32>) -> Result<Vec<Window>, Fault> {
+    // A negative limit is none.
+    let mut query =
+        db.prepare_cached("SELECT entry FROM window WHERE site = ?1 ORDER BY number DESC LIMIT ?2")?;
+    let mut rows = query.query(params![site, last.map_or(-1, i64::from)])?;
+    let mut windows = Vec::new();
+    while let Some(row) = rows.next()? {
+        windows.push(codec::from_json("window.entry", text(row, 0)?.unwrap_or_default())?);
+    }
+    windows.reverse();
+    Ok(windows)
 }
 
 fn of_site_row(db: &Transaction<'_>, site: i64) -> Result<SiteMemory, Fault> {
@@ -115,4 +144,39 @@ fn values<T: DeserializeOwned>(
 pub(super) fn text<'r>(row: &'r Row<'_>, column: usize) -> Result<Option<&'r str>, Fault> {
     let value = row.get_ref(column)?;
     value.as_str_or_null().map_err(|error| codec::unreadable("a text column", error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::{self, site, status, store};
+    use super::super::{CycleRecord, Store};
+    use super::*;
+
+    fn keep(store: &Store, windows: impl Iterator<Item = u32>) {
+        let (memory, status) = (
+            SiteMemory { windows: windows.map(fixtures::window).collect(), ..fixtures::memory() },
+            status("acme", 9),
+        );
+        let record =
+            CycleRecord { memory: &memory, status: &status, marks: &[], history: &[], notifications: &[] };
+        store.keep(&site("acme"), &record).unwrap();
+    }
+
+    fn numbers(windows: &[Window]) -> Vec<u32> {
+        windows.iter().map(|window| window.number).collect()
+    }
+
+    #[test]
+    fn the_last_windows_come_with_the_memory_and_all_of_them_when_asked_for() {
+        let (_dir, store) = store();
+        let last = WINDOWS_IN_MEMORY + 3;
+        keep(&store, 1..=last);
+        let remembered = store.memory(&site("acme")).unwrap().windows;
+        assert_eq!(numbers(&remembered), (4..=last).collect::<Vec<_>>());
+        keep(&store, 4..=last);
+        let all = store.windows(&site("acme")).unwrap();
+        assert_eq!(numbers(&all), (1..=last).collect::<Vec<_>>(), "what a cycle does not name stays");
+        assert_eq!(all.first(), Some(&fixtures::window(1)));
+        assert_eq!(store.windows(&site("nobody")).unwrap(), []);
+    }
 }

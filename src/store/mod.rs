@@ -37,6 +37,7 @@ pub use files::{DATABASE_FILE, SEED_FILE};
 pub use history::{HISTORY_DAYS, HISTORY_PER_SITE};
 pub use keep::CycleRecord;
 pub use lock::LOCK_FILE;
+pub use memory::WINDOWS_IN_MEMORY;
 pub use releases::{RELEASES_PER_SITE, Served};
 pub use sites::SiteSecret;
 

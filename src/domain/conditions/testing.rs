@@ -187,6 +187,7 @@ pub(super) fn window(number: u32, opens_at: &str, closes_at: &str) -> Window {
         reason: String::new(),
         policy: String::new(),
         missing_at_start: slots(&[1, 2]),
+        release: None,
         arrivals: BTreeMap::new(),
         missing_at_end: None,
     }
