@@ -18,6 +18,7 @@ use n720d::domain::desired::Mode;
 use n720d::domain::handoff::Sheet;
 use n720d::domain::history::HistoryEntry;
 use n720d::domain::ids::SiteName;
+use n720d::domain::ledger::{Statistics, WindowLedger};
 use n720d::domain::status::{FleetStatus, GenerationStatus, Health, PlanStatus, SiteStatus, WindowStatus};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -75,6 +76,7 @@ fn state(alive: &Arc<AtomicBool>) -> ApiState {
                 Ok(asked.take(limit).collect())
             })
         }),
+        windows: Arc::new(|site, limit| Box::pin(async move { windows_of(&site, limit) })),
         handoff: Arc::new(|site| Box::pin(async move { sheet_of(&site) })),
         alive: Arc::new(move || probe.load(Ordering::Relaxed)),
         ready: Arc::new(|| true),
@@ -97,6 +99,15 @@ fn sheet_of(site: &SiteName) -> Result<Option<Sheet>, String> {
         "beta" => Ok(None),
         _ => Err("cannot load the memory of a site in /s/n720d.db".into()),
     }
+}
+
+/// A ledger that shows in its statistics what was asked for; that of gone cannot be read.
+fn windows_of(site: &SiteName, limit: usize) -> Result<WindowLedger, String> {
+    if site.as_str() == "gone" {
+        return Err("cannot read the window ledger of a site in /s/n720d.db".into());
+    }
+    let statistics = Statistics { windows: limit, ..Statistics::default() };
+    Ok(WindowLedger { site: site.clone(), windows: Vec::new(), statistics })
 }
 
 struct Server {
@@ -187,6 +198,7 @@ async fn what_is_not_there_is_a_json_error() {
         "/api/v1/sites/nobody",
         "/api/v1/sites/nobody/history",
         "/api/v1/sites/nobody/handoff",
+        "/api/v1/sites/nobody/windows",
         "/api/v1/sites/%2e%2e",
         "/api/v1/sites/a%20b",
         "/nothing",
@@ -248,6 +260,25 @@ async fn a_hand_off_sheet_is_told_or_why_there_is_none() {
         let answer = get(&server, &format!("/api/v1/sites/{name}/handoff")).await;
         assert_eq!((answer.status, answer.json()["kind"].as_str()), (code, Some(kind)), "{name}");
         assert!(answer.json()["error"].as_str().unwrap().contains(words), "{}", answer.body);
+    }
+}
+
+#[tokio::test]
+async fn a_window_ledger_is_told_and_limited() {
+    let server = server().await;
+    server.state.board.publish(Arc::new(status("gone", Health::Unknown)));
+    for (query, limit) in [("", 100), ("?limit=3", 3), ("?limit=999999", 10_000)] {
+        let answer = get(&server, &format!("/api/v1/sites/acme/windows{query}")).await;
+        let ledger: WindowLedger = serde_json::from_str(&answer.body).unwrap();
+        assert_eq!(Ok(ledger), windows_of(&site("acme"), limit), "{query}");
+    }
+    for (path, code, kind) in [
+        ("acme/windows?limit=x", 400, "bad-request"),
+        ("gone/windows", 503, "unavailable"),
+        ("nobody/windows", 404, "not-found"),
+    ] {
+        let answer = get(&server, &format!("/api/v1/sites/{path}")).await;
+        assert_eq!((answer.status, answer.json()["kind"].as_str()), (code, Some(kind)), "{path}");
     }
 }
 
@@ -367,6 +398,7 @@ async fn commands_reach_the_daemon_and_its_answers_come_back() {
     let page = client.history(Some(&site("acme")), 1).await.unwrap();
     assert_eq!(page.history.iter().map(|line| line.entry.what.as_str()).collect::<Vec<_>>(), ["fetch"]);
     assert_eq!(client.history(None, 9).await.unwrap().history.len(), 3);
+    assert_eq!(client.windows(&site("acme"), 7).await.unwrap().statistics.windows, 7);
     assert_eq!(client.handoff(&site("acme")).await.unwrap().description, "ACME");
     assert_eq!(client.poll(site("acme"), true).await.unwrap(), status("acme", Health::Waiting));
     let report = client.reload().await.unwrap();

@@ -12,6 +12,7 @@ use super::control::CONTROL_SOCKET;
 use super::wire::{ApplyRequest, HistoryPage, PollRequest, Refusal, ReloadReport};
 use crate::domain::handoff::Sheet;
 use crate::domain::ids::SiteName;
+use crate::domain::ledger::WindowLedger;
 use crate::domain::status::{FleetStatus, SiteStatus};
 
 /// For what the daemon answers out of its memory or store.
@@ -114,6 +115,15 @@ impl ControlClient {
             None => format!("/api/v1/history?limit={limit}"),
         };
         self.send("ask for the history", self.request(Method::GET, &path, READ_TIMEOUT)).await
+    }
+
+    /// The window ledger of one site, at most so many windows, newest first.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn windows(&self, site: &SiteName, limit: usize) -> Result<WindowLedger, ClientError> {
+        let path = format!("/api/v1/sites/{site}/windows?limit={limit}");
+        self.send("ask for the window ledger", self.request(Method::GET, &path, READ_TIMEOUT)).await
     }
 
     /// The hand-off sheet of one site.

@@ -17,5 +17,5 @@ pub use client::{ClientError, ControlClient};
 pub use control::{CONTROL_SOCKET, Control, ControlSocket, SocketError};
 pub use host::only_local_names;
 pub use metrics::{DeliveryResult, Metrics};
-pub use routes::{ApiState, HistorySource, Probe, SheetSource, router, serve};
+pub use routes::{ApiState, HistorySource, Probe, SheetSource, WindowSource, router, serve};
 pub use wire::{ApplyRequest, HistoryLine, HistoryPage, PollRequest, Refusal, RefusalKind, ReloadReport};

@@ -1,4 +1,4 @@
-//! The routes that only read: health, metrics, statuses, history and hand-off sheets.
+//! The routes that only read: health, metrics, statuses, history, window ledgers and hand-off sheets.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -23,8 +23,9 @@ use super::wire::{HistoryPage, Refusal, RefusalKind};
 use crate::domain::handoff::Sheet;
 use crate::domain::history::HistoryEntry;
 use crate::domain::ids::SiteName;
+use crate::domain::ledger::WindowLedger;
 
-/// Lines of history in an answer, unless `?limit=` says otherwise.
+/// Lines of history, or windows, in an answer, unless `?limit=` says otherwise.
 const HISTORY_LIMIT: usize = 100;
 
 /// The most that `?limit=` can ask for.
@@ -40,6 +41,11 @@ pub type HistorySource = Arc<
         + Send
         + Sync,
 >;
+
+/// Asks the store for the window ledger of a site on the board, at most so many windows, newest first. The error is a
+/// text for a person.
+pub type WindowSource =
+    Arc<dyn Fn(SiteName, usize) -> BoxFuture<'static, Result<WindowLedger, String>> + Send + Sync>;
 
 /// Makes the hand-off sheet of a site on the board; `None`: its file cannot be used. The error is a text for a person.
 pub type SheetSource =
@@ -57,6 +63,8 @@ pub struct ApiState {
     pub metrics: Arc<Metrics>,
     /// The history.
     pub history: HistorySource,
+    /// The window ledgers.
+    pub windows: WindowSource,
     /// The hand-off sheets.
     pub handoff: SheetSource,
     /// Whether the daemon's supervisor lives: `/healthz`.
@@ -75,6 +83,7 @@ pub fn router(state: ApiState) -> Router {
         .route("/api/v1/sites", get(sites))
         .route("/api/v1/sites/{site}", get(site))
         .route("/api/v1/sites/{site}/history", get(site_history))
+        .route("/api/v1/sites/{site}/windows", get(windows))
         .route("/api/v1/sites/{site}/handoff", get(handoff))
         .route("/api/v1/history", get(history))
         .fallback(nothing)
@@ -110,6 +119,7 @@ async fn index() -> &'static str {
      /api/v1/sites                  status of every site, JSON\n\
      /api/v1/sites/{site}           status of one site\n\
      /api/v1/sites/{site}/history   its history\n\
+     /api/v1/sites/{site}/windows   its registration windows, who came in when, statistics\n\
      /api/v1/sites/{site}/handoff   whom to call, and what to tell them\n\
      /api/v1/history                history of all, ?limit=100\n\
      /metrics                       Prometheus\n\
@@ -170,11 +180,26 @@ async fn site_history(State(state): State<ApiState>, Path(name): Path<String>, p
 }
 
 async fn history_of(state: &ApiState, site: Option<SiteName>, page: PageQuery) -> Result<Response, Refusal> {
-    let Query(page) = page.map_err(|error| Refusal::new(RefusalKind::BadRequest, error.body_text()))?;
-    let limit = page.limit.unwrap_or(HISTORY_LIMIT).min(HISTORY_LIMIT_MAX);
-    let entries =
-        (state.history)(site, limit).await.map_err(|error| Refusal::new(RefusalKind::Unavailable, error))?;
+    let entries = (state.history)(site, limit_of(page)?).await;
+    let entries = entries.map_err(|error| Refusal::new(RefusalKind::Unavailable, error))?;
     Ok(json(&HistoryPage::from(entries)))
+}
+
+async fn windows(State(state): State<ApiState>, Path(name): Path<String>, page: PageQuery) -> Response {
+    match known(&state, &name) {
+        Ok(name) => windows_of(&state, name, page).await.unwrap_or_else(Refusal::into_response),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+async fn windows_of(state: &ApiState, site: SiteName, page: PageQuery) -> Result<Response, Refusal> {
+    let ledger = (state.windows)(site, limit_of(page)?).await;
+    Ok(json(&ledger.map_err(|error| Refusal::new(RefusalKind::Unavailable, error))?))
+}
+
+fn limit_of(page: PageQuery) -> Result<usize, Refusal> {
+    let Query(page) = page.map_err(|error| Refusal::new(RefusalKind::BadRequest, error.body_text()))?;
+    Ok(page.limit.unwrap_or(HISTORY_LIMIT).min(HISTORY_LIMIT_MAX))
 }
 
 async fn handoff(State(state): State<ApiState>, Path(name): Path<String>) -> Response {

@@ -147,6 +147,9 @@ pub(crate) struct HandoffArgs {
 pub(crate) struct HistoryArgs {
     /// The site; all when left out
     pub(crate) site: Option<SiteName>,
+    /// Show the site's registration windows instead: who was missing, who came in when, who was left
+    #[arg(long, requires = "site")]
+    pub(crate) windows: bool,
     /// At most so many entries, the latest
     #[arg(long, value_name = "NUMBER", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) limit: u32,
@@ -218,6 +221,8 @@ mod tests {
             "n720d handoff acme --csv",
             "n720d handoff acme --json",
             "n720d history acme",
+            "n720d history acme --windows --json",
+            "n720d history acme --windows --limit 3",
             "n720d poll acme --retry-login",
             "n720d reload",
             "n720d url acme",
@@ -236,6 +241,7 @@ mod tests {
             "n720d handoff",
             "n720d handoff acme --csv --json",
             "n720d history --limit 0",
+            "n720d history --windows",
             "n720d run x",
             "n720d secret",
         ] {

@@ -3,14 +3,19 @@
 use std::path::Path;
 
 use super::args::HistoryArgs;
-use super::{CliError, Exit, async_runtime, configuration, known, output};
+use super::{CliError, Exit, async_runtime, configuration, known, output, windows};
 use crate::api::{ControlClient, HistoryPage};
 use crate::config::Config;
+use crate::domain::ids::SiteName;
 
 /// Runs the command.
 pub(super) fn run(file: &Path, args: &HistoryArgs) -> Result<Exit, CliError> {
     let config = configuration(file)?;
-    let page = ask(&config, args)?;
+    let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
+    if let Some(site) = args.site.as_ref().filter(|_| args.windows) {
+        return windows::run(&config, site, limit, args.json);
+    }
+    let page = ask(&config, args.site.as_ref(), limit)?;
     if args.json {
         output::json(&page)?;
         return Ok(Exit::Fine);
@@ -31,12 +36,11 @@ pub(super) fn run(file: &Path, args: &HistoryArgs) -> Result<Exit, CliError> {
     Ok(Exit::Fine)
 }
 
-fn ask(config: &Config, args: &HistoryArgs) -> Result<HistoryPage, CliError> {
-    let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
+fn ask(config: &Config, site: Option<&SiteName>, limit: usize) -> Result<HistoryPage, CliError> {
     let state_dir = &config.daemon.state_dir;
     if let Some(daemon) = ControlClient::connect(state_dir).map_err(CliError::other)? {
-        return async_runtime()?.block_on(daemon.history(args.site.as_ref(), limit)).map_err(CliError::other);
+        return async_runtime()?.block_on(daemon.history(site, limit)).map_err(CliError::other);
     }
     let Some(store) = known::store(state_dir)? else { return Ok(HistoryPage { history: Vec::new() }) };
-    Ok(HistoryPage::from(store.history(args.site.as_ref(), limit).map_err(CliError::other)?))
+    Ok(HistoryPage::from(store.history(site, limit).map_err(CliError::other)?))
 }

@@ -19,6 +19,7 @@ mod secret;
 mod shape;
 mod status;
 mod tell;
+mod windows;
 
 use std::error::Error;
 use std::path::Path;

@@ -67,7 +67,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
 fn api_state(assembly: &Assembly, fleet: &Arc<Fleet>) -> ApiState {
     let context = Arc::clone(&assembly.context);
     let (board, metrics) = (context.board.clone(), Arc::clone(&context.metrics));
-    let store = context.store.clone();
+    let (store, of_windows) = (context.store.clone(), Arc::clone(&context));
     let (alive, ready_board, in_force) = (Arc::clone(fleet), board.clone(), context.in_force.clone());
     ApiState {
         board,
@@ -78,6 +78,12 @@ fn api_state(assembly: &Assembly, fleet: &Arc<Fleet>) -> ApiState {
                 let read = tokio::task::spawn_blocking(move || store.history(site.as_ref(), limit)).await;
                 read.map_err(|error| error.to_string())?.map_err(|error| chain(&error))
             })
+        }),
+        windows: Arc::new(move |site, limit| {
+            let context = Arc::clone(&of_windows);
+            Box::pin(
+                async move { sheets::windows(&context, &site, limit).await.map_err(|error| chain(&error)) },
+            )
         }),
         handoff: Arc::new(move |site| {
             let context = Arc::clone(&context);
