@@ -125,6 +125,7 @@ impl Model {
             device_clock: Reading::Known(at.naive_utc()),
             pending: Reading::Known(self.reserved.values().copied().collect()),
             slots: Reading::Known(active().map(|(slot, account)| (*slot, shown(slot, account))).collect()),
+            registration_pin: Reading::Unreadable("no kind of PIN is marked".into()),
             editors: active()
                 .filter_map(|(slot, _)| Some((*slot, Reading::Known(Some(*self.registered.get(slot)?)))))
                 .collect(),

@@ -15,6 +15,7 @@ use crate::domain::fingerprint::{self, SiteKey};
 use crate::domain::history::HistoryEntry;
 use crate::domain::ids::SiteName;
 use crate::domain::memory::SiteMemory;
+use crate::domain::neighbours::Neighbours;
 use crate::domain::observed::{ContactFailure, Observation};
 use crate::domain::rhythm::{self, NextLook};
 use crate::domain::secret::{Secret, SecretBook};
@@ -42,6 +43,8 @@ pub(super) struct Scope<'a> {
     pub(super) secrets: SecretBook,
     pub(super) key: SiteKey,
     pub(super) own_url: Option<String>,
+    /// What of other sites bears on this one; nothing before the manager was read.
+    pub(super) neighbours: Neighbours,
 }
 
 impl Scope<'_> {
@@ -66,6 +69,7 @@ impl Scope<'_> {
             pace: self.pace,
             own_url: self.own_url.as_deref(),
             contact,
+            neighbours: &self.neighbours,
             now,
         }
     }
@@ -157,7 +161,7 @@ async fn scope<'a>(
     let secrets = context.secrets_of(desired).await;
     let key = SiteKey::new(site_secret.key);
     let own_url = context.own_url(desired, &site_secret.token);
-    Ok(Scope { context, desired, pace, secrets, key, own_url })
+    Ok(Scope { context, desired, pace, secrets, key, own_url, neighbours: Neighbours::default() })
 }
 
 /// Opens a session, unless the password is missing or was refused before.

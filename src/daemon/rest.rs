@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::domain::desired::{DesiredSite, Mode};
 use crate::domain::fingerprint::SiteKey;
 use crate::domain::ids::SiteName;
+use crate::domain::neighbours::Neighbours;
 use crate::domain::observed::ContactFailure;
 use crate::domain::status::{GenerationStatus, Health, PlanStatus, SiteStatus, WindowStatus};
 use crate::domain::turn::{self, TurnInput};
@@ -43,6 +44,7 @@ pub(super) async fn publish_site(context: &Context, desired: &DesiredSite) -> Re
         pace: &pace,
         own_url: None,
         contact: Err(&contact),
+        neighbours: &Neighbours::default(),
         now: context.now(),
     };
     context.board.publish(Arc::new(turn::status_at_rest(&input, &memory)));

@@ -13,6 +13,7 @@ use crate::device::n720::{Ask, Driver, Editors, RecordedPage, Session};
 use crate::domain::desired::DesiredSite;
 use crate::domain::fingerprint::SiteKey;
 use crate::domain::memory::SiteMemory;
+use crate::domain::neighbours::Neighbours;
 use crate::domain::observed::{ContactFailure, Observation};
 use crate::domain::plan::{Disposition, Plan};
 use crate::domain::secret::SecretBook;
@@ -139,6 +140,7 @@ async fn look_with(
             pace: &daemon.poll.pace,
             own_url: own_url.as_deref(),
             contact: Ok(observation),
+            neighbours: &Neighbours::default(),
             now: clock::now(),
         };
         turn::turn(&input, memory)

@@ -7,10 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use super::alert::Alert;
 use super::evidence::{Source, Testimony};
+use super::gaps::Gaps;
 use super::ids::{Ipui, Mac, SlotNumber};
 use super::loss::LossCause;
+use super::neighbours::{Elsewhere, Stray};
 use super::observed::{ContactFailure, FilledSlots, Observation};
 use super::release::{Generation, PastRelease, Release, Version};
+use super::shown::Shown;
 
 /// Everything n720d remembers of one site.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -33,6 +36,12 @@ pub struct SiteMemory {
     pub windows: Vec<Window>,
     /// Verdicts per listed slot with a reservation.
     pub slots: BTreeMap<SlotNumber, SlotRecord>,
+    /// What the pages have shown as the site file wants it.
+    pub shown: Shown,
+    /// Who sits in slots that are not listed; `None`: nobody has looked.
+    pub gaps: Option<Gaps>,
+    /// Handsets that this manager holds and the site file does not list.
+    pub strays: BTreeMap<Ipui, Stray>,
     /// Alerts that are not yet resolved, and those resolved whose resolution was not yet announced.
     pub alerts: Vec<Alert>,
     /// Contact attempts that failed in a row, if the last one failed.
@@ -191,6 +200,9 @@ pub struct SlotRecord {
     /// When the record began; `None`: before this was written down.
     #[serde(default)]
     pub began: Option<DateTime<Utc>>,
+    /// Where else this handset was seen, while it is missing here.
+    #[serde(default)]
+    pub elsewhere: Option<Elsewhere>,
 }
 
 /// How a handset was last seen waiting: what makes its coming in recognisable.
@@ -220,6 +232,7 @@ impl SlotRecord {
             registered_ipui: None,
             unread_handset: false,
             began: Some(at),
+            elsewhere: None,
         }
     }
 

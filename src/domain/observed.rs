@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::desired::Pin;
 use super::ids::{Firmware, Ipui, Mac, SlotNumber};
 
 /// Something read off a page, or why it could not be read.
@@ -52,6 +53,10 @@ pub struct Observation {
     pub pending: Reading<Vec<Ipui>>,
     /// Every active account by slot. A slot that is missing here has no active account.
     pub slots: Reading<BTreeMap<SlotNumber, ObservedSlot>>,
+    /// The registration PIN that the mobile devices page shows. Unreadable is nothing odd: the page comes without
+    /// either kind of PIN marked at times.
+    #[serde(default = "pin_not_read")]
+    pub registration_pin: Reading<Pin>,
     /// The IPUI of the registered handset of those slots whose editor page was read (`Known(None)`: no handset).
     pub editors: BTreeMap<SlotNumber, Reading<Option<Ipui>>>,
     /// The configuration file URL, if that page was asked for.
@@ -60,6 +65,11 @@ pub struct Observation {
     pub base_stations: Vec<BaseStation>,
     /// What was odd, for people.
     pub notes: Vec<String>,
+}
+
+/// What stands for the PIN in an observation that was kept before PINs were read.
+fn pin_not_read() -> Reading<Pin> {
+    Reading::Unreadable("not read".to_owned())
 }
 
 /// An active account and its handset, as the mobile devices page shows them.

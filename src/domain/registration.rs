@@ -257,6 +257,7 @@ mod tests {
             slots: Reading::Known(
                 cells.iter().map(|(number, state)| (slot(*number), cell(*state))).collect(),
             ),
+            registration_pin: Reading::Unreadable("cut".to_owned()),
             editors: BTreeMap::new(),
             config_url: None,
             base_stations: Vec::new(),

@@ -17,6 +17,7 @@ use super::history::HistoryEntry;
 use super::ids::SlotNumber;
 use super::ledger::{self, Turnout};
 use super::memory::{Registration, SiteMemory, SlotRecord, Trouble, Window};
+use super::neighbours::Neighbours;
 use super::observed::{ContactFailure, Observation, Reading};
 use super::plan::{Orders, Plan};
 use super::planner::{self, PlanInput};
@@ -44,6 +45,8 @@ pub struct TurnInput<'a> {
     pub own_url: Option<&'a str>,
     /// What reading the manager came to.
     pub contact: Result<&'a Observation, &'a ContactFailure>,
+    /// What of other sites bears on this one.
+    pub neighbours: &'a Neighbours,
     /// The time after the reading.
     pub now: DateTime<Utc>,
 }

@@ -135,6 +135,7 @@ impl World {
             device_clock: Reading::Known(at(0).naive_utc()),
             pending: Reading::Known(Vec::new()),
             slots: Reading::Known(BTreeMap::new()),
+            registration_pin: Reading::Unreadable("no kind of PIN is marked".into()),
             editors: BTreeMap::new(),
             config_url: None,
             base_stations: Vec::new(),

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use super::{Store, StoreError};
 use crate::domain::alert::{Alert, AlertKind, AlertState, HandsetNote, Severity};
 use crate::domain::content::ReleaseContent;
-use crate::domain::desired::Mode;
+use crate::domain::desired::{Mode, Pin};
 use crate::domain::evidence::{Source, Testimony};
 use crate::domain::history::HistoryEntry;
 use crate::domain::ids::{Ipui, SiteName, SlotNumber};
@@ -16,12 +16,14 @@ use crate::domain::loss::LossCause;
 use crate::domain::memory::{
     Arrival, Hindrance, Registration, SiteMemory, SlotRecord, Trouble, Waiting, Window, WindowRelease,
 };
+use crate::domain::neighbours::{Elsewhere, Hold};
 use crate::domain::notification::{LedgerEntry, NewNotification, Reason};
 use crate::domain::observed::{
     BaseStation, ContactFailure, HandsetState, Observation, ObservedSlot, Reading, SipState,
 };
 use crate::domain::plan::{Action, Disposition, Impact, NewRelease, Step, WindowEntry};
 use crate::domain::release::{Generation, Release};
+use crate::domain::shown::Shown;
 use crate::domain::status::{
     Conflict, GenerationStatus, Health, PlanStatus, SiteStatus, SlotStatus, WindowState, WindowStatus,
 };
@@ -120,6 +122,9 @@ pub(crate) fn memory() -> SiteMemory {
         baseline_parts: BTreeMap::from([("pin".to_owned(), generation("p"))]),
         windows: vec![window(1)],
         slots: BTreeMap::from([(slot(1), slot_record(5)), (slot(100), slot_record(6))]),
+        shown: Shown::default(),
+        gaps: None,
+        strays: BTreeMap::new(),
         alerts: vec![alert("z", 1), alert("a", 2)],
         trouble: Some(Trouble {
             since: at(1),
@@ -159,6 +164,7 @@ fn observation() -> Observation {
                 software: None,
             },
         )])),
+        registration_pin: Reading::Known(Pin::ZEROS),
         editors: BTreeMap::from([(slot(1), Reading::Known(Some(ipui()))), (slot(2), Reading::Known(None))]),
         config_url: Some(Reading::Unreadable("no such page".into())),
         base_stations: vec![BaseStation { name: "Base 1".into(), module: 2, firmware: "71.111".into() }],
@@ -186,6 +192,12 @@ pub(crate) fn slot_record(seconds: i64) -> SlotRecord {
         registered_ipui: Some(ipui()),
         unread_handset: true,
         began: Some(at(seconds)),
+        elsewhere: Some(Elsewhere {
+            site: site("other"),
+            slot: Some(slot(4)),
+            hold: Hold::Registered,
+            seen_at: at(seconds),
+        }),
     }
 }
 

@@ -10,6 +10,7 @@ use n720d::domain::desired::{DesiredSite, Trigger};
 use n720d::domain::fingerprint::SiteKey;
 use n720d::domain::ids::SlotNumber;
 use n720d::domain::memory::SiteMemory;
+use n720d::domain::neighbours::Neighbours;
 use n720d::domain::observed::{ContactFailure, HandsetState, Observation};
 use n720d::domain::plan::Orders;
 use n720d::domain::release::TriggerOutcome;
@@ -33,6 +34,8 @@ pub(crate) enum Told {
 pub(crate) struct Care {
     pub(crate) desired: DesiredSite,
     pub(crate) keep: Keep,
+    /// What is known of other sites.
+    pub(crate) neighbours: Neighbours,
     pace: Pace,
     secrets: SecretBook,
     key: SiteKey,
@@ -46,7 +49,7 @@ impl Care {
     pub(crate) fn new(site_file: &str) -> Result<Self, String> {
         let (desired, pace) = site::load(site_file)?;
         let (secrets, key) = (SecretBook::default(), SiteKey::new([7; 32]));
-        Ok(Self { desired, keep: Keep::default(), pace, secrets, key })
+        Ok(Self { desired, keep: Keep::default(), neighbours: Neighbours::default(), pace, secrets, key })
     }
 
     /// From here on the site file says this.
@@ -103,6 +106,7 @@ impl Care {
             key: &self.key,
             pace: &self.pace,
             own_url: None,
+            neighbours: &self.neighbours,
             contact,
             now,
         };

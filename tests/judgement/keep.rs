@@ -150,6 +150,9 @@ fn restarted(memory: &SiteMemory) -> SiteMemory {
         hindrance,
         refused_password,
         audited_at,
+        shown,
+        gaps,
+        strays,
     } = memory;
     SiteMemory {
         first_contact: through_json(first_contact),
@@ -173,6 +176,9 @@ fn restarted(memory: &SiteMemory) -> SiteMemory {
         hindrance: through_json(hindrance),
         refused_password: through_json(refused_password),
         audited_at: through_json(audited_at),
+        shown: through_json(shown),
+        gaps: through_json(gaps),
+        strays: strays.clone(),
     }
 }
 

@@ -109,6 +109,7 @@ pub(crate) fn bare(mac: Mac, tz: Tz, ahead: TimeDelta, at: DateTime<Utc>) -> Obs
         device_clock: Reading::Known(shown.with_second(0).and_then(|time| time.with_nanosecond(0)).unwrap()),
         pending: Reading::Known(Vec::new()),
         slots: Reading::Known(BTreeMap::new()),
+        registration_pin: unreadable(),
         editors: BTreeMap::new(),
         config_url: None,
         base_stations: Vec::new(),

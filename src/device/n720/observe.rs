@@ -32,6 +32,7 @@ impl Session {
             device_clock: status.clock,
             pending: status.pending,
             slots,
+            registration_pin: Reading::Unreadable("not read".to_owned()),
             editors: BTreeMap::new(),
             config_url: None,
             base_stations: status.base_stations,

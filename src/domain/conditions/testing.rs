@@ -263,6 +263,7 @@ fn observation() -> Observation {
         device_clock: Reading::Known(time("2026-11-23T10:00")),
         pending: Reading::Known(Vec::new()),
         slots: Reading::Known(BTreeMap::new()),
+        registration_pin: Reading::Known(Pin::ZEROS),
         editors: BTreeMap::new(),
         config_url: None,
         base_stations: Vec::new(),

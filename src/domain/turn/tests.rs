@@ -31,6 +31,7 @@ fn take(world: &World, failure: Option<&ContactFailure>) -> Turn {
         pace: &pace(),
         own_url: None,
         contact: failure.map_or(Ok(&world.seen), Err),
+        neighbours: &Neighbours::default(),
         now: world.now,
     };
     turn(&input, world.memory.clone())
@@ -352,6 +353,7 @@ fn nothing_goes_out_while_it_is_not_known_where_the_manager_fetches_from() {
         pace: &pace,
         own_url: Some("http://10.0.0.1:8720/p/t/M.xml"),
         contact: Ok(&world.seen),
+        neighbours: &Neighbours::default(),
         now: world.now,
     };
     let turn = turn(&input, world.memory.clone());

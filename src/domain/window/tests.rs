@@ -101,6 +101,7 @@ fn observation(at: &str, pending: Reading<Vec<crate::domain::ids::Ipui>>) -> Obs
         device_clock: Reading::Unreadable(why()),
         pending,
         slots: Reading::Unreadable(why()),
+        registration_pin: Reading::Unreadable(why()),
         editors: BTreeMap::new(),
         config_url: None,
         base_stations: Vec::new(),
