@@ -60,6 +60,8 @@ async fn a_device_in_good_order_is_read_and_left_as_it_was() {
     assert_eq!(seen.pending.known().unwrap().len(), 2);
     assert_eq!(seen.mac.known(), Some(&device.target.mac));
     assert_eq!(seen.slots.known().unwrap()[&slot(1)].handset, HandsetState::Registered);
+    let why = "/mobile_devices.html: neither kind of PIN is marked";
+    assert_eq!(seen.registration_pin.why_not(), Some(why), "and that is not worth a note");
     assert_eq!(seen.editors[&slot(3)], Reading::Known(Some("02 B6 EC 8A A5".parse().unwrap())));
     assert_eq!(seen.config_url.unwrap().known().unwrap(), "http://old.example/a?b=1&c=2");
     assert!(seen.notes.is_empty(), "{:?}", seen.notes);

@@ -60,6 +60,7 @@ fn print(desired: &DesiredSite, seen: &Observation) -> Result<(), CliError> {
     output::line(format_args!("MAC         {}", text(shown(&seen.mac))))?;
     output::line(format_args!("firmware    {}", text(shown(&seen.firmware))))?;
     output::line(format_args!("clock       {}", text(shown(&seen.device_clock))))?;
+    output::line(format_args!("PIN         {}", text(shown(&seen.registration_pin))))?;
     let pending = match &seen.pending {
         Reading::Known(list) if list.is_empty() => "nobody".to_owned(),
         Reading::Known(list) => list.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),

@@ -19,6 +19,8 @@ pub(super) struct ObservationShape {
     device_clock: Option<String>,
     pending: Option<Vec<Ipui>>,
     slots: Option<Vec<SlotShape>>,
+    /// Four digits, or `random`.
+    registration_pin: Option<String>,
     base_stations: Vec<BaseStation>,
     notes: Vec<String>,
 }
@@ -47,6 +49,7 @@ impl ObservationShape {
             ("clock", seen.device_clock.why_not()),
             ("pending list", seen.pending.why_not()),
             ("mobile devices", seen.slots.why_not()),
+            ("registration PIN", seen.registration_pin.why_not()),
         ];
         let mut notes = seen.notes.clone();
         for note in readings.into_iter().filter_map(|(what, why)| why.map(|why| format!("{what}: {why}"))) {
@@ -65,6 +68,7 @@ impl ObservationShape {
             device_clock: seen.device_clock.known().map(|clock| clock.format("%Y-%m-%dT%H:%M").to_string()),
             pending: seen.pending.known().cloned(),
             slots: seen.slots.known().map(|slots| slot_shapes(slots, seen)),
+            registration_pin: seen.registration_pin.known().map(ToString::to_string),
             base_stations: seen.base_stations.clone(),
             notes,
         }

@@ -3,6 +3,7 @@
 //! Made by `config` alone. Unmentioned means untouched: an `Option` that is `None` is never written to the device.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use chrono::{DateTime, FixedOffset};
 use chrono_tz::Tz;
@@ -183,6 +184,16 @@ pub enum Pin {
 impl Pin {
     /// The PIN that a handset fresh from the factory is not asked for.
     pub const ZEROS: Self = Self::Fixed([0; 4]);
+}
+
+impl fmt::Display for Pin {
+    /// As the site file says it: `0000`, or `random`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fixed(digits) => digits.iter().try_for_each(|digit| digit.fmt(f)),
+            Self::Random => f.write_str("random"),
+        }
+    }
 }
 
 /// A SIP provider. Lengths are within the device's limits (name 14 bytes, hosts 74 bytes).

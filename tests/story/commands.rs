@@ -94,6 +94,7 @@ async fn observe_and_plan_read_and_write_nothing() {
     assert_eq!(seen["firmware"], "70.111.00.000.00");
     assert!(is_time(&seen["at"]) && seen["device_clock"].as_str().unwrap().len() == "2026-11-23T08:01".len());
     assert_eq!(seen["pending"], json!([]));
+    assert_eq!(seen["registration_pin"], "random", "as it comes from the factory");
     let slot = &seen["slots"][0];
     has(slot, &["number", "user_id", "display_name", "sip", "handset", "model"]);
     assert_eq!(

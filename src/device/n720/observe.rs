@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 
 use super::failure::PageFailure;
+use super::pages::editor;
 use super::pages::forms::Form;
+use super::pages::mobile_devices::{self, MobileDevices};
 use super::pages::status::{self, Status};
-use super::pages::{editor, mobile_devices};
 use super::session::Session;
 use super::target::{Ask, Editors};
 use crate::domain::ids::{Ipui, SlotNumber};
@@ -24,15 +25,15 @@ impl Session {
     /// Reads the status page and the mobile devices page, then what else is asked for. `at` is when the session began.
     pub async fn observe(&mut self, ask: &Ask, at: DateTime<Utc>) -> Observation {
         let status = self.status().await;
-        let slots = self.slots().await;
+        let devices = self.mobile_devices().await;
         let mut seen = Observation {
             at,
             mac: status.mac,
             firmware: status.firmware,
             device_clock: status.clock,
             pending: status.pending,
-            slots,
-            registration_pin: Reading::Unreadable("not read".to_owned()),
+            slots: devices.slots,
+            registration_pin: devices.registration_pin,
             editors: BTreeMap::new(),
             config_url: None,
             base_stations: status.base_stations,
@@ -113,12 +114,16 @@ impl Session {
         }
     }
 
-    async fn slots(&mut self) -> Reading<BTreeMap<SlotNumber, ObservedSlot>> {
+    async fn mobile_devices(&mut self) -> MobileDevices {
         let read = match self.page(MOBILE_DEVICES).await {
-            Ok(text) => on_a_thread(text, mobile_devices::read).await,
+            Ok(text) => on_a_thread(text, |text| Ok(mobile_devices::read(text))).await,
             Err(failure) => Err(failure.to_string()),
         };
-        as_reading(MOBILE_DEVICES, read)
+        let devices = read.unwrap_or_else(|reason| MobileDevices::unreadable(&reason));
+        MobileDevices {
+            slots: named(MOBILE_DEVICES, devices.slots),
+            registration_pin: named(MOBILE_DEVICES, devices.registration_pin),
+        }
     }
 
     /// Opens a slot's editor page and leaves it as a person does who changed nothing.

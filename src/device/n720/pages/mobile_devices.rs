@@ -1,4 +1,4 @@
-//! `/mobile_devices.html`: the active accounts by slot, and whether each has a handset.
+//! `/mobile_devices.html`: the active accounts by slot, whether each has a handset, and the registration PIN.
 //!
 //! Two rows an account. The DECT cell is the one right behind the cell that holds `div#pn<i>`: an em dash alone does not
 //! tell the column, and e-mail and mailbox columns are optional. One cell that is not understood makes the whole page
@@ -8,31 +8,65 @@ use std::collections::BTreeMap;
 
 use scraper::ElementRef;
 
-use super::{Page, dom};
+use super::{Page, dom, pin};
+use crate::domain::desired::Pin;
 use crate::domain::ids::SlotNumber;
-use crate::domain::observed::{HandsetState, ObservedSlot, SipState};
+use crate::domain::observed::{HandsetState, ObservedSlot, Reading, SipState};
 
 /// Characters of a text that are kept; the device itself takes fewer.
 const MOST_CHARACTERS: usize = 128;
 
-/// The active accounts, or why they cannot be read. An empty map is said only of a page that is proven to be this one.
-pub fn read(text: &str) -> Result<BTreeMap<SlotNumber, ObservedSlot>, String> {
+/// What the page shows; each part stands for itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MobileDevices {
+    /// The active accounts. An empty map is said only of a page that is proven to be this one.
+    pub slots: Reading<BTreeMap<SlotNumber, ObservedSlot>>,
+    /// The registration PIN.
+    pub registration_pin: Reading<Pin>,
+}
+
+impl MobileDevices {
+    /// Nothing of the page, for this reason.
+    pub fn unreadable(reason: &str) -> Self {
+        Self {
+            slots: Reading::Unreadable(reason.to_owned()),
+            registration_pin: Reading::Unreadable(reason.to_owned()),
+        }
+    }
+}
+
+/// Reads the page.
+pub fn read(text: &str) -> MobileDevices {
+    match recognised(text) {
+        Ok(page) => MobileDevices {
+            slots: accounts(&page).map_or_else(Reading::Unreadable, Reading::Known),
+            registration_pin: pin::read(&page).map_or_else(Reading::Unreadable, Reading::Known),
+        },
+        Err(reason) => MobileDevices::unreadable(&reason),
+    }
+}
+
+fn recognised(text: &str) -> Result<Page, String> {
     let page = Page::read(text).map_err(|refusal| refusal.to_string())?;
     if page.has_field("password") {
         return Err("a form that asks for a password came in its place: the session is lost".to_owned());
     }
+    Ok(page)
+}
+
+fn accounts(page: &Page) -> Result<BTreeMap<SlotNumber, ObservedSlot>, String> {
     let mut slots = BTreeMap::new();
     for row in dom::rows(&page.html) {
-        if let Some((slot, seen)) = account(&page, row)?
+        if let Some((slot, seen)) = account(page, row)?
             && slots.insert(slot, seen).is_some()
         {
             return Err(format!("two rows claim slot {slot}"));
         }
     }
     if slots.is_empty() {
-        prove_empty(&page)?;
+        prove_empty(page)?;
     }
-    no_orphans(&page, &slots)?;
+    no_orphans(page, &slots)?;
     Ok(slots)
 }
 

@@ -7,6 +7,7 @@
 mod cut;
 mod depth;
 mod dom;
+mod pin;
 mod script;
 mod tags;
 
