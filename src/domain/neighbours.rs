@@ -55,7 +55,7 @@ impl Hold {
 }
 
 /// A handset that this site's manager holds and its site file does not list.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stray {
     /// How it is held.
     pub hold: Hold,
@@ -64,6 +64,7 @@ pub struct Stray {
     /// When a page last named it, to the hour.
     pub seen_at: DateTime<Utc>,
     /// Which other site file lists it, by the configuration in force; not kept.
+    #[serde(skip)]
     pub home: Option<Home>,
 }
 

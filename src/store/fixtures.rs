@@ -10,20 +10,21 @@ use crate::domain::alert::{Alert, AlertKind, AlertState, HandsetNote, Severity};
 use crate::domain::content::ReleaseContent;
 use crate::domain::desired::{Mode, Pin};
 use crate::domain::evidence::{Source, Testimony};
+use crate::domain::gaps::{Gaps, Occupied};
 use crate::domain::history::HistoryEntry;
 use crate::domain::ids::{Ipui, SiteName, SlotNumber};
 use crate::domain::loss::LossCause;
 use crate::domain::memory::{
     Arrival, Hindrance, Registration, SiteMemory, SlotRecord, Trouble, Waiting, Window, WindowRelease,
 };
-use crate::domain::neighbours::{Elsewhere, Hold};
+use crate::domain::neighbours::{Elsewhere, Hold, Stray};
 use crate::domain::notification::{LedgerEntry, NewNotification, Reason};
 use crate::domain::observed::{
     BaseStation, ContactFailure, HandsetState, Observation, ObservedSlot, Reading, SipState,
 };
 use crate::domain::plan::{Action, Disposition, Impact, NewRelease, Step, WindowEntry};
 use crate::domain::release::{Generation, Release};
-use crate::domain::shown::Shown;
+use crate::domain::shown::{InPlace, Shown, ShownSlot};
 use crate::domain::status::{
     Conflict, GenerationStatus, Health, PlanStatus, SiteStatus, SlotStatus, WindowState, WindowStatus,
 };
@@ -122,10 +123,26 @@ pub(crate) fn memory() -> SiteMemory {
         baseline_parts: BTreeMap::from([("pin".to_owned(), generation("p"))]),
         windows: vec![window(1)],
         slots: BTreeMap::from([(slot(1), slot_record(5)), (slot(100), slot_record(6))]),
-        shown: Shown::default(),
-        gaps: None,
-        strays: BTreeMap::new(),
         alerts: vec![alert("z", 1), alert("a", 2)],
+        shown: Shown {
+            slots: BTreeMap::from([(
+                slot(1),
+                ShownSlot {
+                    account: Some(InPlace { was: Some("1013".into()), gone_at: Some(at(3)) }),
+                    name: Some(InPlace { was: "Empfang".into(), gone_at: None }),
+                    handset: Some(InPlace { was: ipui(), gone_at: None }),
+                },
+            )]),
+            pin: Some(InPlace { was: Pin::Fixed([0, 8, 1, 5]), gone_at: Some(at(4)) }),
+        },
+        gaps: Some(Gaps {
+            familiar: BTreeMap::from([(slot(7), Occupied::Account)]),
+            newcomers: BTreeMap::from([(slot(8), at(5))]),
+        }),
+        strays: BTreeMap::from([(
+            ipui(),
+            Stray { hold: Hold::Registered, slot: Some(slot(8)), seen_at: at(6), home: None },
+        )]),
         trouble: Some(Trouble {
             since: at(1),
             failures: 3,

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Transaction, params};
 
 use super::error::{Fault, StoreError};
-use super::{Store, codec, history, memory, outbox, sites};
+use super::{Store, codec, history, memory, outbox, sites, strays};
 use crate::domain::alert::Alert;
 use crate::domain::history::HistoryEntry;
 use crate::domain::ids::SiteName;
@@ -43,6 +43,7 @@ impl Store {
                 put_window(db, id, window)?;
             }
             keep_slots(db, id, record.memory)?;
+            strays::keep(db, id, &record.memory.strays)?;
             keep_alerts(db, id, &record.memory.alerts)?;
             sites::keep_status(db, id, record.status)?;
             for mark in record.marks {
@@ -127,11 +128,12 @@ fn keep_site_row(db: &Transaction<'_>, site: i64, memory: &SiteMemory) -> Result
     let observation = memory.observation.as_ref().map(memory::timeless).transpose()?;
     db.prepare_cached(
         "UPDATE site SET first_contact_at = ?2, first_mac = ?3, observation = ?4, observed_at = ?5, baseline = ?6,
-             baseline_parts = ?7, trouble = ?8, refused_password = ?9, audited_at = ?10, unreadable_cycles = ?11, clock = ?12, hindrance = ?13
+             baseline_parts = ?7, trouble = ?8, refused_password = ?9, audited_at = ?10, unreadable_cycles = ?11, clock = ?12,
+             hindrance = ?13, shown = ?14, gaps = ?15
          WHERE id = ?1 AND (first_contact_at IS NOT ?2 OR first_mac IS NOT ?3 OR observation IS NOT ?4
              OR observed_at IS NOT ?5 OR baseline IS NOT ?6 OR baseline_parts IS NOT ?7 OR trouble IS NOT ?8
              OR refused_password IS NOT ?9 OR audited_at IS NOT ?10 OR unreadable_cycles IS NOT ?11
-             OR clock IS NOT ?12 OR hindrance IS NOT ?13)",
+             OR clock IS NOT ?12 OR hindrance IS NOT ?13 OR shown IS NOT ?14 OR gaps IS NOT ?15)",
     )?
     .execute(params![
         site,
@@ -147,6 +149,8 @@ fn keep_site_row(db: &Transaction<'_>, site: i64, memory: &SiteMemory) -> Result
         memory.unreadable_cycles,
         codec::optional_json("site.clock", memory.clock.as_ref())?,
         codec::optional_json("site.hindrance", memory.hindrance.as_ref())?,
+        codec::json("site.shown", &memory.shown)?,
+        codec::optional_json("site.gaps", memory.gaps.as_ref())?,
     ])?;
     Ok(())
 }

@@ -6,7 +6,7 @@ use rusqlite::{Row, Transaction, params};
 use serde::de::DeserializeOwned;
 
 use super::error::{Fault, StoreError};
-use super::{Store, codec, releases, sites};
+use super::{Store, codec, releases, sites, strays};
 use crate::domain::ids::{Mac, SiteName, SlotNumber};
 use crate::domain::memory::{SiteMemory, Window};
 use crate::domain::observed::Observation;
@@ -36,6 +36,7 @@ impl Store {
                 id,
             )?;
             memory.slots = slots(db, id)?;
+            memory.strays = strays::of_site(db, id)?;
             Ok(memory)
         })
     }
@@ -70,7 +71,7 @@ fn windows(db: &Transaction<'_>, site: i64, last: Option<u32>) -> Result<Vec<Win
 fn of_site_row(db: &Transaction<'_>, site: i64) -> Result<SiteMemory, Fault> {
     let mut query = db.prepare_cached(
         "SELECT first_contact_at, first_mac, observation, observed_at, filled, baseline, baseline_parts,
-                trouble, refused_password, audited_at, unreadable_cycles, clock, hindrance
+                trouble, refused_password, audited_at, unreadable_cycles, clock, hindrance, shown, gaps
          FROM site WHERE id = ?1",
     )?;
     let mut rows = query.query([site])?;
@@ -89,6 +90,8 @@ fn of_site_row(db: &Transaction<'_>, site: i64) -> Result<SiteMemory, Fault> {
         unreadable_cycles: row.get(10)?,
         clock: codec::from_optional_json("site.clock", text(row, 11)?)?,
         hindrance: codec::from_optional_json("site.hindrance", text(row, 12)?)?,
+        shown: codec::from_json("site.shown", text(row, 13)?.unwrap_or("{}"))?,
+        gaps: codec::from_optional_json("site.gaps", text(row, 14)?)?,
         ..SiteMemory::default()
     })
 }

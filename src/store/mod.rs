@@ -23,6 +23,7 @@ mod outbox;
 mod releases;
 mod schema;
 mod sites;
+mod strays;
 
 use std::fmt;
 use std::path::{Path, PathBuf};

@@ -9,8 +9,11 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::error::Fault;
 
-const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/0001_first.sql"), include_str!("migrations/0002_windows.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_first.sql"),
+    include_str!("migrations/0002_windows.sql"),
+    include_str!("migrations/0003_strays.sql"),
+];
 
 /// The schema version that this n720d writes.
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
@@ -218,6 +221,23 @@ mod tests {
             (journal.as_str(), number("synchronous"), number("foreign_keys"), number("secure_delete")),
             ("wal", 2, 1, 1)
         );
+    }
+
+    #[test]
+    fn a_database_of_the_first_release_is_brought_up_to_date_and_loses_nothing() {
+        let (_dir, path) = path();
+        let raw = Connection::open(&path).unwrap();
+        raw.execute_batch(MIGRATIONS.first().unwrap()).unwrap();
+        raw.execute("INSERT INTO site (name, token, key) VALUES ('acme', 't', zeroblob(32))", ()).unwrap();
+        raw.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        raw.pragma_update(None, "user_version", 1).unwrap();
+        drop(raw);
+        let (connection, found) = open(&path).unwrap();
+        assert_eq!((found, version(&connection)), (Found::Ours, VERSION));
+        let row = "SELECT token, shown, gaps FROM site WHERE name = 'acme'";
+        let kept: (String, String, Option<String>) =
+            connection.query_row(row, (), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
+        assert_eq!(kept, ("t".to_owned(), "{}".to_owned(), None));
     }
 
     #[test]

@@ -7,10 +7,9 @@ use hmac::{Hmac, KeyInit, Mac as _};
 use rusqlite::{OptionalExtension, Transaction, params};
 use sha2::Sha256;
 
-use super::Store;
-use super::codec;
 use super::error::{Fault, StoreError};
 use super::files::Seed;
+use super::{Store, codec, strays};
 use crate::domain::ids::SiteName;
 use crate::domain::secret::MASK;
 use crate::domain::status::SiteStatus;
@@ -75,7 +74,7 @@ impl Store {
         })
     }
 
-    /// Drops the status of a site whose file is gone. Its releases, token and history stay: the manager may still
+    /// Drops the status of a site whose file is gone, and what its manager holds of other sites. Its releases, token and history stay: the manager may still
     /// fetch, and the file may come back.
     ///
     /// # Errors
@@ -86,7 +85,7 @@ impl Store {
                 "DELETE FROM status WHERE site = (SELECT id FROM site WHERE name = ?1)",
                 [site.as_str()],
             )?;
-            Ok(())
+            strays::forget(db, site)
         })
     }
 
@@ -161,6 +160,8 @@ mod tests {
     use super::super::fixtures::{at, memory, site, status, store};
     use super::super::{CycleRecord, StoreErrorKind};
     use super::*;
+    use crate::domain::memory::SiteMemory;
+    use std::collections::BTreeMap;
 
     fn kept(store: &Store, name: &str) {
         let (memory, status) = (memory(), status(name, 9));
@@ -202,7 +203,8 @@ mod tests {
         assert_eq!(store.statuses(Some(&site("b"))).unwrap(), [status("b", 9)]);
         store.forget_status(&site("b")).unwrap();
         assert_eq!(store.statuses(None).unwrap(), [status("a", 9)]);
-        assert_eq!(store.memory(&site("b")).unwrap(), memory(), "the memory stays");
+        let without_strays = SiteMemory { strays: BTreeMap::new(), ..memory() };
+        assert_eq!(store.memory(&site("b")).unwrap(), without_strays, "all else about it stays");
     }
 
     #[test]
