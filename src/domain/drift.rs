@@ -1,18 +1,23 @@
 //! Drift: where a DECT manager differs from its site file, and what each difference would cost to mend.
 //!
 //! Two ways to see one. *Visible*: both sides in one comparable form, only what the pages show. *Unseen*: what no page
-//! shows is compared with what was last released (or found in place). Whether something is done about an item, and
-//! when, is decided elsewhere.
+//! shows is compared with what was last released (or found in place). How a visible one came about is told from what
+//! the pages have shown before; the words for it are in `explain`. Whether something is done about an item, and when,
+//! is decided elsewhere.
+
+mod explain;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::desired::{DesiredSite, DesiredSlot, PresentSlot};
+use self::explain::Explain;
+use super::desired::{DesiredSite, DesiredSlot, Pin, PresentSlot};
 use super::fingerprint::{self, PIN_PART};
 use super::ids::{ProviderIndex, SlotNumber};
 use super::memory::SiteMemory;
 use super::observed::Observation;
-use super::plan::{Action, Impact};
+use super::plan::{Action, Cause, Impact};
 use super::release::Generation;
+use super::shown::{InPlace, ShownSlot, comparable};
 use super::sighting::{Holder, Sighting, Standing};
 
 /// One difference; it ends as exactly one step.
@@ -26,8 +31,10 @@ pub struct DriftItem {
     pub impact: Impact,
     /// The extensions it would touch, those seen on the device included.
     pub who: Vec<String>,
-    /// What was seen and what is wanted, for a person.
+    /// What was seen and what is wanted, for a person; with who did it, where that is told.
     pub why: String,
+    /// How it came about; of several differences in one item the gravest.
+    pub cause: Cause,
     /// The parts of the content (as in [`fingerprint::parts`]) whose release would mend it.
     pub parts: BTreeSet<String>,
     /// Whether the pages show it, rather than only that other content was released.
@@ -50,16 +57,15 @@ pub fn drift(
     let Some(sighting) = Sighting::new(observation, memory) else {
         return Vec::new();
     };
-    let in_place = in_place(memory);
-    let slots: Vec<DriftItem> = desired
-        .slots
-        .iter()
-        .flat_map(|(&number, slot)| of_slot(&sighting, number, slot, &Parts { wanted, in_place }))
-        .collect();
+    let scene =
+        Scene { desired, observation, memory, sighting: &sighting, parts: Parts::new(wanted, memory) };
+    let slots: Vec<DriftItem> =
+        desired.slots.iter().flat_map(|(&number, slot)| scene.of_slot(number, slot)).collect();
     let mut items = Vec::new();
-    if in_place.is_some() || !slots.is_empty() {
-        items.extend(of_manager(&sighting, desired, &Parts { wanted, in_place }));
+    if scene.parts.in_place.is_some() || !slots.is_empty() {
+        items.extend(scene.of_providers());
     }
+    items.extend(scene.of_pin(scene.parts.in_place.is_some() || !slots.is_empty()));
     items.extend(slots);
     items
 }
@@ -80,9 +86,12 @@ pub(super) fn unseen_of_manager(
     memory: &SiteMemory,
     wanted: &BTreeMap<String, Generation>,
 ) -> Vec<DriftItem> {
-    let parts = Parts { wanted, in_place: in_place(memory) };
-    Sighting::new(observation, memory)
-        .map_or_else(Vec::new, |sighting| of_manager(&sighting, desired, &parts))
+    let Some(sighting) = Sighting::new(observation, memory) else {
+        return Vec::new();
+    };
+    let scene =
+        Scene { desired, observation, memory, sighting: &sighting, parts: Parts::new(wanted, memory) };
+    scene.of_providers().into_iter().chain(scene.of_pin(true)).collect()
 }
 
 /// Parts of content: wanted, and taken to be in place.
@@ -91,7 +100,16 @@ struct Parts<'a> {
     in_place: Option<&'a BTreeMap<String, Generation>>,
 }
 
-impl Parts<'_> {
+impl<'a> Parts<'a> {
+    fn new(wanted: &'a BTreeMap<String, Generation>, memory: &'a SiteMemory) -> Self {
+        Self { wanted, in_place: in_place(memory) }
+    }
+
+    /// How a part came to differ that no page shows.
+    fn cause(&self) -> Cause {
+        if self.in_place.is_some() { Cause::SiteFile } else { Cause::NotYet }
+    }
+
     /// Whether this part is wanted otherwise than it is in place. Unknown counts as otherwise.
     fn differs(&self, part: &str) -> bool {
         self.wanted
@@ -114,195 +132,222 @@ impl Parts<'_> {
     }
 }
 
-fn of_manager(sighting: &Sighting<'_>, desired: &DesiredSite, parts: &Parts<'_>) -> Vec<DriftItem> {
-    let mut items: Vec<DriftItem> = desired
-        .providers
-        .keys()
-        .filter(|&&index| parts.differs(&fingerprint::provider_part(index)))
-        .map(|&index| of_provider(sighting, desired, index, parts))
-        .collect();
-    if parts.differs(PIN_PART) {
-        items.push(DriftItem {
+/// Both sides, and what is known from before.
+struct Scene<'a> {
+    desired: &'a DesiredSite,
+    observation: &'a Observation,
+    memory: &'a SiteMemory,
+    sighting: &'a Sighting<'a>,
+    parts: Parts<'a>,
+}
+
+impl Scene<'_> {
+    fn explain(&self) -> Explain<'_> {
+        Explain { desired: self.desired, memory: self.memory }
+    }
+
+    /// What was seen in place in a slot.
+    fn shown(&self, number: SlotNumber) -> Option<&ShownSlot> {
+        self.memory.shown.slots.get(&number)
+    }
+
+    fn of_providers(&self) -> Vec<DriftItem> {
+        let providers = self.desired.providers.keys();
+        providers
+            .filter(|&&index| self.parts.differs(&fingerprint::provider_part(index)))
+            .map(|&index| self.of_provider(index))
+            .collect()
+    }
+
+    fn of_provider(&self, index: ProviderIndex) -> DriftItem {
+        let users: Vec<SlotNumber> = self
+            .desired
+            .slots
+            .iter()
+            .filter(|(_, slot)| match slot {
+                DesiredSlot::Present(slot) => slot.sip.as_ref().is_some_and(|sip| sip.provider == index),
+                DesiredSlot::Absent => false,
+            })
+            .map(|(&number, _)| number)
+            .collect();
+        let disturbed = users.iter().any(|&slot| self.sighting.holder(slot).is_registered());
+        let part = fingerprint::provider_part(index);
+        DriftItem {
+            action: Action::ConfigureProvider,
+            slot: None,
+            impact: if disturbed { Impact::Interrupts } else { Impact::None },
+            who: distinct(users.iter().filter_map(|slot| self.desired.slots.get(slot)?.user())),
+            why: self.parts.why(&part),
+            cause: self.parts.cause(),
+            parts: BTreeSet::from([part]),
+            visible: false,
+            unread: None,
+        }
+    }
+
+    /// The PIN, where the file asks for another than was last released; or where the page showed it as wanted and shows
+    /// another: a page that never showed ours says nothing of it.
+    fn of_pin(&self, with_unseen: bool) -> Option<DriftItem> {
+        let item = |why: String, cause, visible| DriftItem {
             action: Action::SetPin,
             slot: None,
             impact: Impact::None,
             who: Vec::new(),
-            why: parts.why("the registration PIN"),
+            why,
+            cause,
             parts: BTreeSet::from([PIN_PART.to_owned()]),
-            visible: false,
+            visible,
             unread: None,
-        });
-    }
-    items
-}
-
-fn of_provider(
-    sighting: &Sighting<'_>,
-    desired: &DesiredSite,
-    index: ProviderIndex,
-    parts: &Parts<'_>,
-) -> DriftItem {
-    let users: Vec<SlotNumber> = desired
-        .slots
-        .iter()
-        .filter(|(_, slot)| match slot {
-            DesiredSlot::Present(slot) => slot.sip.as_ref().is_some_and(|sip| sip.provider == index),
-            DesiredSlot::Absent => false,
-        })
-        .map(|(&number, _)| number)
-        .collect();
-    let disturbed = users.iter().any(|&slot| sighting.holder(slot).is_registered());
-    let part = fingerprint::provider_part(index);
-    DriftItem {
-        action: Action::ConfigureProvider,
-        slot: None,
-        impact: if disturbed { Impact::Interrupts } else { Impact::None },
-        who: distinct(users.iter().filter_map(|slot| desired.slots.get(slot)?.user())),
-        why: parts.why(&part),
-        parts: BTreeSet::from([part]),
-        visible: false,
-        unread: None,
-    }
-}
-
-fn of_slot(
-    sighting: &Sighting<'_>,
-    number: SlotNumber,
-    slot: &DesiredSlot,
-    parts: &Parts<'_>,
-) -> Vec<DriftItem> {
-    match slot {
-        DesiredSlot::Absent => of_absent(sighting, number).into_iter().collect(),
-        DesiredSlot::Present(present) => of_account(sighting, number, present, parts)
-            .into_iter()
-            .chain(of_handset(sighting, number, present))
-            .collect(),
-    }
-}
-
-fn of_absent(sighting: &Sighting<'_>, number: SlotNumber) -> Option<DriftItem> {
-    let holder = sighting.holder(number);
-    let held_by = match holder {
-        Holder::Nobody => None,
-        Holder::Reserved(Some(ipui)) => Some(format!("is reserved for {ipui}")),
-        Holder::Reserved(None) => Some("is reserved for a handset".to_owned()),
-        Holder::Registered(ipui) => Some(format!("holds the registered handset {ipui}")),
-        Holder::NotRead | Holder::Unreadable | Holder::Hidden => {
-            Some("holds a registered handset".to_owned())
+        };
+        if let Some((was, shown, cause)) = self.pin_by_hand() {
+            return Some(item(self.explain().pin(was, shown, cause), cause, true));
         }
-    };
-    let active = sighting.account(number).map(|_| "has an active account".to_owned());
-    let found: Vec<String> = held_by.into_iter().chain(active).collect();
-    (!found.is_empty()).then(|| DriftItem {
-        action: Action::Deregister,
-        slot: Some(number),
-        impact: if holder.is_registered() { Impact::Deregisters } else { Impact::None },
-        who: distinct(seen_user(sighting, number)),
-        why: format!("slot {number} {}; it is to be absent", found.join(" and ")),
-        parts: BTreeSet::from([fingerprint::sign_on_part(number), fingerprint::handset_part(number)]),
-        visible: true,
-        unread: None,
-    })
-}
-
-fn of_account(
-    sighting: &Sighting<'_>,
-    number: SlotNumber,
-    slot: &PresentSlot,
-    parts: &Parts<'_>,
-) -> Option<DriftItem> {
-    let (sign_on, labels) = (fingerprint::sign_on_part(number), fingerprint::labels_part(number));
-    let mut whys = Vec::new();
-    let user_differs = user_difference(sighting, number, slot, &mut whys);
-    name_difference(sighting, number, slot, &mut whys);
-    let visible = !whys.is_empty();
-    let sign_on_changed = parts.changed(&sign_on);
-    if !visible && sign_on_changed {
-        whys.push(parts.why(&format!("the account of slot {number}")));
-    } else if !visible && parts.changed(&labels) {
-        whys.push(parts.why(&format!("display name, account name or mailbox of slot {number}")));
+        let unseen = with_unseen && self.parts.differs(PIN_PART);
+        unseen.then(|| item(self.parts.why("the registration PIN"), self.parts.cause(), false))
     }
-    let interrupts = (user_differs || sign_on_changed) && sighting.holder(number).is_registered();
-    (!whys.is_empty()).then(|| DriftItem {
-        action: Action::ConfigureAccount,
-        slot: Some(number),
-        impact: if interrupts { Impact::Interrupts } else { Impact::None },
-        who: distinct(slot.sip.iter().map(|sip| sip.user.as_str()).chain(seen_user(sighting, number))),
-        why: whys.join("; "),
-        parts: BTreeSet::from([sign_on, labels]),
-        visible,
-        unread: None,
-    })
-}
 
-/// Whether the page shows another user than the wanted one, or no active account.
-fn user_difference(
-    sighting: &Sighting<'_>,
-    number: SlotNumber,
-    slot: &PresentSlot,
-    whys: &mut Vec<String>,
-) -> bool {
-    let Some(sip) = &slot.sip else {
-        return false;
-    };
-    let Some(seen) = sighting.account(number) else {
-        whys.push(format!("slot {number} has no active account; user {} is wanted", sip.user));
-        return true;
-    };
-    let user = comparable(seen.user_id.as_deref());
-    let differs = user != comparable(Some(&sip.user));
-    if differs {
-        whys.push(format!("slot {number} shows user {user:?}; {:?} is wanted", sip.user));
+    /// The PIN that was in place and the one that is shown, if somebody changed it by hand.
+    fn pin_by_hand(&self) -> Option<(Pin, Pin, Cause)> {
+        let wanted = self.desired.registration.as_ref()?.pin?;
+        let shown = *self.observation.registration_pin.known()?;
+        let known = self.memory.shown.pin.as_ref()?;
+        let cause = InPlace::cause(Some(known), &wanted);
+        (shown != wanted && is_by_hand(cause)).then_some((known.was, shown, cause))
     }
-    differs
-}
 
-fn name_difference(sighting: &Sighting<'_>, number: SlotNumber, slot: &PresentSlot, whys: &mut Vec<String>) {
-    let (Some(wanted), Some(seen)) = (&slot.display_name, sighting.account(number)) else {
-        return;
-    };
-    let name = comparable(seen.display_name.as_deref());
-    if name != comparable(Some(wanted)) {
-        whys.push(format!("slot {number} shows the display name {name:?}; {wanted:?} is wanted"));
+    fn of_slot(&self, number: SlotNumber, slot: &DesiredSlot) -> Vec<DriftItem> {
+        match slot {
+            DesiredSlot::Absent => self.of_absent(number).into_iter().collect(),
+            DesiredSlot::Present(present) => {
+                self.of_account(number, present).into_iter().chain(self.of_handset(number, present)).collect()
+            }
+        }
     }
-}
 
-fn of_handset(sighting: &Sighting<'_>, number: SlotNumber, slot: &PresentSlot) -> Option<DriftItem> {
-    let wanted = slot.ipui?;
-    let mut unread = None;
-    let (action, impact, why, other) = match sighting.standing(number, wanted) {
-        Standing::Unknown | Standing::Registered | Standing::RegisteredUnseen | Standing::Reserved => {
+    fn of_absent(&self, number: SlotNumber) -> Option<DriftItem> {
+        let holder = self.sighting.holder(number);
+        let held_by = match holder {
+            Holder::Nobody => None,
+            Holder::Reserved(Some(ipui)) => Some(format!("is reserved for {ipui}")),
+            Holder::Reserved(None) => Some("is reserved for a handset".to_owned()),
+            Holder::Registered(ipui) => Some(format!("holds the registered handset {ipui}")),
+            Holder::NotRead | Holder::Unreadable | Holder::Hidden => {
+                Some("holds a registered handset".to_owned())
+            }
+        };
+        let active = self.sighting.account(number).map(|_| "has an active account".to_owned());
+        let found: Vec<String> = held_by.into_iter().chain(active).collect();
+        let cause =
+            InPlace::cause(self.shown(number).and_then(|shown| shown.account.as_ref()), &None::<String>);
+        let why = format!("slot {number} {}; it is to be absent", found.join(" and "));
+        (!found.is_empty()).then(|| DriftItem {
+            action: Action::Deregister,
+            slot: Some(number),
+            impact: if holder.is_registered() { Impact::Deregisters } else { Impact::None },
+            who: distinct(self.seen_user(number)),
+            why: why + &self.explain().added(self.sighting.account(number), holder, cause),
+            cause,
+            parts: BTreeSet::from([fingerprint::sign_on_part(number), fingerprint::handset_part(number)]),
+            visible: true,
+            unread: None,
+        })
+    }
+
+    fn of_account(&self, number: SlotNumber, slot: &PresentSlot) -> Option<DriftItem> {
+        let (sign_on, labels) = (fingerprint::sign_on_part(number), fingerprint::labels_part(number));
+        let user = self.user_difference(number, slot);
+        let seen: Vec<(String, Cause)> =
+            user.iter().cloned().chain(self.name_difference(number, slot)).collect();
+        let sign_on_changed = self.parts.changed(&sign_on);
+        let unseen = if sign_on_changed {
+            Some(format!("the account of slot {number}"))
+        } else {
+            let what = || format!("display name, account name or mailbox of slot {number}");
+            self.parts.changed(&labels).then(what)
+        };
+        let unseen = unseen.map(|what| (self.parts.why(&what), self.parts.cause()));
+        let visible = !seen.is_empty();
+        let (whys, causes): (Vec<String>, Vec<Cause>) =
+            if visible { seen.into_iter().unzip() } else { unseen.into_iter().unzip() };
+        let interrupts = (user.is_some() || sign_on_changed) && self.sighting.holder(number).is_registered();
+        Some(DriftItem {
+            action: Action::ConfigureAccount,
+            slot: Some(number),
+            impact: if interrupts { Impact::Interrupts } else { Impact::None },
+            who: distinct(slot.sip.iter().map(|sip| sip.user.as_str()).chain(self.seen_user(number))),
+            why: whys.join("; "),
+            cause: causes.into_iter().max()?,
+            parts: BTreeSet::from([sign_on, labels]),
+            visible,
+            unread: None,
+        })
+    }
+
+    /// What the page shows in place of the wanted user: another, or no active account.
+    fn user_difference(&self, number: SlotNumber, slot: &PresentSlot) -> Option<(String, Cause)> {
+        let user = &slot.sip.as_ref()?.user;
+        let seen = self.sighting.account(number);
+        let shown = seen.map(|seen| comparable(seen.user_id.as_deref()));
+        if shown == Some(comparable(Some(user))) {
             return None;
         }
-        Standing::Wanting(why) => (Action::Reserve, Impact::None, why, None),
-        Standing::Doubtful(other) => {
-            unread = Some(other);
-            let why = format!("{wanted} is wanted in slot {number} and may be the handset in slot {other}");
-            (Action::Reserve, Impact::None, why, None)
-        }
-        Standing::InTheWay(why, other) => (Action::Replace, Impact::Deregisters, why, other),
-    };
-    let wanted = slot.sip.iter().map(|sip| sip.user.as_str());
-    let elsewhere = other.and_then(|other| seen_user(sighting, other));
-    Some(DriftItem {
-        action,
-        slot: Some(number),
-        impact,
-        who: distinct(wanted.chain(seen_user(sighting, number)).chain(elsewhere)),
-        why,
-        parts: BTreeSet::from([fingerprint::handset_part(number)]),
-        visible: true,
-        unread,
-    })
+        let known = self.shown(number).and_then(|shown| shown.account.as_ref());
+        let cause = InPlace::cause(known, &Some(user.clone()));
+        Some((self.explain().user(number, user, shown, cause), cause))
+    }
+
+    fn name_difference(&self, number: SlotNumber, slot: &PresentSlot) -> Option<(String, Cause)> {
+        let wanted = slot.display_name.as_ref()?;
+        let shown = comparable(self.sighting.account(number)?.display_name.as_deref());
+        let known = self.shown(number).and_then(|shown| shown.name.as_ref());
+        let cause = InPlace::cause(known, wanted);
+        (shown != comparable(Some(wanted)))
+            .then(|| (self.explain().name(number, wanted, shown, cause), cause))
+    }
+
+    fn of_handset(&self, number: SlotNumber, slot: &PresentSlot) -> Option<DriftItem> {
+        let wanted = slot.ipui?;
+        let mut unread = None;
+        let (action, impact, why, other) = match self.sighting.standing(number, wanted) {
+            Standing::Unknown | Standing::Registered | Standing::RegisteredUnseen | Standing::Reserved => {
+                return None;
+            }
+            Standing::Wanting(why) => (Action::Reserve, Impact::None, why, None),
+            Standing::Doubtful(other) => {
+                unread = Some(other);
+                let why =
+                    format!("{wanted} is wanted in slot {number} and may be the handset in slot {other}");
+                (Action::Reserve, Impact::None, why, None)
+            }
+            Standing::InTheWay(why, other) => (Action::Replace, Impact::Deregisters, why, other),
+        };
+        let known = self.shown(number).and_then(|shown| shown.handset.as_ref());
+        let cause = InPlace::cause(known, &wanted);
+        let users = slot.sip.iter().map(|sip| sip.user.as_str());
+        let elsewhere = other.and_then(|other| self.seen_user(other));
+        Some(DriftItem {
+            action,
+            slot: Some(number),
+            impact,
+            who: distinct(users.chain(self.seen_user(number)).chain(elsewhere)),
+            why: why + &self.explain().handset(number, self.sighting.holder(number), known, cause, other),
+            cause,
+            parts: BTreeSet::from([fingerprint::handset_part(number)]),
+            visible: true,
+            unread,
+        })
+    }
+
+    fn seen_user(&self, slot: SlotNumber) -> Option<&str> {
+        self.sighting.account(slot).and_then(|account| account.user_id.as_deref())
+    }
 }
 
-fn seen_user<'a>(sighting: &Sighting<'a>, slot: SlotNumber) -> Option<&'a str> {
-    sighting.account(slot).and_then(|account| account.user_id.as_deref())
-}
-
-/// A text as both sides can be compared in: an empty cell and none are the same, and so is the space around it.
-fn comparable(text: Option<&str>) -> &str {
-    text.unwrap_or_default().trim()
+fn is_by_hand(cause: Cause) -> bool {
+    match cause {
+        Cause::ByHand { .. } => true,
+        Cause::NotYet | Cause::SiteFile | Cause::UnderWay => false,
+    }
 }
 
 /// In order of mention, each once, none empty.
@@ -317,135 +362,4 @@ fn distinct<'a>(users: impl IntoIterator<Item = &'a str>) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::desired::Provider;
-    use super::super::observed::Reading;
-    use super::super::secret::{Secret, SecretRef};
-    use super::super::world::{World, ipui, present, slot};
-    use super::*;
-
-    fn whys(world: &World) -> Vec<String> {
-        world.drift().into_iter().map(|item| item.why).collect()
-    }
-
-    fn actions(world: &World) -> Vec<(Action, Impact)> {
-        world.drift().into_iter().map(|item| (item.action, item.impact)).collect()
-    }
-
-    /// One account with its handset, as wanted.
-    fn in_sync() -> World {
-        World::new().want(1, present("1013", Some(1))).show_registered(1, "1013", 1).with_baseline()
-    }
-
-    fn wanted(world: &mut World) -> &mut PresentSlot {
-        match world.desired.slots.get_mut(&slot(1)).unwrap() {
-            DesiredSlot::Present(slot) => slot,
-            DesiredSlot::Absent => panic!("slot 1 is absent"),
-        }
-    }
-
-    #[test]
-    fn what_is_as_wanted_is_no_drift() {
-        assert_eq!(in_sync().drift(), []);
-        let mut world = in_sync();
-        world.slots().get_mut(&slot(1)).unwrap().user_id = Some(" 1013 ".into());
-        assert_eq!(world.drift(), []);
-        world.slots().get_mut(&slot(1)).unwrap().display_name = None;
-        wanted(&mut world).display_name = Some(String::new());
-        assert_eq!(world.drift().iter().filter(|item| item.visible).count(), 0, "no name is an empty one");
-        wanted(&mut world).display_name = None;
-        assert!(!world.drift().iter().any(|item| item.visible), "what is not mentioned is not compared");
-    }
-
-    #[test]
-    fn what_the_page_shows_is_compared() {
-        let mut world = in_sync();
-        let seen = world.slots().get_mut(&slot(1)).unwrap();
-        (seen.user_id, seen.display_name) = (Some("9".into()), Some("by hand".into()));
-        let items = world.drift();
-        assert_eq!(items.len(), 1);
-        assert_eq!(
-            items[0].why,
-            "slot 1 shows user \"9\"; \"1013\" is wanted; \
-             slot 1 shows the display name \"by hand\"; \"N720_1013\" is wanted"
-        );
-        assert_eq!((items[0].impact, items[0].visible), (Impact::Interrupts, true));
-        assert_eq!(items[0].who, ["1013", "9"]);
-        world.slots().get_mut(&slot(1)).unwrap().user_id = Some("1013".into());
-        assert_eq!(actions(&world), [(Action::ConfigureAccount, Impact::None)], "a name disturbs nobody");
-    }
-
-    #[test]
-    fn what_no_page_shows_is_compared_with_what_was_released() {
-        let mut world = in_sync();
-        wanted(&mut world).sip.as_mut().unwrap().password = Some(SecretRef::Literal(Secret::new("neu")));
-        assert_eq!(actions(&world), [(Action::ConfigureAccount, Impact::Interrupts)]);
-        assert_eq!(
-            whys(&world),
-            ["the account of slot 1 in the site file differs from what was last released"]
-        );
-        let mut world = in_sync();
-        wanted(&mut world).mailbox = Some(String::new());
-        assert_eq!(actions(&world), [(Action::ConfigureAccount, Impact::None)]);
-        let mut world = in_sync();
-        world.desired.registration.as_mut().unwrap().pin = None;
-        assert_eq!(world.drift(), [], "what is no longer mentioned stays as it is");
-        world
-            .desired
-            .providers
-            .insert(ProviderIndex::default(), Provider { port: Some(5061), ..Provider::default() });
-        assert_eq!(actions(&world), [(Action::ConfigureProvider, Impact::Interrupts)]);
-        assert_eq!(world.drift()[0].who, ["1013"]);
-    }
-
-    #[test]
-    fn without_anything_to_compare_with_unseen_parts_wait_for_visible_ones() {
-        let mut world = World::new().want(1, present("1013", Some(1))).show_registered(1, "1013", 1);
-        assert_eq!(world.drift(), []);
-        world.slots().clear();
-        let found: Vec<_> = actions(&world).into_iter().map(|(action, _)| action).collect();
-        let expected = [Action::ConfigureProvider, Action::SetPin, Action::ConfigureAccount, Action::Reserve];
-        assert_eq!(found, expected);
-    }
-
-    #[test]
-    fn handsets_are_reserved_or_in_the_way() {
-        let mut world = in_sync();
-        wanted(&mut world).ipui = Some(ipui(2));
-        assert_eq!(actions(&world), [(Action::Replace, Impact::Deregisters)]);
-        world
-            .slots()
-            .insert(slot(1), super::super::world::shown("1013", super::super::observed::HandsetState::None));
-        assert_eq!(actions(&world), [(Action::Reserve, Impact::None)]);
-        let elsewhere = world.show_registered(7, "1077", 2);
-        assert_eq!(elsewhere.drift()[0].who, ["1013", "1077"]);
-        assert_eq!(actions(&elsewhere), [(Action::Replace, Impact::Deregisters)]);
-    }
-
-    #[test]
-    fn absent_is_absent_when_nothing_shows() {
-        let absent = || World::new().want(2, DesiredSlot::Absent).with_baseline();
-        assert_eq!(absent().drift(), []);
-        let registered = absent().show_registered(2, "1014", 2);
-        assert_eq!(actions(&registered), [(Action::Deregister, Impact::Deregisters)]);
-        let why = "slot 2 holds the registered handset 02 B6 EC 8A 02 and has an active account; it is to be absent";
-        assert_eq!(whys(&registered), [why]);
-        assert_eq!(actions(&absent().show_pending(2, "1014", 2)), [(Action::Deregister, Impact::None)]);
-        assert_eq!(actions(&absent().show(2, "1014")), [(Action::Deregister, Impact::None)]);
-    }
-
-    #[test]
-    fn nothing_follows_from_what_was_not_read() {
-        let mut world = in_sync();
-        world.slots().clear();
-        world.seen.pending = Reading::Unreadable("cut".into());
-        assert_eq!(actions(&world), [(Action::ConfigureAccount, Impact::None)], "only what was read");
-        world.seen.slots = Reading::Unreadable("cut".into());
-        assert_eq!(world.drift(), []);
-    }
-
-    #[test]
-    fn slots_that_are_not_listed_are_nobodys_business() {
-        assert_eq!(in_sync().show_registered(40, "9", 40).show_pending(41, "9", 41).drift(), []);
-    }
-}
+mod tests;

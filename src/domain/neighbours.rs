@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use super::desired::DesiredSite;
 use super::ids::{Ipui, SiteName, SlotNumber};
+use super::strays::Questions;
 
 /// What of other sites bears on this one, looked up for the handsets of one cycle alone. Empty: nothing is known.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -81,6 +83,42 @@ pub struct Elsewhere {
     pub seen_at: DateTime<Utc>,
 }
 
+impl Neighbours {
+    /// The answers to a site's questions: homes by the directory, and of all managers that hold a handset the one that
+    /// shows most. A manager whose site is not `watched` any more is not heard.
+    pub fn answer(
+        questions: &Questions,
+        directory: &Directory,
+        held: Vec<(Ipui, Elsewhere)>,
+        watched: impl Fn(&SiteName) -> bool,
+    ) -> Self {
+        let homes = questions.foreign.iter().filter_map(|ipui| Some((*ipui, directory.home(*ipui)?)));
+        let mut elsewhere: BTreeMap<Ipui, Elsewhere> = BTreeMap::new();
+        for (ipui, found) in held.into_iter().filter(|(_, found)| watched(&found.site)) {
+            let known = elsewhere.get(&ipui).map(|known| (known.hold, known.seen_at));
+            if known.is_none_or(|known| known < (found.hold, found.seen_at)) {
+                elsewhere.insert(ipui, found);
+            }
+        }
+        Self { homes: homes.collect(), elsewhere }
+    }
+}
+
+impl Elsewhere {
+    /// Where, and how it is held: `registered in slot 4 of site acme-hamburg`.
+    pub fn place(&self) -> String {
+        match self.slot {
+            Some(slot) => format!("{} in slot {slot} of site {}", self.hold.as_str(), self.site),
+            None => format!("{} at site {}", self.hold.as_str(), self.site),
+        }
+    }
+
+    /// The same with when it was seen there, in this time zone.
+    pub fn told(&self, zone: Tz) -> String {
+        format!("{}, seen {}", self.place(), self.seen_at.with_timezone(&zone).format("%Y-%m-%d %H:%M %:z"))
+    }
+}
+
 /// Every handset that a site file lists, by its IPUI: made once for a configuration, asked in every cycle that saw
 /// something foreign. Twelve bytes a handset.
 #[derive(Debug, Default)]
@@ -111,5 +149,75 @@ impl Directory {
         let at = self.entries.partition_point(|(listed, ..)| *listed < ipui);
         let (_, site, slot) = self.entries.get(at).filter(|(listed, ..)| *listed == ipui)?;
         Some(Home { site: self.sites.get(usize::try_from(*site).ok()?)?.clone(), slot: *slot })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::desired::DesiredSlot;
+    use super::super::world::{at, ipui, present, site, slot};
+    use super::*;
+
+    fn name(text: &str) -> SiteName {
+        text.parse().unwrap()
+    }
+
+    fn listing(site_name: &str, handsets: &[(u8, u8)]) -> DesiredSite {
+        let slots = handsets.iter().map(|(number, last)| (slot(*number), present("1", Some(*last))));
+        DesiredSite { name: name(site_name), slots: slots.collect(), ..site() }
+    }
+
+    fn held(site_name: &str, number: Option<u8>, hold: Hold, seconds: i64) -> Elsewhere {
+        Elsewhere { site: name(site_name), slot: number.map(slot), hold, seen_at: at(seconds) }
+    }
+
+    #[test]
+    fn the_directory_knows_every_listed_handset_and_no_other() {
+        let mut berlin = listing("berlin", &[(1, 9), (2, 3)]);
+        berlin.slots.insert(slot(3), DesiredSlot::Absent);
+        let hamburg = listing("hamburg", &[(7, 1), (100, 255)]);
+        let directory = Directory::of([&berlin, &hamburg]);
+        let home = |last| directory.home(ipui(last)).map(|home| home.to_string());
+        assert_eq!(home(9).as_deref(), Some("slot 1 of site berlin"));
+        assert_eq!(home(3).as_deref(), Some("slot 2 of site berlin"));
+        assert_eq!(home(1).as_deref(), Some("slot 7 of site hamburg"));
+        assert_eq!(home(255).as_deref(), Some("slot 100 of site hamburg"));
+        assert_eq!((home(2), home(0)), (None, None));
+        assert_eq!(Directory::default().home(ipui(1)), None);
+    }
+
+    #[test]
+    fn an_entry_of_the_directory_is_small() {
+        assert_eq!(size_of::<(Ipui, u32, SlotNumber)>(), 12);
+    }
+
+    #[test]
+    fn of_several_managers_the_one_that_shows_most_is_heard() {
+        let questions = Questions { foreign: BTreeSet::from([ipui(5), ipui(6)]), missing: BTreeSet::new() };
+        let directory = Directory::of([&listing("hamburg", &[(3, 5)])]);
+        let rows = vec![
+            (ipui(1), held("a", None, Hold::Reserved, 90)),
+            (ipui(1), held("b", Some(4), Hold::Registered, 10)),
+            (ipui(1), held("c", Some(4), Hold::Registered, 20)),
+            (ipui(1), held("gone", Some(4), Hold::Registered, 99)),
+            (ipui(2), held("a", None, Hold::Reserved, 20)),
+            (ipui(2), held("b", None, Hold::Reserved, 10)),
+        ];
+        let answer = Neighbours::answer(&questions, &directory, rows, |site| site.as_str() != "gone");
+        let at: Vec<_> = answer.elsewhere.values().map(|found| found.site.as_str()).collect();
+        assert_eq!(at, ["c", "a"]);
+        assert_eq!(answer.homes, BTreeMap::from([(ipui(5), Home { site: name("hamburg"), slot: slot(3) })]));
+    }
+
+    #[test]
+    fn a_place_is_told_in_words() {
+        let zone = chrono_tz::Europe::Berlin;
+        assert_eq!(
+            held("hamburg", Some(4), Hold::Registered, 0).told(zone),
+            "registered in slot 4 of site hamburg, seen 2026-11-18 12:06 +01:00"
+        );
+        assert_eq!(held("hamburg", None, Hold::Reserved, 0).place(), "reserved at site hamburg");
     }
 }

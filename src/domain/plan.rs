@@ -98,6 +98,27 @@ pub struct Step {
     pub who: Vec<String>,
     /// Why, for a person.
     pub why: String,
+    /// How the difference came about that it mends; `None`: it mends none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cause: Option<Cause>,
+}
+
+/// How a difference between site file and manager came about, as far as what was seen tells. In rising order of what it
+/// means to people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Cause {
+    /// No page has shown it as the site file wants it so far.
+    NotYet,
+    /// The site file asks for something else than it did.
+    SiteFile,
+    /// It was in place and is not any more, while a push of ours is under way that may have done it.
+    UnderWay,
+    /// It was in place and is not any more, and nothing of ours has done it.
+    ByHand {
+        /// When a page first showed so.
+        since: DateTime<Utc>,
+    },
 }
 
 /// What a step does.

@@ -134,7 +134,7 @@ impl<'a> Draft<'a> {
             Push::Settling { .. } => self.hold(false),
             Push::None | Push::Unfetched { .. } | Push::ToBeRead | Push::Settled => None,
         };
-        self.add(Action::Enrol, None, Impact::None, Vec::new(), why, hold);
+        self.steps.push(self.of_manager(Action::Enrol, Vec::new(), why, hold));
     }
 
     /// One step for every difference, and for a window that is to be opened.
@@ -147,31 +147,30 @@ impl<'a> Draft<'a> {
         let mut steps = Vec::new();
         for item in &target.items {
             let secret = item.slot.and_then(|slot| target.missing_secrets.get(&slot)).map(String::as_str);
-            let disposition = policy::obstacle(item.impact, secret)
+            let hold = policy::obstacle(item.impact, secret)
                 .or_else(|| item.unread.map(policy::in_doubt))
                 .or_else(|| in_vain(target.is_hopeless(item, self.input)))
                 .or_else(|| hold.clone());
-            steps.push((
-                item.action,
-                item.slot,
-                item.impact,
-                item.who.clone(),
-                item.why.clone(),
-                disposition,
-            ));
+            steps.push(Step {
+                action: item.action,
+                slot: item.slot,
+                impact: item.impact,
+                disposition: self.disposition(hold),
+                who: item.who.clone(),
+                why: item.why.clone(),
+                cause: Some(item.cause),
+            });
         }
         for opening in target.opening.iter().chain(&target.later) {
             let closes = opening.action == Action::CloseWindow;
             let who =
                 if closes { Vec::new() } else { users(self.input.desired, &opening.window.missing_at_start) };
-            let disposition = in_vain(target.is_vain_opening(opening, self.input))
+            let hold = in_vain(target.is_vain_opening(opening, self.input))
                 .or_else(|| opening.until.map(|at| policy::reopens_later(at, self.input.desired.time_zone)))
                 .or(hold.clone());
-            steps.push((opening.action, None, Impact::None, who, opening.why.clone(), disposition));
+            steps.push(self.of_manager(opening.action, who, opening.why.clone(), hold));
         }
-        for (action, slot, impact, who, why, hold) in steps {
-            self.add(action, slot, impact, who, why, hold);
-        }
+        self.steps.extend(steps);
     }
 
     /// Makes the manager fetch what is released and was not fetched; replaces it first where it no longer fits.
@@ -187,7 +186,7 @@ impl<'a> Draft<'a> {
                     format!("VERSION {} is released and the manager has not fetched it", release.version);
                 let hold =
                     policy::hold_fetch(self.push, self.way, self.input.now, self.input.desired.time_zone);
-                self.add(Action::Fetch, None, Impact::None, Vec::new(), why, hold);
+                self.steps.push(self.of_manager(Action::Fetch, Vec::new(), why, hold));
             }
             Push::Unfetched { .. } if !releases => {
                 let why = format!(
@@ -195,7 +194,7 @@ impl<'a> Draft<'a> {
                     release.version
                 );
                 let hold = self.hold(false);
-                self.add(Action::Fetch, None, Impact::None, Vec::new(), why, hold);
+                self.steps.push(self.of_manager(Action::Fetch, Vec::new(), why, hold));
             }
             Push::Unfetched { .. } | Push::None | Push::Settling { .. } | Push::ToBeRead | Push::Settled => {}
         }
@@ -205,17 +204,15 @@ impl<'a> Draft<'a> {
         policy::hold(self.push, in_release, self.input.now, self.input.desired.time_zone)
     }
 
-    fn add(
-        &mut self,
-        action: Action,
-        slot: Option<SlotNumber>,
-        impact: Impact,
-        who: Vec<String>,
-        why: String,
-        hold: Option<Disposition>,
-    ) {
-        let disposition = self.gate.clone().or(hold).unwrap_or(Disposition::Ready);
-        self.steps.push(Step { action, slot, impact, disposition, who, why });
+    /// A step on the manager as a whole, which disturbs nobody.
+    fn of_manager(&self, action: Action, who: Vec<String>, why: String, hold: Option<Disposition>) -> Step {
+        let disposition = self.disposition(hold);
+        Step { action, slot: None, impact: Impact::None, disposition, who, why, cause: None }
+    }
+
+    /// What stands in the way of everything comes before what holds this one step.
+    fn disposition(&self, hold: Option<Disposition>) -> Disposition {
+        self.gate.clone().or(hold).unwrap_or(Disposition::Ready)
     }
 
     /// The editor pages that are missing for what is ready.
@@ -307,7 +304,7 @@ fn hash(
     steps: &[Step],
 ) -> super::release::Generation {
     let mut lines: Vec<String> = vec![input.desired.name.to_string(), input.desired.manager.mac.to_string()];
-    for Step { action, slot, impact, disposition, who, why } in steps {
+    for Step { action, slot, impact, disposition, who, why, cause: _ } in steps {
         let barrier = match disposition {
             Disposition::Blocked { alert, .. } => Some(alert),
             Disposition::Ready | Disposition::Deferred { .. } => None,

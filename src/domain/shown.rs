@@ -1,13 +1,22 @@
 //! What the pages have shown as the site file wants it, and since when they show something else: the grounds on which
 //! a change is called one by hand. Only what a page shows can be among it; nothing is planned here.
+//!
+//! A value that never was in place cannot have been changed, and neither can one whose firmware does not show it. While
+//! a push settles, or one of ours is under way that carries something else, nobody else is held to have done it.
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::desired::Pin;
+use super::desired::{DesiredSite, DesiredSlot, Pin, PresentSlot};
+use super::fingerprint::{self, PIN_PART};
 use super::ids::{Ipui, SlotNumber};
+use super::memory::SiteMemory;
+use super::observed::Observation;
+use super::plan::Cause;
+use super::release::Generation;
+use super::sighting::{Holder, Sighting, Standing};
 
 /// What was seen in place at one manager.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -44,3 +53,162 @@ pub struct InPlace<T> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gone_at: Option<DateTime<Utc>>,
 }
+
+impl<T: PartialEq> InPlace<T> {
+    /// How it came about that a page shows something else than `wanted`.
+    pub fn cause(in_place: Option<&Self>, wanted: &T) -> Cause {
+        match in_place {
+            None => Cause::NotYet,
+            Some(known) if known.was != *wanted => Cause::SiteFile,
+            Some(known) => known.gone_at.map_or(Cause::UnderWay, |since| Cause::ByHand { since }),
+        }
+    }
+}
+
+/// What was seen in place once this observation is entered. `wanted` are the parts of the content that the site file
+/// asks for, `settled` whether the last push has had its time.
+pub(super) fn after(
+    desired: &DesiredSite,
+    memory: &SiteMemory,
+    observation: &Observation,
+    wanted: &BTreeMap<String, Generation>,
+    settled: bool,
+) -> Shown {
+    let entry = Entry { memory, wanted, settled, at: observation.at };
+    let pin = desired.registration.as_ref().and_then(|policy| policy.pin).and_then(|pin| {
+        let shows = observation.registration_pin.known().map(|shown| *shown == pin);
+        entry.follow(memory.shown.pin.as_ref(), &pin, shows, PIN_PART)
+    });
+    let sighting = Sighting::new(observation, memory);
+    let slots = desired.slots.iter().filter_map(|(&number, slot)| {
+        let before = memory.shown.slots.get(&number).cloned().unwrap_or_default();
+        let after = match &sighting {
+            Some(sighting) => entry.of_slot(sighting, number, slot, &before),
+            None => before,
+        };
+        (after != ShownSlot::default()).then_some((number, after))
+    });
+    Shown { slots: slots.collect(), pin }
+}
+
+/// What an observation is entered with.
+struct Entry<'a> {
+    memory: &'a SiteMemory,
+    wanted: &'a BTreeMap<String, Generation>,
+    settled: bool,
+    at: DateTime<Utc>,
+}
+
+impl Entry<'_> {
+    fn of_slot(
+        &self,
+        sighting: &Sighting<'_>,
+        number: SlotNumber,
+        slot: &DesiredSlot,
+        before: &ShownSlot,
+    ) -> ShownSlot {
+        match slot {
+            DesiredSlot::Absent => {
+                let empty = sighting.account(number).is_none() && sighting.holder(number) == Holder::Nobody;
+                let part = fingerprint::sign_on_part(number);
+                let account = self.follow(before.account.as_ref(), &None, Some(empty), &part);
+                ShownSlot { account, ..ShownSlot::default() }
+            }
+            DesiredSlot::Present(slot) => ShownSlot {
+                account: self.of_account(sighting, number, slot, before),
+                name: self.of_name(sighting, number, slot, before),
+                handset: self.of_handset(sighting, number, slot, before),
+            },
+        }
+    }
+
+    fn of_account(
+        &self,
+        sighting: &Sighting<'_>,
+        number: SlotNumber,
+        slot: &PresentSlot,
+        before: &ShownSlot,
+    ) -> Option<InPlace<Option<String>>> {
+        let user = &slot.sip.as_ref()?.user;
+        let seen = sighting.account(number);
+        let shows = seen.is_some_and(|seen| comparable(seen.user_id.as_deref()) == comparable(Some(user)));
+        let part = fingerprint::sign_on_part(number);
+        self.follow(before.account.as_ref(), &Some(user.clone()), Some(shows), &part)
+    }
+
+    fn of_name(
+        &self,
+        sighting: &Sighting<'_>,
+        number: SlotNumber,
+        slot: &PresentSlot,
+        before: &ShownSlot,
+    ) -> Option<InPlace<String>> {
+        let name = slot.display_name.as_ref()?;
+        let seen = sighting.account(number);
+        let shows = seen.map(|seen| comparable(seen.display_name.as_deref()) == comparable(Some(name)));
+        self.follow(before.name.as_ref(), name, shows, &fingerprint::labels_part(number))
+    }
+
+    /// Only what names the handset counts: a page that shows some handset leaves open which one it is.
+    fn of_handset(
+        &self,
+        sighting: &Sighting<'_>,
+        number: SlotNumber,
+        slot: &PresentSlot,
+        before: &ShownSlot,
+    ) -> Option<InPlace<Ipui>> {
+        let ipui = slot.ipui?;
+        let shows = match (sighting.holder(number), sighting.standing(number, ipui)) {
+            (Holder::Registered(shown) | Holder::Reserved(Some(shown)), _) if shown == ipui => Some(true),
+            (_, Standing::Wanting(_) | Standing::InTheWay(..)) => Some(false),
+            (
+                _,
+                Standing::Unknown
+                | Standing::Registered
+                | Standing::RegisteredUnseen
+                | Standing::Reserved
+                | Standing::Doubtful(_),
+            ) => None,
+        };
+        self.follow(before.handset.as_ref(), &ipui, shows, &fingerprint::handset_part(number))
+    }
+
+    /// What is known of a value after a page showed it (or not, or nothing of it).
+    fn follow<T: PartialEq + Clone>(
+        &self,
+        before: Option<&InPlace<T>>,
+        wanted: &T,
+        shows: Option<bool>,
+        part: &str,
+    ) -> Option<InPlace<T>> {
+        if shows == Some(true) {
+            return Some(InPlace { was: wanted.clone(), gone_at: None });
+        }
+        let before = before?;
+        let gone_at = if before.was != *wanted {
+            None
+        } else if shows == Some(false) && self.settled && !self.may_be_ours(part) {
+            before.gone_at.or(Some(self.at))
+        } else {
+            before.gone_at
+        };
+        Some(InPlace { was: before.was.clone(), gone_at })
+    }
+
+    /// Whether a release that was not seen in effect so far carries this part otherwise than it is wanted: the manager
+    /// may have fetched it at any time.
+    fn may_be_ours(&self, part: &str) -> bool {
+        let last = self.memory.release.iter().map(|last| (&last.parts, last.progress.verified_at.is_some()));
+        let past = self.memory.past_releases.iter().map(|past| (&past.parts, past.verified));
+        let mut unseen = last.chain(past).take_while(|(_, verified)| !verified);
+        unseen.any(|(parts, _)| parts.get(part).is_some_and(|carried| self.wanted.get(part) != Some(carried)))
+    }
+}
+
+/// A text as both sides can be compared in: an empty cell and none are the same, and so is the space around it.
+pub(super) fn comparable(text: Option<&str>) -> &str {
+    text.unwrap_or_default().trim()
+}
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,8 @@ use super::conditions::{self, Conditions, View};
 use super::desired::DesiredSite;
 use super::device_clock::DeviceClock;
 use super::fingerprint::{self, SiteKey};
+use super::foreign;
+use super::gaps;
 use super::history::HistoryEntry;
 use super::ids::SlotNumber;
 use super::ledger::{self, Turnout};
@@ -106,11 +108,13 @@ pub fn turn(input: &TurnInput<'_>, previous: SiteMemory) -> Turn {
     if let Some(seen) = seen {
         enter_observation(input, &mut memory, seen, &frame, &mut history);
     }
+    enter_foreign(input, &mut memory, seen, &frame, &mut history);
     let marks = verify_release(input, &mut memory, seen, &frame, &mut history);
     let plan_input = plan_input(input, &memory, seen, &frame);
     let mut unread = planner::needs_deep(&plan_input);
     let mut plan = planner::plan(&plan_input);
     unread.extend(doubtful);
+    unread.extend(seen.map_or_else(BTreeSet::new, |seen| gaps::unread(&memory, seen)));
     unread.retain(|slot| seen.is_some_and(|seen| !seen.editors.contains_key(slot)));
     if seen.is_some() && plan.orders.is_empty() {
         memory.hindrance = None;
@@ -119,6 +123,8 @@ pub fn turn(input: &TurnInput<'_>, previous: SiteMemory) -> Turn {
         plan.orders = Orders::default();
     }
     note_baseline(input, &mut memory, seen, &frame, &plan);
+    let by_hand = seen.map_or_else(Vec::new, |seen| foreign::by_hand(&plan, seen));
+    history.extend(by_hand.into_iter().map(|outcome| entry(input.now, "drift", outcome)));
     let alerts = alerts(input, &memory, &plan, &frame);
     tell_alerts(&memory.alerts, &alerts, input.now, &mut history);
     memory.alerts = alerts;
@@ -311,6 +317,25 @@ fn enter_observation(
             history.push(entry(input.now, "window", outcome));
         }
     }
+}
+
+/// Enters what others brought and changed.
+fn enter_foreign(
+    input: &TurnInput<'_>,
+    memory: &mut SiteMemory,
+    seen: Option<&Observation>,
+    frame: &Frame,
+    history: &mut Vec<HistoryEntry>,
+) {
+    let scene = foreign::Scene {
+        desired: input.desired,
+        neighbours: input.neighbours,
+        seen,
+        wanted: &frame.parts,
+        settled: frame.settled,
+    };
+    let news = foreign::enter(&scene, memory);
+    history.extend(news.into_iter().map(|(what, outcome)| entry(input.now, what, outcome)));
 }
 
 fn plan_input<'a>(

@@ -14,11 +14,13 @@ use super::drift::{self, DriftItem};
 use super::fingerprint::SiteKey;
 use super::ids::{Ipui, ProviderIndex, SlotNumber};
 use super::memory::{Registration, SiteMemory, SlotRecord, Window};
+use super::neighbours::{Hold, Home, Stray};
 use super::observed::{HandsetState, Observation, ObservedSlot, Reading, SipState};
 use super::plan::{Action, Disposition, Plan, Step, WindowEntry};
 use super::planner::{self, PlanInput};
 use super::release::{PastRelease, Progress, Release};
 use super::secret::{Secret, SecretBook, SecretRef};
+use super::shown::after;
 use super::status::WindowState;
 use super::verify::{self, Verification};
 
@@ -219,6 +221,19 @@ impl World {
     pub(super) fn later(&mut self, seconds: i64) {
         self.seen.at = at(seconds);
         self.now = at(seconds) + TimeDelta::seconds(5);
+    }
+
+    /// Another site file lists this handset, which is held here.
+    pub(super) fn stray(&mut self, handset: u8, site: &str, number: u8) {
+        let home = Home { site: site.parse().unwrap(), slot: slot(number) };
+        let stray = Stray { hold: Hold::Registered, slot: None, seen_at: self.seen.at, home: Some(home) };
+        self.memory.strays.insert(ipui(handset), stray);
+    }
+
+    /// Enters what the pages show of the site file, as a turn does.
+    pub(super) fn enter_shown(&mut self, settled: bool) {
+        let (_, wanted) = planner::desired_generation(&self.desired, &self.secrets, &Self::key());
+        self.memory.shown = after(&self.desired, &self.memory, &self.seen, &wanted, settled);
     }
 
     pub(super) fn input<'a>(&'a self, key: &'a SiteKey) -> PlanInput<'a> {

@@ -10,7 +10,7 @@ use crate::domain::alert::{Alert, AlertKind, AlertState, HandsetNote, Severity};
 use crate::domain::content::ReleaseContent;
 use crate::domain::desired::{Mode, Pin};
 use crate::domain::evidence::{Source, Testimony};
-use crate::domain::gaps::{Gaps, Occupied};
+use crate::domain::gaps::{Gaps, Newcomer, Occupied};
 use crate::domain::history::HistoryEntry;
 use crate::domain::ids::{Ipui, SiteName, SlotNumber};
 use crate::domain::loss::LossCause;
@@ -22,7 +22,7 @@ use crate::domain::notification::{LedgerEntry, NewNotification, Reason};
 use crate::domain::observed::{
     BaseStation, ContactFailure, HandsetState, Observation, ObservedSlot, Reading, SipState,
 };
-use crate::domain::plan::{Action, Disposition, Impact, NewRelease, Step, WindowEntry};
+use crate::domain::plan::{Action, Cause, Disposition, Impact, NewRelease, Step, WindowEntry};
 use crate::domain::release::{Generation, Release};
 use crate::domain::shown::{InPlace, Shown, ShownSlot};
 use crate::domain::status::{
@@ -137,7 +137,7 @@ pub(crate) fn memory() -> SiteMemory {
         },
         gaps: Some(Gaps {
             familiar: BTreeMap::from([(slot(7), Occupied::Account)]),
-            newcomers: BTreeMap::from([(slot(8), at(5))]),
+            newcomers: BTreeMap::from([(slot(8), Newcomer { since: at(5), ipui: Some(ipui()) })]),
         }),
         strays: BTreeMap::from([(
             ipui(),
@@ -293,6 +293,7 @@ fn step() -> Step {
         disposition: Disposition::Deferred { reason: "settles".into(), until: Some(at(180)) },
         who: vec!["1013".into()],
         why: "the site file reserves it".into(),
+        cause: Some(Cause::ByHand { since: at(3) }),
     }
 }
 

@@ -171,6 +171,7 @@ mod tests {
             disposition: Disposition::Ready,
             who: Vec::new(),
             why: String::new(),
+            cause: None,
         });
         assert_eq!(exposed(&stage), None);
         stage.plan.steps[0].disposition =

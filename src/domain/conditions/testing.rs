@@ -105,6 +105,7 @@ impl Stage {
             disposition,
             who: vec![format!("10{slot}")],
             why: "the page shows something else".into(),
+            cause: None,
         });
         self
     }
