@@ -6,10 +6,11 @@ use serde::Serialize;
 
 use super::args::PlanArgs;
 use super::{CliError, Exit, async_runtime, chain, configuration, logging, output, site};
-use crate::config::DaemonConfig;
+use crate::config::Config;
 use crate::daemon::{self, BrokenOff, Look, LookError};
 use crate::domain::desired::DesiredSite;
 use crate::domain::ids::SiteName;
+use crate::domain::neighbours::Directory;
 use crate::domain::plan::{Action, Disposition, Impact, Step};
 use crate::domain::release::Generation;
 use crate::domain::status::PlanStatus;
@@ -42,7 +43,7 @@ pub(super) fn run(file: &Path, args: &PlanArgs) -> Result<Exit, CliError> {
     } else {
         args.sites.iter().map(|name| site(&config, name)).collect::<Result<_, _>>()?
     };
-    let (plans, broken_off) = async_runtime()?.block_on(look_at(&config.daemon, &sites, args.retry_login));
+    let (plans, broken_off) = async_runtime()?.block_on(look_at(&config, &sites, args.retry_login));
     let exit = broken_off.map_or_else(|| exit_of(&plans), Exit::from);
     if args.json {
         output::json(&Plans { sites: plans })?;
@@ -54,13 +55,14 @@ pub(super) fn run(file: &Path, args: &PlanArgs) -> Result<Exit, CliError> {
 
 /// One after the other: a person reads the answers in this order.
 async fn look_at(
-    daemon: &DaemonConfig,
+    config: &Config,
     sites: &[&DesiredSite],
     retry_login: bool,
 ) -> (Vec<SitePlan>, Option<BrokenOff>) {
+    let directory = Directory::of(config.sites.values());
     let mut plans = Vec::new();
     for desired in sites {
-        let looked = daemon::look(daemon, desired, retry_login).await;
+        let looked = daemon::look(&config.daemon, &directory, desired, retry_login).await;
         let broken_off = if let Err(LookError::BrokenOff(how)) = &looked { Some(*how) } else { None };
         plans.push(site_plan(desired, looked));
         if broken_off.is_some() {

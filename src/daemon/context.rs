@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::device::n720::Driver;
 use crate::domain::desired::DesiredSite;
 use crate::domain::ids::SiteName;
+use crate::domain::neighbours::Directory;
 use crate::domain::schedule::Schedule;
 use crate::domain::secret::SecretBook;
 use crate::domain::settings::Pace;
@@ -25,6 +26,8 @@ use crate::store::{Store, StoreError};
 pub(super) struct InForce {
     /// As read.
     pub(super) config: Config,
+    /// Where every handset in it is listed.
+    pub(super) directory: Directory,
     /// The sinks.
     pub(super) alerting: Arc<Alerting>,
 }

@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 
 use super::context::Context;
 use super::executor::{self, Acted};
+use super::neighbours;
 use crate::device::n720::{Ask, Editors, Session, Target};
 use crate::domain::desired::DesiredSite;
 use crate::domain::fingerprint::{self, SiteKey};
@@ -96,7 +97,7 @@ pub(super) async fn cycle(
     asked: Asked,
 ) -> Result<Report, StoreError> {
     let pace = context.pace();
-    let scope = scope(context, desired, &pace).await?;
+    let mut scope = scope(context, desired, &pace).await?;
     if context.store_failed.load(Ordering::Relaxed) {
         context.store(&desired.name, |store, _| store.probe()).await?;
         context.store_failed.store(false, Ordering::Relaxed);
@@ -104,7 +105,7 @@ pub(super) async fn cycle(
     let memory = remember(context, desired).await?;
     let mut session = match open(&scope, &memory, asked.retry_login).await {
         Ok(session) => session,
-        Err(failure) => return blind(&scope, memory, failure).await,
+        Err(failure) => return blind(scope, memory, failure).await,
     };
     let audit = audit_is_due(&scope, &memory);
     let observation = read(&mut session, &scope, &memory, audit).await;
@@ -114,6 +115,7 @@ pub(super) async fn cycle(
         memory.hindrance = None;
     }
     let upon = memory.release.as_ref().map(|release| (release.id, release.progress.fetched_at));
+    scope.neighbours = neighbours::ask(context, desired, &memory, Some(&observation)).await?;
     let mut turn = scope.turn(Ok(&observation), memory, context.now());
     if audit {
         turn.memory.audited_at = Some(context.now());
@@ -227,9 +229,14 @@ fn unfetched(memory: &SiteMemory) -> bool {
 }
 
 /// A cycle in which the manager could not be read.
-async fn blind(scope: &Scope<'_>, memory: SiteMemory, failure: ContactFailure) -> Result<Report, StoreError> {
+async fn blind(
+    mut scope: Scope<'_>,
+    memory: SiteMemory,
+    failure: ContactFailure,
+) -> Result<Report, StoreError> {
+    scope.neighbours = neighbours::ask(scope.context, scope.desired, &memory, None).await?;
     let turn = scope.turn(Err(&failure), memory, scope.context.now());
-    keep(scope, &turn).await?;
+    keep(&scope, &turn).await?;
     Ok(Report { status: turn.status, next_look: turn.next_look, contact: Err(failure) })
 }
 

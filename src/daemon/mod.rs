@@ -12,6 +12,7 @@ mod delivery;
 mod executor;
 mod fleet;
 mod heartbeat;
+mod neighbours;
 mod outbox;
 mod reload;
 mod rest;

@@ -9,6 +9,7 @@ use super::fleet::Fleet;
 use crate::alerting::{Alerting, SinkSettings};
 use crate::api::Metrics;
 use crate::config::{self, Config, DaemonConfig, Finding, SinkConfig};
+use crate::domain::neighbours::Directory;
 use crate::secrets;
 
 /// Why a reload changed nothing.
@@ -51,7 +52,8 @@ pub(super) fn build(config: Config) -> Result<InForce, String> {
     let alerts = &config.daemon.alerts;
     let sinks = alerts.sinks.iter().map(sink_settings).collect::<Result<Vec<_>, _>>()?;
     let alerting = Alerting::new(sinks, alerts.repeat_interval).map_err(|error| super::chain(&error))?;
-    Ok(InForce { alerting: Arc::new(alerting), config })
+    let directory = Directory::of(config.sites.values());
+    Ok(InForce { alerting: Arc::new(alerting), directory, config })
 }
 
 /// A sink with its secret resolved.

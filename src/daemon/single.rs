@@ -12,12 +12,14 @@ use crate::config::{Config, DaemonConfig};
 use crate::device::n720::{Ask, Driver, Editors, RecordedPage, Session};
 use crate::domain::desired::DesiredSite;
 use crate::domain::fingerprint::SiteKey;
+use crate::domain::ids::Ipui;
 use crate::domain::memory::SiteMemory;
-use crate::domain::neighbours::Neighbours;
+use crate::domain::neighbours::{Directory, Elsewhere, Neighbours};
 use crate::domain::observed::{ContactFailure, Observation};
 use crate::domain::plan::{Disposition, Plan};
 use crate::domain::secret::SecretBook;
 use crate::domain::status::{Health, SiteStatus};
+use crate::domain::strays;
 use crate::domain::turn::{self, TurnInput};
 use crate::secrets;
 use crate::store::{Store, StoreError, StoreErrorKind};
@@ -103,24 +105,26 @@ pub async fn observe(
 }
 
 /// Reads a manager and plans, by what the store knows; writes nothing, neither there nor here. A password that the
-/// manager has refused before is tried only with `retry_login`.
+/// manager has refused before is tried only with `retry_login`. The directory tells whose a foreign handset is.
 ///
 /// # Errors
 /// When the manager or the store cannot be read.
 pub async fn look(
     daemon: &DaemonConfig,
+    directory: &Directory,
     desired: &DesiredSite,
     retry_login: bool,
 ) -> Result<Look, LookError> {
     let driver = driver(daemon)?;
     let known = Known { retry_login, ..remembered(daemon, desired)? };
-    let work = look_with(&driver, daemon, desired, &known);
+    let work = look_with(&driver, daemon, directory, desired, &known);
     unless_broken_off(&driver, work).await?
 }
 
 async fn look_with(
     driver: &Driver,
     daemon: &DaemonConfig,
+    directory: &Directory,
     desired: &DesiredSite,
     known: &Known,
 ) -> Result<Look, LookError> {
@@ -133,6 +137,8 @@ async fn look_with(
         let mut memory = known.memory.clone();
         // A person is looking on: what the first contact would put off is shown as it is.
         memory.first_contact.get_or_insert((chrono::DateTime::UNIX_EPOCH, desired.manager.mac));
+        let own = Some(observation).filter(|seen| seen.mac.known() == Some(&desired.manager.mac));
+        let questions = strays::questions(desired, &memory, own);
         let input = TurnInput {
             desired,
             secrets: &secrets,
@@ -140,7 +146,7 @@ async fn look_with(
             pace: &daemon.poll.pace,
             own_url: own_url.as_deref(),
             contact: Ok(observation),
-            neighbours: &Neighbours::default(),
+            neighbours: &Neighbours::answer(&questions, directory, known.elsewhere.clone()),
             now: clock::now(),
         };
         turn::turn(&input, memory)
@@ -190,6 +196,8 @@ struct Known {
     memory: SiteMemory,
     key: SiteKey,
     token: String,
+    /// Where other sites' managers hold the handsets that are missing here.
+    elsewhere: Vec<(Ipui, Elsewhere)>,
     /// Whether a password is to be tried that the manager has refused before.
     retry_login: bool,
 }
@@ -200,6 +208,7 @@ impl Known {
             memory: SiteMemory::default(),
             key: SiteKey::new([0; 32]),
             token: "not-yet-made".to_owned(),
+            elsewhere: Vec::new(),
             retry_login: false,
         }
     }
@@ -214,9 +223,12 @@ fn remembered(daemon: &DaemonConfig, desired: &DesiredSite) -> Result<Known, Loo
         Err(error) => return Err(fail(chain(&error))),
     };
     let memory = store.memory(&desired.name).map_err(|error| fail(chain(&error)))?;
+    let missing = strays::questions(desired, &memory, None).missing;
+    let elsewhere = store.elsewhere(&desired.name, &missing).map_err(|error| fail(chain(&error)))?;
     match store.site_secret(&desired.name) {
         Ok(secret) => {
-            Ok(Known { memory, key: SiteKey::new(secret.key), token: secret.token, retry_login: false })
+            let (key, token) = (SiteKey::new(secret.key), secret.token);
+            Ok(Known { memory, key, token, elsewhere, retry_login: false })
         }
         // The site is new to this store, and a reader makes no token.
         Err(error) if error.kind() == StoreErrorKind::ReadOnly => Ok(Known::nothing()),

@@ -85,16 +85,11 @@ pub struct Elsewhere {
 
 impl Neighbours {
     /// The answers to a site's questions: homes by the directory, and of all managers that hold a handset the one that
-    /// shows most. A manager whose site is not `watched` any more is not heard.
-    pub fn answer(
-        questions: &Questions,
-        directory: &Directory,
-        held: Vec<(Ipui, Elsewhere)>,
-        watched: impl Fn(&SiteName) -> bool,
-    ) -> Self {
+    /// shows most. A site that is not in the directory any more is not heard.
+    pub fn answer(questions: &Questions, directory: &Directory, held: Vec<(Ipui, Elsewhere)>) -> Self {
         let homes = questions.foreign.iter().filter_map(|ipui| Some((*ipui, directory.home(*ipui)?)));
         let mut elsewhere: BTreeMap<Ipui, Elsewhere> = BTreeMap::new();
-        for (ipui, found) in held.into_iter().filter(|(_, found)| watched(&found.site)) {
+        for (ipui, found) in held.into_iter().filter(|(_, found)| directory.sites.contains(&found.site)) {
             let known = elsewhere.get(&ipui).map(|known| (known.hold, known.seen_at));
             if known.is_none_or(|known| known < (found.hold, found.seen_at)) {
                 elsewhere.insert(ipui, found);
@@ -196,7 +191,8 @@ mod tests {
     #[test]
     fn of_several_managers_the_one_that_shows_most_is_heard() {
         let questions = Questions { foreign: BTreeSet::from([ipui(5), ipui(6)]), missing: BTreeSet::new() };
-        let directory = Directory::of([&listing("hamburg", &[(3, 5)])]);
+        let sites = [listing("hamburg", &[(3, 5)]), listing("a", &[]), listing("b", &[]), listing("c", &[])];
+        let directory = Directory::of(&sites);
         let rows = vec![
             (ipui(1), held("a", None, Hold::Reserved, 90)),
             (ipui(1), held("b", Some(4), Hold::Registered, 10)),
@@ -205,7 +201,7 @@ mod tests {
             (ipui(2), held("a", None, Hold::Reserved, 20)),
             (ipui(2), held("b", None, Hold::Reserved, 10)),
         ];
-        let answer = Neighbours::answer(&questions, &directory, rows, |site| site.as_str() != "gone");
+        let answer = Neighbours::answer(&questions, &directory, rows);
         let at: Vec<_> = answer.elsewhere.values().map(|found| found.site.as_str()).collect();
         assert_eq!(at, ["c", "a"]);
         assert_eq!(answer.homes, BTreeMap::from([(ipui(5), Home { site: name("hamburg"), slot: slot(3) })]));

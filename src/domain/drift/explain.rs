@@ -121,7 +121,7 @@ impl Explain<'_> {
         match (here, home) {
             (Some((slot, _)), _) => format!("is listed in slot {slot}"),
             (None, Some(home)) => format!("is listed in {home}"),
-            (None, None) => "is in no site file".to_owned(),
+            (None, None) => "is in no site file in force".to_owned(),
         }
     }
 

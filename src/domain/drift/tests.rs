@@ -110,7 +110,7 @@ fn absent_is_absent_when_nothing_shows() {
     assert_eq!(absent().drift(), []);
     let registered = absent().show_registered(2, "1014", 2);
     assert_eq!(actions(&registered), [(Action::Deregister, Impact::Deregisters)]);
-    let why = "slot 2 holds the registered handset 02 B6 EC 8A 02 and has an active account; it is to be absent; 02 B6 EC 8A 02 is in no site file";
+    let why = "slot 2 holds the registered handset 02 B6 EC 8A 02 and has an active account; it is to be absent; 02 B6 EC 8A 02 is in no site file in force";
     assert_eq!(whys(&registered), [why]);
     assert_eq!(actions(&absent().show_pending(2, "1014", 2)), [(Action::Deregister, Impact::None)]);
     assert_eq!(actions(&absent().show(2, "1014")), [(Action::Deregister, Impact::None)]);
@@ -201,7 +201,7 @@ fn every_change_by_hand_is_told_in_words_of_its_own() {
         (
             |w| holds(w, 9),
             Action::Replace,
-            "slot 1 holds the registered handset 02 B6 EC 8A 09; 02 B6 EC 8A 01 is wanted; 02 B6 EC 8A 09 is in no site file; \
+            "slot 1 holds the registered handset 02 B6 EC 8A 09; 02 B6 EC 8A 01 is wanted; 02 B6 EC 8A 09 is in no site file in force; \
           it was in place until somebody registered another by hand (seen 2026-11-18 12:11 +01:00)",
         ),
         (
@@ -235,7 +235,7 @@ fn every_change_by_hand_is_told_in_words_of_its_own() {
                 w.pending().push(ipui(9));
             },
             Action::Reserve,
-            "slot 1 is reserved for 02 B6 EC 8A 09; 02 B6 EC 8A 01 is wanted; 02 B6 EC 8A 09 is in no site file; somebody changed \
+            "slot 1 is reserved for 02 B6 EC 8A 09; 02 B6 EC 8A 01 is wanted; 02 B6 EC 8A 09 is in no site file in force; somebody changed \
           the reservation by hand (seen 2026-11-18 12:11 +01:00)",
         ),
         (
@@ -275,7 +275,8 @@ fn what_was_never_seen_and_what_the_site_file_changed_are_nobodys_hand() {
     never.enter_shown(true);
     assert_eq!(cause(never.drift()), [Cause::NotYet; 2]);
     assert!(
-        whys(&never)[1].ends_with("02 B6 EC 8A 09 is in no site file; the wanted one was never seen there")
+        whys(&never)[1]
+            .ends_with("02 B6 EC 8A 09 is in no site file in force; the wanted one was never seen there")
     );
     let mut edited = shown_in_place().want(1, present("1099", Some(2))).want(7, present("1070", Some(1)));
     edited.enter_shown(true);
