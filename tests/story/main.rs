@@ -6,6 +6,7 @@
 mod support;
 
 mod broken_files;
+mod clocks;
 mod commands;
 mod deregisters;
 mod drift;
@@ -16,6 +17,7 @@ mod misreadings;
 mod odd_days;
 mod people;
 mod provisioning;
+mod recurring;
 mod restarts;
 mod secrets;
 mod signals;

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
 
+use chrono::{DateTime, Timelike, Utc};
+use chrono_tz::Europe::Berlin;
 use n720_sim::Device;
 
 /// What a test sets of `n720d.toml`; all times are short.
@@ -63,6 +65,11 @@ pub(crate) struct Site {
     /// The length of the registration window; `None`: no such table.
     pub(crate) window: Option<&'static str>,
     pub(crate) reopen: u8,
+    pub(crate) pin: &'static str,
+    /// Whole lines of `[manager]`.
+    manager: Vec<String>,
+    /// Whole lines of `[registration]`.
+    registration: Vec<String>,
     /// Lines of `[manager.digest]`.
     pub(crate) digest: Option<&'static str>,
     slots: Vec<String>,
@@ -81,6 +88,9 @@ impl Site {
             password: "file:../web.secret".to_owned(),
             window: Some("5m"),
             reopen: 0,
+            pin: "0000",
+            manager: Vec::new(),
+            registration: Vec::new(),
             digest: None,
             slots: Vec::new(),
         }
@@ -96,6 +106,30 @@ impl Site {
     pub(crate) fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
         change(&mut self);
         self
+    }
+
+    /// Adds a line to `[manager]`.
+    pub(crate) fn manager(mut self, line: &str) -> Self {
+        self.manager.push(line.to_owned());
+        self
+    }
+
+    /// Adds a line to `[registration]`.
+    pub(crate) fn registration(mut self, line: &str) -> Self {
+        self.registration.push(line.to_owned());
+        self
+    }
+
+    /// With a window that begins once, at this minute.
+    pub(crate) fn starts(self, minute: DateTime<Utc>) -> Self {
+        let local = minute.with_timezone(&Berlin);
+        self.registration(&format!("start = '{}'", local.format("%Y-%m-%dT%H:%M%:z")))
+    }
+
+    /// With a window that begins every day at the time of day that this minute has.
+    pub(crate) fn recurs_daily(self, minute: DateTime<Utc>) -> Self {
+        let local = minute.with_timezone(&Berlin);
+        self.registration(&format!("schedule = '{} {} * * *'", local.minute(), local.hour()))
     }
 
     /// Lists a slot with account and handset.
@@ -122,17 +156,20 @@ impl Site {
 
     /// The text of the site file.
     pub(crate) fn text(&self) -> String {
-        let Self { url, mac, sip_port, mode, trigger, enrol, password, reopen, .. } = self;
+        let Self { url, mac, sip_port, mode, trigger, enrol, password, reopen, pin, .. } = self;
         let mut text = format!(
             "[site]\ndescription = 'A site'\ntime_zone = 'Europe/Berlin'\nlabels = {{ customer = 'acme' }}\nmode = \
              '{mode}'\n[manager]\nurl = '{url}'\nmac = '{mac}'\npassword = '{password}'\ntrigger = \
-             '{trigger}'\nsip_port = {sip_port}\nenrol = {enrol}\n"
+             '{trigger}'\nsip_port = {sip_port}\nenrol = {enrol}\n{}",
+            lines(&self.manager)
         );
         if let Some(lines) = self.digest {
             write!(text, "[manager.digest]\n{lines}\n").unwrap();
         }
         if let Some(window) = self.window {
-            write!(text, "[registration]\nduration = '{window}'\npin = '0000'\nreopen = {reopen}\n").unwrap();
+            let more = lines(&self.registration);
+            write!(text, "[registration]\nduration = '{window}'\npin = '{pin}'\nreopen = {reopen}\n{more}")
+                .unwrap();
         }
         text.push_str(
             "[[provider]]\nindex = 0\nname = 'PBX'\ndomain = 'pbx.example.net'\nserver = 'pbx.example.net'\n",
@@ -142,4 +179,8 @@ impl Site {
         }
         text
     }
+}
+
+fn lines(lines: &[String]) -> String {
+    lines.iter().map(|line| format!("{line}\n")).collect()
 }

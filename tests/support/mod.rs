@@ -6,6 +6,7 @@ mod files;
 mod http;
 mod lab;
 mod look;
+mod minute;
 mod receiver;
 mod wait;
 
@@ -14,6 +15,7 @@ pub(crate) use files::{Settings, Site};
 pub(crate) use http::{Answer, digest_answer, request};
 pub(crate) use lab::{Lab, manager};
 pub(crate) use look::{alert, alert_kinds, registrations, steps, warnings};
+pub(crate) use minute::{OVER_A_MINUTE, coming_minute, time};
 pub(crate) use receiver::{Receiver, Told};
 pub(crate) use wait::{BOUND, eventually};
 
