@@ -7,6 +7,7 @@ mod support;
 
 mod broken_files;
 mod clocks;
+mod closing;
 mod commands;
 mod deregisters;
 mod drift;
