@@ -95,14 +95,13 @@ pub fn ended(window: &Window, clock: DeviceClock, now: DateTime<Utc>) -> Window 
     let now = whole_minute(clock.shows(now));
     // Zero seconds would be a window without an end.
     let closes_at = Some(now.max(later(window.opens_at, TimeDelta::seconds(1), clock.tz)));
-    // One that has not begun is moved to where it is over.
-    let opens_at =
-        if now > window.opens_at { window.opens_at } else { later(now, -TimeDelta::minutes(1), clock.tz) };
-    Window {
-        opens_at,
-        closes_at: if opens_at == window.opens_at { closes_at } else { Some(now) },
-        ..window.clone()
+    if now > window.opens_at {
+        return Window { closes_at, ..window.clone() };
     }
+    // One that has not begun is moved to where it is over, and is meant to be there.
+    let opens_at = later(now, -TimeDelta::minutes(1), clock.tz);
+    let meant_at = Some(clock.ours(opens_at).to_utc());
+    Window { opens_at, closes_at: Some(now), meant_at, ..window.clone() }
 }
 
 /// When the last window was meant to open, where the device's present clock opens it at another time and it is not
@@ -113,10 +112,11 @@ pub fn misplaced(
     clock: DeviceClock,
     now: DateTime<Utc>,
 ) -> Option<DateTime<Utc>> {
-    let meant = match &policy.start {
-        WindowStart::At(start) if window.reopened == 0 => start.to_utc(),
-        WindowStart::At(_) | WindowStart::WhenReleased | WindowStart::Recurring(_) => window.meant_at?,
-    };
+    // Not noted: one that an earlier version wrote.
+    let meant = window.meant_at.or_else(|| match &policy.start {
+        WindowStart::At(start) if window.reopened == 0 => Some(start.to_utc()),
+        WindowStart::At(_) | WindowStart::WhenReleased | WindowStart::Recurring(_) => None,
+    })?;
     let length = window.closes_at.map(|closes| closes - window.opens_at);
     let over = length.is_some_and(|length| meant.checked_add_signed(length).is_none_or(|end| end <= now));
     let off = clock.ours(window.opens_at).to_utc() - meant;

@@ -295,8 +295,12 @@ fn a_clock_that_was_set_misplaces_a_window_until_it_is_over() {
     assert_eq!(right.opens_at, local("2026-11-23T08:00"));
     assert_eq!(right.closes_at, Some(local("2026-11-23T09:00")));
     assert_eq!(misplaced(&right, &policy, BERLIN, utc("2026-11-20T11:00")), None);
-    let moved = seconds(Some("2026-11-23T10:00"), 3600);
-    assert_eq!(misplaced(&right, &moved, BERLIN, utc("2026-11-20T11:00")), Some(utc("2026-11-23T09:00")));
+    let of_old = Window { meant_at: None, ..window };
+    assert_eq!(
+        misplaced(&of_old, &policy, BERLIN, utc("2026-11-20T11:00")),
+        Some(meant),
+        "as the site file says"
+    );
     let unknown = Window { meant_at: None, ..at_once(&seconds(None, 3600), fast, meant, entry(1, &[1])) };
     assert_eq!(misplaced(&unknown, &seconds(None, 3600), BERLIN, meant), None, "from before it was noted");
 }
@@ -312,6 +316,16 @@ fn a_window_is_ended_in_the_minute_and_never_for_ever() {
     assert_eq!(ended_at("2026-11-23T09:10:40"), (local("2026-11-23T08:00"), 7800));
     assert_eq!(ended_at("2026-11-23T07:00:20"), (local("2026-11-23T07:59"), 60), "in its first minute");
     assert_eq!(ended_at("2026-11-23T06:00:00"), (local("2026-11-23T06:59"), 60), "before it begins");
+    let policy_of_it = seconds(Some("2026-11-23T08:00"), 72_000);
+    let unused = ended(&window, BERLIN, utc("2026-11-22T06:00:00"));
+    for later in ["2026-11-22T06:01:00", "2026-11-23T07:30:00"] {
+        assert_eq!(
+            misplaced(&unused, &policy_of_it, BERLIN, utc(later)),
+            None,
+            "it is meant to be over: {later}"
+        );
+        assert_eq!(state_of(&unused, BERLIN, utc(later)), WindowState::Closed);
+    }
     let always = first(&policy(None, WindowDuration::Always), "2026-11-23T07:00:41");
     let ended = ended(&always, BERLIN, utc("2026-11-23T08:00"));
     assert_eq!(content_of(&ended, WindowClock::Local).seconds, 3600);
