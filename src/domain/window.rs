@@ -170,11 +170,16 @@ pub fn in_force(
 
 /// Where a window stands. It is judged by instants, not by what the clock shows, so that going back an hour opens
 /// nothing again; and one that was seen closed (`missing_at_end`) stays closed, however the estimate of the clock moves.
+/// One that a clock was set over is still to come while it is meant for later: nobody has missed it, and it is written
+/// again.
 pub fn state_of(window: &Window, clock: DeviceClock, now: DateTime<Utc>) -> WindowState {
     let (opens, closes) = bounds(window, clock);
-    let closed = window.missing_at_end.is_some() || closes.is_some_and(|closes| closes <= now);
+    let was_skipped =
+        || window.meant_at.is_some_and(|meant| now < meant && (opens - meant).abs() > CLOCK_WAS_SET);
     match closes {
-        _ if closed => WindowState::Closed,
+        _ if window.missing_at_end.is_some() => WindowState::Closed,
+        Some(closes) if closes <= now && was_skipped() => WindowState::Scheduled,
+        Some(closes) if closes <= now => WindowState::Closed,
         _ if now < opens => WindowState::Scheduled,
         Some(_) => WindowState::Open,
         None => WindowState::Always,

@@ -305,6 +305,25 @@ fn a_clock_that_was_set_misplaces_a_window_until_it_is_over() {
     assert_eq!(misplaced(&unknown, &seconds(None, 3600), BERLIN, meant), None, "from before it was noted");
 }
 
+/// By that clock its time is over before it has come: nobody has missed anything.
+#[test]
+fn a_window_that_a_clock_was_set_over_is_still_to_come() {
+    let window = first(&seconds(Some("2026-11-23T08:00"), 3600), "2026-11-20T10:00");
+    let a_day_ahead = DeviceClock { tz: Berlin, skew_seconds: 86_400 };
+    let state = |window: &Window, now: &str| state_of(window, a_day_ahead, utc(now));
+    assert_eq!(state(&window, "2026-11-22T09:00:00"), WindowState::Scheduled);
+    assert_eq!(state(&window, "2026-11-22T07:30:00"), WindowState::Open, "a day early, but open it is");
+    assert_eq!(
+        state(&window, "2026-11-23T07:00:00"),
+        WindowState::Closed,
+        "it was not written again in time"
+    );
+    let mut windows = [window];
+    let seen = observation("2026-11-22T09:00:00", Reading::Known(Vec::new()));
+    close_due(&mut windows, a_day_ahead, &records(&[(1, Registration::Pending)]), &seen);
+    assert_eq!(windows[0].missing_at_end, None);
+}
+
 #[test]
 fn a_window_is_ended_in_the_minute_and_never_for_ever() {
     let window = first(&seconds(Some("2026-11-23T08:00"), 72_000), "2026-11-20T10:00");
