@@ -235,6 +235,7 @@ mod tests {
             disposition,
             who: Vec::new(),
             why: "somebody is missing".into(),
+            cause: None,
         }
     }
 
