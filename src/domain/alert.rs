@@ -257,6 +257,12 @@ impl Condition {
         Self { phase: phase.into(), ..self }
     }
 
+    /// The same, told apart from others of its kind.
+    #[must_use]
+    pub fn on(self, subject: impl Into<String>) -> Self {
+        Self { subject: subject.into(), ..self }
+    }
+
     /// The same, about these handsets.
     #[must_use]
     pub fn about(self, handsets: Vec<HandsetNote>) -> Self {

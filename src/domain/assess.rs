@@ -141,7 +141,7 @@ fn judged(status: SlotStatus, record: &SlotRecord, zone: Tz) -> SlotStatus {
     SlotStatus {
         registration: record.registration,
         since: Some(local(record.since, zone)),
-        evidence: record.evidence.clone(),
+        evidence: record.grounds(zone),
         source: record.source,
         evidence_at: record.source.map(|_| local(record.seen_at, zone)),
         conflicts: record.conflicts.iter().map(conflict).collect(),

@@ -8,6 +8,7 @@
 mod contact;
 mod device;
 mod exposure;
+mod foreign;
 mod life;
 #[cfg(test)]
 mod testing;
@@ -65,9 +66,10 @@ pub struct View<'a> {
 }
 
 impl View<'_> {
-    /// The alert of this kind that has not ended, from the cycles before.
+    /// The alert of this kind about the site as a whole that has not ended, from the cycles before.
     fn standing(&self, kind: AlertKind) -> Option<&Alert> {
-        self.memory.alerts.iter().find(|alert| alert.kind == kind && alert.state != AlertState::Resolved)
+        let id = format!("{}/{kind}", self.desired.name);
+        self.memory.alerts.iter().find(|alert| alert.id == id && alert.state != AlertState::Resolved)
     }
 
     /// What the notes on its handsets rest on.
@@ -117,9 +119,11 @@ pub fn conditions(view: &View<'_>) -> Conditions {
     let mut found = Conditions::default();
     contact::look(view, &mut found);
     device::look(view, &mut found);
+    foreign::look(view, &mut found);
     windows::look(view, &mut found);
     exposure::look(view, &mut found);
     work::look(view, &mut found);
+    foreign::tell_of_elsewhere(view, &mut found);
     found.holding.sort_by(|a, b| (b.severity, a.kind, &a.subject).cmp(&(a.severity, b.kind, &b.subject)));
     found
 }

@@ -36,7 +36,7 @@ pub(super) fn enter(scene: &Scene<'_>, memory: &mut SiteMemory) -> Vec<(&'static
         let arrived = memory.gaps.iter().flat_map(|gaps| &gaps.newcomers);
         news.extend(arrived.filter(|(_, one)| one.since == seen.at).map(|(slot, one)| {
             let account = seen.slots.known().and_then(|slots| slots.get(slot));
-            let text = gaps::describe(*slot, *one, account);
+            let text = gaps::describe(*slot, *one, account, None);
             ("drift", format!("somebody added to a slot that is not listed: {text}"))
         }));
     }

@@ -11,6 +11,7 @@ use super::desired::DesiredSite;
 use super::fingerprint;
 use super::ids::{Ipui, SlotNumber};
 use super::memory::SiteMemory;
+use super::neighbours::Home;
 use super::observed::{HandsetState, Observation, ObservedSlot};
 
 /// A newcomer is told of for so long, over a weekend; then it is taken to have been seen and accepted.
@@ -96,11 +97,16 @@ pub(super) fn unread(memory: &SiteMemory, observation: &Observation) -> BTreeSet
         .collect()
 }
 
-/// A newcomer in a few words: `slot 7: user 7777 By hand, handset 02 B6 EC 8A A5`.
-pub(super) fn describe(slot: SlotNumber, newcomer: Newcomer, seen: Option<&ObservedSlot>) -> String {
+/// A newcomer in a few words: `slot 7 (user 7777 By hand, handset 02 B6 EC 8A A5, listed in slot 3 of site acme-hamburg)`.
+pub(super) fn describe(
+    slot: SlotNumber,
+    newcomer: Newcomer,
+    seen: Option<&ObservedSlot>,
+    home: Option<&Home>,
+) -> String {
     let texts = seen.map(|seen| [seen.user_id.as_deref(), seen.display_name.as_deref()]);
     let name: Vec<&str> = texts.into_iter().flatten().flatten().collect();
-    let user = if name.is_empty() { String::new() } else { format!("user {}", name.join(" ")) };
+    let user = (!name.is_empty()).then(|| format!("user {}", name.join(" ")));
     let handset = match (seen.map(|seen| seen.handset), newcomer.ipui) {
         (Some(HandsetState::Registered), Some(ipui)) => Some(format!("handset {ipui}")),
         (Some(HandsetState::Registered), None) => Some("a handset whose number was not read".to_owned()),
@@ -108,8 +114,9 @@ pub(super) fn describe(slot: SlotNumber, newcomer: Newcomer, seen: Option<&Obser
         (Some(HandsetState::None), _) => Some("no handset".to_owned()),
         (None, _) => None,
     };
-    let what: Vec<String> = Some(user).filter(|user| !user.is_empty()).into_iter().chain(handset).collect();
-    format!("slot {slot}: {}", what.join(", "))
+    let home = home.map(|home| format!("listed in {home}"));
+    let what: Vec<String> = user.into_iter().chain(handset).chain(home).collect();
+    format!("slot {slot} ({})", what.join(", "))
 }
 
 fn occupied(seen: &ObservedSlot) -> Occupied {
@@ -302,14 +309,14 @@ mod tests {
         let mut world = met().show_registered(3, "8888", 8);
         let told = |world: &mut World, ipui| {
             let newcomer = Newcomer { since: at(0), ipui };
-            describe(slot(3), newcomer, world.slots().get(&slot(3)))
+            describe(slot(3), newcomer, world.slots().get(&slot(3)), None)
         };
-        assert_eq!(told(&mut world, Some(ipui(8))), "slot 3: user 8888 N720_8888, handset 02 B6 EC 8A 08");
-        assert!(told(&mut world, None).ends_with("a handset whose number was not read"));
+        assert_eq!(told(&mut world, Some(ipui(8))), "slot 3 (user 8888 N720_8888, handset 02 B6 EC 8A 08)");
+        assert!(told(&mut world, None).ends_with("a handset whose number was not read)"));
         world.slots().get_mut(&slot(3)).unwrap().handset = HandsetState::Pending;
-        assert!(told(&mut world, None).ends_with("a reservation"));
+        assert!(told(&mut world, None).ends_with("a reservation)"));
         let seen = world.slots().get_mut(&slot(3)).unwrap();
         (seen.user_id, seen.display_name, seen.handset) = (None, None, HandsetState::None);
-        assert_eq!(told(&mut world, None), "slot 3: no handset");
+        assert_eq!(told(&mut world, None), "slot 3 (no handset)");
     }
 }

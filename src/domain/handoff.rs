@@ -98,7 +98,8 @@ pub fn note(situation: &Situation<'_>, number: SlotNumber) -> HandsetNote {
         user: slot.and_then(|slot| slot.user()).map(str::to_owned),
         display_name: slot.and_then(|slot| slot.display_name()).map(str::to_owned),
         registration,
-        evidence: record.map_or_else(|| "not read yet".to_owned(), |record| record.evidence.clone()),
+        evidence: record
+            .map_or_else(|| "not read yet".to_owned(), |record| record.grounds(desired.time_zone)),
         evidence_at: record.map(|record: &SlotRecord| local(record.seen_at, desired.time_zone)),
         instruction: instruction(registration, pin, entrance),
         pin: typed(pin).filter(|_| needed),

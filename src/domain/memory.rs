@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, FixedOffset, NaiveDateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use super::alert::Alert;
@@ -233,6 +234,14 @@ impl SlotRecord {
             unread_handset: false,
             began: Some(at),
             elsewhere: None,
+        }
+    }
+
+    /// The grounds of the verdict for people: the evidence, and where else the handset was seen.
+    pub fn grounds(&self, zone: Tz) -> String {
+        match &self.elsewhere {
+            Some(elsewhere) => format!("{}; {}", self.evidence, elsewhere.told(zone)),
+            None => self.evidence.clone(),
         }
     }
 

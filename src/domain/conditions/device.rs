@@ -1,13 +1,10 @@
-//! Conditions about what the manager is and shows: the right device, its firmware, its clock, reservations that are
-//! not ours.
-
-use std::collections::BTreeSet;
+//! Conditions about what the manager is: the right device, its firmware, its clock.
 
 use chrono::TimeDelta;
 
 use super::{Conditions, View, spoken};
 use crate::domain::alert::{AlertKind, Condition, Severity};
-use crate::domain::ids::{Firmware, Ipui};
+use crate::domain::ids::Firmware;
 use crate::domain::observed::Observation;
 
 /// Looks at what was read in this cycle.
@@ -26,7 +23,6 @@ pub(super) fn look(view: &View<'_>, found: &mut Conditions) {
         found.hold(condition.in_phase(firmware.as_str()));
     }
     clock_skew(view, found);
-    foreign_reservation(view, observation, found);
 }
 
 /// Everything that another device shows says nothing of this site.
@@ -72,37 +68,6 @@ fn clock_skew(view: &View<'_>, found: &mut Conditions) {
 /// How far a clock is off, in whole minutes from one on.
 fn off(skew_seconds: i64) -> String {
     spoken(TimeDelta::seconds(skew_seconds.saturating_abs().saturating_add(59)))
-}
-
-/// While a release is under way the device may still show what it is about to replace.
-fn foreign_reservation(view: &View<'_>, observation: &Observation, found: &mut Conditions) {
-    let Some(pending) = observation.pending.known() else { return };
-    let ours: BTreeSet<Ipui> = view.desired.slots.values().filter_map(|slot| slot.ipui()).collect();
-    let released = |ipui: &Ipui| {
-        view.memory.release.as_ref().is_some_and(|release| release.reserved.values().any(|ours| ours == ipui))
-    };
-    let foreign: Vec<String> = pending
-        .iter()
-        .filter(|ipui| !ours.contains(ipui) && !released(ipui))
-        .map(ToString::to_string)
-        .collect();
-    if foreign.is_empty() {
-        return;
-    }
-    let under_way = view.memory.release.as_ref().is_some_and(|release| {
-        release.progress.verified_at.is_none() && release.progress.ineffective_at.is_none()
-    });
-    if under_way {
-        found.cannot_tell([AlertKind::ForeignReservation]);
-        return;
-    }
-    let list = foreign.join(", ");
-    let summary = format!(
-        "the DECT manager has reservations that the site file does not list: {list}; list them, or remove them on \
-         its web page"
-    );
-    let condition = Condition::new(AlertKind::ForeignReservation, Severity::Warning, summary);
-    found.hold(condition.in_phase(list));
 }
 
 #[cfg(test)]

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 
+use super::foreign::enumerate;
 use super::{Conditions, View};
-use crate::domain::alert::{AlertKind, Condition, HandsetNote, Severity};
+use crate::domain::alert::{Alert, AlertKind, Condition, HandsetNote, Severity};
 use crate::domain::desired::{Mode, Trigger};
 use crate::domain::handoff::note;
 use crate::domain::ids::SlotNumber;
-use crate::domain::plan::{Action, Disposition, Step};
+use crate::domain::plan::{Action, Cause, Disposition, Step};
 use crate::domain::release::{Release, TriggerOutcome};
 
 /// A manager that was told to fetch does so within seconds; this long without a fetch means that it will not.
@@ -28,10 +29,11 @@ pub(super) fn look(view: &View<'_>, found: &mut Conditions) {
     });
     blocked(view, found, AlertKind::PlanNeedsApproval, Severity::Warning, |steps, why| {
         format!(
-            "a working handset would be deregistered by: {} ({}); {why}; nothing is done without a person: see \
+            "a working handset would be deregistered by: {} ({}); {}; {why}; nothing is done without a person: see \
              `n720d plan {}`",
             what(steps),
             who(steps),
+            whys(steps),
             view.desired.name
         )
     });
@@ -116,30 +118,97 @@ fn blocked(
     found.hold(condition.in_phase(phase(&steps)).about(handsets(view, &steps)));
 }
 
-/// Steps that nobody carries out, and changes by hand that are being put back. While steps wait or are under way, an
-/// alert stays until the plan is empty.
+/// Steps that nobody carries out, and changes by hand, also while they are being put back. Any other step that waits or
+/// is under way begins no alert; one that is there stays until the plan is empty.
 fn drift(view: &View<'_>, found: &mut Conditions) {
-    let left: Vec<&Step> = view.plan.steps.iter().filter(|step| is_left_alone(view, step)).collect();
-    if let Some(first) = left.first() {
-        let summary = format!(
-            "the DECT manager differs from the site file and is not being mended: {}; {}",
-            what(&left),
-            why_not(first)
-        );
-        let condition = Condition::new(AlertKind::Drift, Severity::Warning, summary);
-        found.hold(condition.in_phase(phase(&left)).about(handsets(view, &left)));
-    } else if is_repair(view) {
-        let steps: Vec<&Step> =
-            view.plan.steps.iter().filter(|step| step.disposition == Disposition::Ready).collect();
-        let summary = format!(
-            "the DECT manager was changed by hand and is being put back: {}; change the site file instead",
-            what(&steps)
-        );
-        let condition = Condition::new(AlertKind::Drift, Severity::Warning, summary);
-        found.hold(condition.in_phase(phase(&steps)).about(handsets(view, &steps)));
-    } else if !view.plan.steps.is_empty() {
-        found.cannot_tell([AlertKind::Drift]);
+    let (left, mended): (Vec<&Step>, Vec<&Step>) =
+        view.plan.steps.iter().partition(|step| is_left_alone(view, step));
+    let by_hand: Vec<&Step> = mended.into_iter().filter(|step| is_put_back(step)).collect();
+    if left.is_empty() && by_hand.is_empty() {
+        let goes_on = !view.plan.steps.is_empty() || is_pin_unread(view);
+        let standing = view.standing(AlertKind::Drift).filter(|_| goes_on);
+        found.holding.extend(standing.map(as_it_stands));
+        return;
     }
+    let mut told = Vec::new();
+    if let Some(first) = left.first() {
+        let why = why_not(first);
+        let what = format!("the DECT manager differs from the site file and is not being mended ({why})");
+        told.push(format!("{what}: {}{}", reset(view, &left), whys(&left)));
+    }
+    if !by_hand.is_empty() {
+        let what = "the DECT manager was changed by hand and is being put back";
+        let instead = "change the site file instead";
+        told.push(format!("{what}: {}{}; {instead}", reset(view, &by_hand), whys(&by_hand)));
+    }
+    let steps: Vec<&Step> = left.iter().chain(&by_hand).copied().collect();
+    let condition = Condition::new(AlertKind::Drift, Severity::Warning, told.join("; "));
+    found.hold(condition.in_phase(drift_phase(&steps)).about(handsets(view, &steps)));
+}
+
+/// Whether the PIN was changed by hand, and this reading did not show it: then it is not known to be back.
+fn is_pin_unread(view: &View<'_>) -> bool {
+    let gone = view.memory.shown.pin.as_ref().is_some_and(|pin| pin.gone_at.is_some());
+    gone && view.observation.is_some_and(|seen| seen.registration_pin.known().is_none())
+}
+
+/// Whether this step puts back what was changed by hand, now or when something else is over.
+fn is_put_back(step: &Step) -> bool {
+    match step.disposition {
+        Disposition::Ready | Disposition::Deferred { .. } => is_by_hand(step),
+        Disposition::Blocked { .. } => false,
+    }
+}
+
+fn is_by_hand(step: &Step) -> bool {
+    match step.cause {
+        Some(Cause::ByHand { .. }) => true,
+        Some(Cause::NotYet | Cause::SiteFile | Cause::UnderWay) | None => false,
+    }
+}
+
+/// What the alert says by now.
+fn as_it_stands(alert: &Alert) -> Condition {
+    Condition {
+        kind: alert.kind,
+        subject: String::new(),
+        severity: alert.severity,
+        summary: alert.summary.clone(),
+        phase: alert.phase.clone(),
+        handsets: alert.handsets.clone(),
+    }
+}
+
+/// No account at all where there were several is not the work of somebody who edits accounts.
+fn reset(view: &View<'_>, steps: &[&Step]) -> &'static str {
+    let accounts = view.observation.and_then(|seen| seen.slots.known());
+    let gone =
+        steps.iter().filter(|step| step.action == Action::ConfigureAccount && is_by_hand(step)).count();
+    if gone > 1 && accounts.is_some_and(BTreeMap::is_empty) {
+        "it shows no account at all, so that it was probably reset to factory settings: "
+    } else {
+        ""
+    }
+}
+
+/// What was seen, why each step is to be done.
+fn whys(steps: &[&Step]) -> String {
+    let mut sorted: Vec<&Step> = steps.to_vec();
+    sorted.sort_by_key(|step| std::cmp::Reverse(step.cause));
+    enumerate(sorted.into_iter().map(|step| step.why.clone()))
+}
+
+/// A change by hand is news also where the same slot differed before.
+fn drift_phase(steps: &[&Step]) -> String {
+    let (by_hand, others): (Vec<&Step>, Vec<&Step>) = steps.iter().partition(|step| is_by_hand(step));
+    let mut phases = Vec::new();
+    if !others.is_empty() {
+        phases.push(phase(&others));
+    }
+    if !by_hand.is_empty() {
+        phases.push(format!("by hand: {}", phase(&by_hand)));
+    }
+    phases.join("; ")
 }
 
 /// Whether nobody carries this step out and no other condition says so.
@@ -169,17 +238,6 @@ fn is_left_alone(view: &View<'_>, step: &Step) -> bool {
             | AlertKind::ObservationStale => true,
         },
     }
-}
-
-/// Whether what is about to be released is what had already been seen in effect, after a release or, where none was
-/// ever needed, when the device was met: then somebody changed it.
-fn is_repair(view: &View<'_>) -> bool {
-    let Some(new) = &view.plan.orders.release else { return false };
-    let in_effect = match &view.memory.release {
-        Some(last) => Some(&last.generation).filter(|_| last.progress.verified_at.is_some()),
-        None => view.memory.baseline.as_ref(),
-    };
-    new.window.is_none() && in_effect == Some(&new.generation)
 }
 
 fn blocked_with(step: &Step) -> Option<AlertKind> {

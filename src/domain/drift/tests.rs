@@ -166,90 +166,93 @@ fn holds(world: &mut World, handset: u8) {
 
 const BY_HAND: Cause = Cause::ByHand { since: DateTime::from_timestamp(1_795_000_300, 0).unwrap() };
 
+/// What somebody does, what would mend it, and what is told.
+type ByHand = (fn(&mut World), Action, &'static str);
+
+const CHANGES: [ByHand; 11] = [
+    (
+        |w| {
+            w.slots().clear();
+            w.seen.editors.clear();
+        },
+        Action::ConfigureAccount,
+        "the account of slot 1, user 1013, was switched off or deleted by hand (seen 2026-11-18 12:11 +01:00)",
+    ),
+    (
+        |w| edit(w, |seen| seen.user_id = Some("9".into())),
+        Action::ConfigureAccount,
+        "the user of slot 1 was changed by hand from \"1013\" to \"9\" (seen 2026-11-18 12:11 +01:00)",
+    ),
+    (
+        |w| edit(w, |seen| seen.display_name = Some("Lager".into())),
+        Action::ConfigureAccount,
+        "slot 1 was renamed by hand from \"N720_1013\" to \"Lager\" (seen 2026-11-18 12:11 +01:00)",
+    ),
+    (
+        |w| w.seen.registration_pin = Reading::Known(Pin::Fixed([1, 2, 3, 4])),
+        Action::SetPin,
+        "the registration PIN was changed by hand from 0000 to 1234 (seen 2026-11-18 12:11 +01:00)",
+    ),
+    (
+        |w| w.seen.registration_pin = Reading::Known(Pin::Random),
+        Action::SetPin,
+        "the registration PIN was changed by hand from 0000 to random (seen 2026-11-18 12:11 +01:00)",
+    ),
+    (
+        |w| holds(w, 9),
+        Action::Replace,
+        "slot 1 holds the registered handset 02 B6 EC 8A 09; 02 B6 EC 8A 01 is wanted; 02 B6 EC 8A 09 is in no site file in force; \
+          it was in place until somebody registered another by hand (seen 2026-11-18 12:11 +01:00)",
+    ),
+    (
+        |w| {
+            holds(w, 9);
+            w.stray(9, "hamburg", 4);
+        },
+        Action::Replace,
+        "slot 1 holds the registered handset 02 B6 EC 8A 09; 02 B6 EC 8A 01 is wanted; 02 B6 EC 8A 09 is listed in slot 4 of \
+          site hamburg; it was in place until somebody registered another by hand (seen 2026-11-18 12:11 +01:00)",
+    ),
+    (
+        emptied,
+        Action::Reserve,
+        "slot 1 is not reserved for 02 B6 EC 8A 01; its reservation was removed on the manager, not by n720d (seen \
+          2026-11-18 12:11 +01:00)",
+    ),
+    (
+        |w| {
+            emptied(w);
+            w.remember(1, Registration::Lost, None);
+        },
+        Action::Reserve,
+        "slot 1 is not reserved for 02 B6 EC 8A 01; it was deregistered and its reservation removed on the manager, not by \
+          n720d (seen 2026-11-18 12:11 +01:00)",
+    ),
+    (
+        |w| {
+            emptied(w);
+            edit(w, |seen| seen.handset = HandsetState::Pending);
+            w.pending().push(ipui(9));
+        },
+        Action::Reserve,
+        "slot 1 is reserved for 02 B6 EC 8A 09; 02 B6 EC 8A 01 is wanted; 02 B6 EC 8A 09 is in no site file in force; somebody changed \
+          the reservation by hand (seen 2026-11-18 12:11 +01:00)",
+    ),
+    (
+        |w| {
+            emptied(w);
+            w.slots().insert(slot(5), shown("1050", HandsetState::Registered));
+            w.seen.editors.insert(slot(5), Reading::Known(Some(ipui(1))));
+        },
+        Action::Replace,
+        "handset 02 B6 EC 8A 01 is wanted in slot 1 and registered in slot 5; it was moved there by hand (seen 2026-11-18 \
+          12:11 +01:00)",
+    ),
+];
+
 #[test]
 fn every_change_by_hand_is_told_in_words_of_its_own() {
-    type Change = fn(&mut World);
-    let cases: [(Change, Action, &str); 11] = [
-        (
-            |w| {
-                w.slots().clear();
-                w.seen.editors.clear();
-            },
-            Action::ConfigureAccount,
-            "the account of slot 1, user 1013, was switched off or deleted by hand (seen 2026-11-18 12:11 +01:00)",
-        ),
-        (
-            |w| edit(w, |seen| seen.user_id = Some("9".into())),
-            Action::ConfigureAccount,
-            "the user of slot 1 was changed by hand from \"1013\" to \"9\" (seen 2026-11-18 12:11 +01:00)",
-        ),
-        (
-            |w| edit(w, |seen| seen.display_name = Some("Lager".into())),
-            Action::ConfigureAccount,
-            "slot 1 was renamed by hand from \"N720_1013\" to \"Lager\" (seen 2026-11-18 12:11 +01:00)",
-        ),
-        (
-            |w| w.seen.registration_pin = Reading::Known(Pin::Fixed([1, 2, 3, 4])),
-            Action::SetPin,
-            "the registration PIN was changed by hand from 0000 to 1234 (seen 2026-11-18 12:11 +01:00)",
-        ),
-        (
-            |w| w.seen.registration_pin = Reading::Known(Pin::Random),
-            Action::SetPin,
-            "the registration PIN was changed by hand from 0000 to random (seen 2026-11-18 12:11 +01:00)",
-        ),
-        (
-            |w| holds(w, 9),
-            Action::Replace,
-            "slot 1 holds the registered handset 02 B6 EC 8A 09; 02 B6 EC 8A 01 is wanted; 02 B6 EC 8A 09 is in no site file in force; \
-          it was in place until somebody registered another by hand (seen 2026-11-18 12:11 +01:00)",
-        ),
-        (
-            |w| {
-                holds(w, 9);
-                w.stray(9, "hamburg", 4);
-            },
-            Action::Replace,
-            "slot 1 holds the registered handset 02 B6 EC 8A 09; 02 B6 EC 8A 01 is wanted; 02 B6 EC 8A 09 is listed in slot 4 of \
-          site hamburg; it was in place until somebody registered another by hand (seen 2026-11-18 12:11 +01:00)",
-        ),
-        (
-            emptied,
-            Action::Reserve,
-            "slot 1 is not reserved for 02 B6 EC 8A 01; its reservation was removed on the manager, not by n720d (seen \
-          2026-11-18 12:11 +01:00)",
-        ),
-        (
-            |w| {
-                emptied(w);
-                w.remember(1, Registration::Lost, None);
-            },
-            Action::Reserve,
-            "slot 1 is not reserved for 02 B6 EC 8A 01; it was deregistered and its reservation removed on the manager, not by \
-          n720d (seen 2026-11-18 12:11 +01:00)",
-        ),
-        (
-            |w| {
-                emptied(w);
-                edit(w, |seen| seen.handset = HandsetState::Pending);
-                w.pending().push(ipui(9));
-            },
-            Action::Reserve,
-            "slot 1 is reserved for 02 B6 EC 8A 09; 02 B6 EC 8A 01 is wanted; 02 B6 EC 8A 09 is in no site file in force; somebody changed \
-          the reservation by hand (seen 2026-11-18 12:11 +01:00)",
-        ),
-        (
-            |w| {
-                emptied(w);
-                w.slots().insert(slot(5), shown("1050", HandsetState::Registered));
-                w.seen.editors.insert(slot(5), Reading::Known(Some(ipui(1))));
-            },
-            Action::Replace,
-            "handset 02 B6 EC 8A 01 is wanted in slot 1 and registered in slot 5; it was moved there by hand (seen 2026-11-18 \
-          12:11 +01:00)",
-        ),
-    ];
-    for (change, action, why) in cases {
+    for (change, action, why) in CHANGES {
         let items = after_change(change);
         let item =
             items.iter().find(|item| item.action == action).unwrap_or_else(|| panic!("{why}: {items:?}"));

@@ -1,9 +1,8 @@
 //! What the manager is and shows.
 
 use crate::domain::alert::{AlertKind, Severity};
-use crate::domain::conditions::testing::{FIRST, Stage, ipui, release, slot_number};
+use crate::domain::conditions::testing::{Stage, ipui};
 use crate::domain::observed::Reading;
-use crate::domain::release::Progress;
 
 #[test]
 fn another_device_is_told_at_once_and_nothing_else_is_concluded_from_it() {
@@ -48,34 +47,4 @@ fn a_clock_is_off_beyond_two_minutes() {
     assert_eq!(stage.kinds(), [], "the limit is the operator's");
     stage.skew_seconds = None;
     assert!(stage.look().unknown.contains(&AlertKind::ClockSkew));
-}
-
-#[test]
-fn a_reservation_that_nobody_listed_is_foreign() {
-    let mut stage = Stage::well();
-    stage.edit(|seen| seen.pending = Reading::Known(vec![ipui(FIRST), ipui("01 01 01 01 01")]));
-    let found = stage.the(AlertKind::ForeignReservation);
-    assert_eq!(found.phase, "01 01 01 01 01");
-    insta::assert_snapshot!(found.summary, @"the DECT manager has reservations that the site file does not list: 01 01 01 01 01; list them, or remove them on its web page");
-}
-
-#[test]
-fn a_reservation_of_ours_that_left_the_site_file_is_not_foreign() {
-    let mut stage = Stage::well();
-    stage.edit(|seen| seen.pending = Reading::Known(vec![ipui("01 01 01 01 01")]));
-    let mut ours = release(&stage, Progress { verified_at: Some(stage.now()), ..Progress::default() });
-    ours.reserved.insert(slot_number(3), ipui("01 01 01 01 01"));
-    stage.memory.release = Some(ours);
-    assert_eq!(stage.kinds(), []);
-}
-
-#[test]
-fn while_a_release_is_under_way_nobody_can_tell_what_is_foreign() {
-    let mut stage = Stage::well();
-    stage.edit(|seen| seen.pending = Reading::Known(vec![ipui("01 01 01 01 01")]));
-    stage.memory.release =
-        Some(release(&stage, Progress { fetched_at: Some(stage.now()), ..Progress::default() }));
-    let found = stage.look();
-    assert_eq!(found.holding, []);
-    assert!(found.unknown.contains(&AlertKind::ForeignReservation));
 }

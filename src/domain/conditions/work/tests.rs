@@ -1,14 +1,14 @@
 //! What is to be done and does not get done.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::alert::{AlertKind, AlertState, Severity};
 use crate::domain::conditions::testing::{Stage, numbers, release};
-use crate::domain::content::ReleaseContent;
-use crate::domain::desired::{Mode, Trigger};
-use crate::domain::observed::ContactFailure;
-use crate::domain::plan::{Action, Disposition, NewRelease};
-use crate::domain::release::{Generation, Progress, TriggerOutcome};
+use crate::domain::desired::{Mode, Pin, Trigger};
+use crate::domain::observed::{ContactFailure, Reading};
+use crate::domain::plan::{Action, Cause, Disposition};
+use crate::domain::release::{Progress, TriggerOutcome};
+use crate::domain::shown::InPlace;
 
 fn blocked(alert: AlertKind) -> Disposition {
     Disposition::Blocked { reason: "another handset is registered there".into(), alert }
@@ -123,7 +123,7 @@ fn a_plan_that_needs_approval_says_whom_it_would_hit() {
     stage.step(Action::Replace, 1, blocked(AlertKind::PlanNeedsApproval));
     let found = stage.the(AlertKind::PlanNeedsApproval);
     assert_eq!(found.severity, Severity::Warning);
-    insta::assert_snapshot!(found.summary, @"a working handset would be deregistered by: replace the handset of slots 1, 2 (extensions 101, 102); another handset is registered there; nothing is done without a person: see `n720d plan acme-berlin`");
+    insta::assert_snapshot!(found.summary, @"a working handset would be deregistered by: replace the handset of slots 1, 2 (extensions 101, 102); the page shows something else; the page shows something else; another handset is registered there; nothing is done without a person: see `n720d plan acme-berlin`");
     assert_eq!(numbers(&found), [1, 2]);
     assert_eq!(stage.kinds(), [AlertKind::PlanNeedsApproval]);
 }
@@ -136,7 +136,7 @@ fn in_observe_mode_whatever_differs_is_drift() {
     stage.step(Action::ConfigureAccount, 2, deferred("mode = observe"));
     let found = stage.the(AlertKind::Drift);
     assert_eq!(found.phase, "configure-account slot 2; reserve slot 1");
-    insta::assert_snapshot!(found.summary, @"the DECT manager differs from the site file and is not being mended: set the account of slot 2; reserve slot 1; mode = observe");
+    insta::assert_snapshot!(found.summary, @"the DECT manager differs from the site file and is not being mended (mode = observe): the page shows something else; the page shows something else");
 }
 
 #[test]
@@ -150,48 +150,126 @@ fn a_step_that_is_blocked_for_want_of_anything_else_is_drift() {
 }
 
 #[test]
-fn steps_under_way_are_no_drift_and_end_none() {
+fn steps_under_way_begin_no_drift_and_end_none() {
     for disposition in [Disposition::Ready, deferred("settling until 10:03")] {
         let mut stage = Stage::well();
         stage.step(Action::Reserve, 1, disposition);
-        let found = stage.look();
-        assert_eq!(found.holding, []);
-        assert!(found.unknown.contains(&AlertKind::Drift), "it ends with an empty plan");
+        assert_eq!(stage.look().holding, []);
+        stage.desired.mode = Mode::Observe;
+        stage.plan.steps[0].disposition = deferred("mode = observe");
+        stage.cycle();
+        let before = stage.memory.alerts.clone();
+        stage.desired.mode = Mode::Manage;
+        stage.plan.steps[0].disposition = deferred("settling until 10:03");
+        stage.cycle();
+        assert_eq!(stage.memory.alerts, before, "it ends with an empty plan");
+        stage.plan.steps.clear();
+        stage.cycle();
+        assert_eq!(stage.memory.alerts[0].state, AlertState::Resolved);
     }
-    assert!(Stage::well().look().unknown.is_empty());
+}
+
+/// The account of slot 2 was changed by hand.
+fn by_hand(disposition: Disposition) -> Stage {
+    let mut stage = Stage::well();
+    stage.step(Action::ConfigureAccount, 2, disposition);
+    let step = stage.plan.steps.last_mut().unwrap();
+    step.cause = Some(Cause::ByHand { since: step_seen_at() });
+    step.why = "slot 2 was renamed by hand from \"Workshop\" to \"Lager\"".into();
+    stage
+}
+
+fn step_seen_at() -> DateTime<Utc> {
+    "2026-11-23T09:00:00Z".parse().unwrap()
 }
 
 #[test]
-fn a_change_by_hand_that_is_being_put_back_is_drift() {
-    let mut stage = Stage::well();
-    stage.step(Action::ConfigureAccount, 1, Disposition::Ready);
-    let mut last = release(&stage, Progress::default());
-    last.progress.fetched_at = Some(stage.now());
-    last.progress.verified_at = Some(stage.now());
-    stage.plan.orders.release = Some(NewRelease {
-        content: ReleaseContent {
-            mac: stage.desired.manager.mac,
-            providers: Default::default(),
-            slots: Default::default(),
-            pin: None,
-            window: None,
-        },
-        generation: last.generation.clone(),
-        content_id: last.content.clone(),
-        parts: Default::default(),
-        version: "2411260800".parse().unwrap(),
-        reserved: Default::default(),
-        window: None,
-        reason: "repair".into(),
-    });
-    stage.memory.release = Some(last);
-    insta::assert_snapshot!(stage.the(AlertKind::Drift).summary, @"the DECT manager was changed by hand and is being put back: set the account of slot 1; change the site file instead");
-    stage.memory.release.as_mut().unwrap().generation = Generation("other".into());
-    assert_eq!(stage.kinds(), [], "the site file was changed");
+fn a_change_by_hand_is_told_from_the_cycle_that_orders_its_repair_until_it_is_back() {
+    let mut stage = by_hand(Disposition::Ready);
+    let found = stage.the(AlertKind::Drift);
+    assert_eq!(
+        (found.severity, found.phase.as_str()),
+        (Severity::Warning, "by hand: configure-account slot 2")
+    );
+    insta::assert_snapshot!(found.summary, @r#"the DECT manager was changed by hand and is being put back: slot 2 was renamed by hand from "Workshop" to "Lager"; change the site file instead"#);
+    stage.plan.steps[0].disposition = deferred("settling until 10:03");
+    assert_eq!(stage.the(AlertKind::Drift), found, "while the repair settles");
+    stage.cycle();
+    stage.plan.steps[0].disposition = blocked(AlertKind::PushIneffective);
+    let kinds: std::collections::BTreeSet<_> = stage.kinds().into_iter().collect();
+    assert_eq!(
+        kinds,
+        [AlertKind::Drift, AlertKind::PushIneffective].into(),
+        "it did not help, and is not over"
+    );
+    stage.plan.steps.clear();
+    stage.cycle();
+    assert!(stage.memory.alerts.iter().all(|alert| alert.state == AlertState::Resolved));
+}
 
-    stage.memory.release = None;
-    stage.memory.baseline = stage.plan.orders.release.as_ref().map(|release| release.generation.clone());
-    assert_eq!(stage.kinds(), [AlertKind::Drift], "nothing was ever released, all was as wanted");
-    stage.memory.baseline = None;
-    assert_eq!(stage.kinds(), [], "it never was");
+#[test]
+fn what_the_site_file_changed_is_mended_without_a_word() {
+    for cause in [Cause::NotYet, Cause::SiteFile, Cause::UnderWay] {
+        let mut stage = by_hand(Disposition::Ready);
+        stage.plan.steps[0].cause = Some(cause);
+        assert_eq!(stage.kinds(), [], "{cause:?}");
+    }
+}
+
+#[test]
+fn in_observe_mode_changes_by_hand_come_first_and_are_another_phase() {
+    let mut stage = by_hand(deferred("mode = observe"));
+    stage.desired.mode = Mode::Observe;
+    stage.step(Action::Reserve, 1, deferred("mode = observe"));
+    stage.plan.steps.reverse();
+    let found = stage.the(AlertKind::Drift);
+    assert_eq!(found.phase, "reserve slot 1; by hand: configure-account slot 2");
+    insta::assert_snapshot!(found.summary, @r#"the DECT manager differs from the site file and is not being mended (mode = observe): slot 2 was renamed by hand from "Workshop" to "Lager"; the page shows something else"#);
+}
+
+#[test]
+fn what_is_left_and_what_is_put_back_are_told_in_one() {
+    let mut stage = by_hand(Disposition::Ready);
+    stage.step(Action::Deregister, 1, blocked(AlertKind::Drift));
+    let found = stage.the(AlertKind::Drift);
+    assert_eq!(numbers(&found), [1, 2]);
+    assert!(found.summary.contains("not being mended") && found.summary.contains("being put back"));
+}
+
+#[test]
+fn of_many_differences_the_first_are_told() {
+    let mut stage = Stage::well();
+    stage.desired.mode = Mode::Observe;
+    for slot in 1..=8 {
+        stage.step(Action::Reserve, slot, deferred("mode = observe"));
+        stage.plan.steps.last_mut().unwrap().why = format!("why {slot}");
+    }
+    let found = stage.the(AlertKind::Drift);
+    assert!(found.summary.ends_with("why 4; why 5; and 3 more"), "{}", found.summary);
+    assert_eq!(numbers(&found).len(), 8);
+}
+
+#[test]
+fn a_manager_without_any_account_where_there_were_several_was_probably_reset() {
+    let mut stage = by_hand(Disposition::Ready);
+    stage.step(Action::ConfigureAccount, 1, Disposition::Ready);
+    stage.plan.steps[1].cause = stage.plan.steps[0].cause;
+    let told = |stage: &Stage| stage.the(AlertKind::Drift).summary.contains("reset to factory settings");
+    assert!(told(&stage));
+    stage.plan.steps.pop();
+    assert!(!told(&stage), "a single one may have been the only one");
+}
+
+#[test]
+fn a_pin_that_cannot_be_read_is_not_known_to_be_back() {
+    let mut stage = by_hand(Disposition::Ready);
+    stage.memory.shown.pin = Some(InPlace { was: Pin::ZEROS, gone_at: Some(step_seen_at()) });
+    stage.cycle();
+    stage.plan.steps.clear();
+    stage.edit(|seen| seen.registration_pin = Reading::Unreadable("no kind of PIN is marked".into()));
+    stage.cycle();
+    assert_eq!(stage.memory.alerts[0].state, AlertState::Firing);
+    stage.edit(|seen| seen.registration_pin = Reading::Known(Pin::ZEROS));
+    stage.cycle();
+    assert_eq!(stage.memory.alerts[0].state, AlertState::Resolved);
 }
