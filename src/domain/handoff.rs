@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use super::alert::HandsetNote;
-use super::desired::{DesiredSite, Mode};
+use super::desired::{DesiredSite, Mode, Pin};
 use super::device_clock::DeviceClock;
 use super::ids::{Ipui, SiteName, SlotNumber};
 use super::instruction::{Entrance, instruction, typed};
@@ -32,6 +32,28 @@ pub struct Situation<'a> {
     pub unfetched: bool,
     /// What n720d is about to do; nothing where no daemon runs.
     pub steps: &'a [Step],
+}
+
+/// A window that n720d is about to open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NextOpening {
+    /// When; `None`: at once, or when something else is over.
+    pub at: Option<DateTime<FixedOffset>>,
+}
+
+impl Situation<'_> {
+    /// The window that n720d is about to open, if it is.
+    pub fn opening(&self) -> Option<NextOpening> {
+        let opens = [Action::OpenWindow, Action::ReopenWindow];
+        let mut openings = self.steps.iter().filter(|step| opens.contains(&step.action));
+        openings.find_map(|step| match &step.disposition {
+            Disposition::Ready => Some(NextOpening { at: None }),
+            Disposition::Deferred { until, .. } if self.desired.mode == Mode::Manage => {
+                Some(NextOpening { at: until.map(|until| local(until, self.desired.time_zone)) })
+            }
+            Disposition::Deferred { .. } | Disposition::Blocked { .. } => None,
+        })
+    }
 }
 
 /// The hand-off sheet of a site: whom to call, and what to tell them. Its field names are part of the interface.
@@ -89,7 +111,7 @@ pub fn note(situation: &Situation<'_>, number: SlotNumber) -> HandsetNote {
     let ipui = slot.and_then(|slot| slot.ipui());
     let record = memory.slots.get(&number).filter(|record| Some(record.ipui) == ipui);
     let registration = record.map_or(Registration::Unknown, |record| record.registration);
-    let pin = desired.registration.as_ref().and_then(|policy| policy.pin);
+    let pin = pin(desired, memory);
     let entrance = entrance(situation, number, ipui, registration);
     let needed = registration != Registration::Registered;
     HandsetNote {
@@ -107,6 +129,16 @@ pub fn note(situation: &Situation<'_>, number: SlotNumber) -> HandsetNote {
     }
 }
 
+/// The PIN that counts: the site file's, where n720d sets it; else the one that the manager's page last showed.
+fn pin(desired: &DesiredSite, memory: &SiteMemory) -> Option<Pin> {
+    let wanted = desired.registration.as_ref().and_then(|policy| policy.pin);
+    let shown = memory.observation.as_ref().and_then(|seen| seen.registration_pin.known()).copied();
+    match desired.mode {
+        Mode::Manage => wanted.or(shown),
+        Mode::Observe => shown.or(wanted),
+    }
+}
+
 /// How the handset of this slot gets in.
 fn entrance(
     situation: &Situation<'_>,
@@ -118,8 +150,12 @@ fn entrance(
     let let_in = match situation.window.state {
         WindowState::Open | WindowState::Always => Entrance::Open { until: closes_at },
         WindowState::Scheduled => Entrance::Scheduled { from: opens_at, until: closes_at },
-        WindowState::Closed => return opened_by_us(situation).unwrap_or(Entrance::Closed),
-        WindowState::None => return opened_by_us(situation).unwrap_or(Entrance::Missing),
+        WindowState::Closed => {
+            return situation.opening().map_or(Entrance::Closed, |next| Entrance::Opens { at: next.at });
+        }
+        WindowState::None => {
+            return situation.opening().map_or(Entrance::Missing, |next| Entrance::Opens { at: next.at });
+        }
     };
     if situation.unfetched {
         return Entrance::Unfetched { until: closes_at };
@@ -137,23 +173,6 @@ fn is_fetched(memory: &SiteMemory, number: SlotNumber, ipui: Option<Ipui>) -> bo
     memory.release.as_ref().is_some_and(|release| {
         release.progress.fetched_at.is_some() && release.reserved.get(&number).copied() == ipui
     })
-}
-
-/// The window that n720d is about to open, if it is.
-fn opened_by_us(situation: &Situation<'_>) -> Option<Entrance> {
-    let zone = situation.desired.time_zone;
-    let opening = situation
-        .steps
-        .iter()
-        .find(|step| [Action::OpenWindow, Action::ReopenWindow].contains(&step.action))?;
-    match &opening.disposition {
-        _ if situation.desired.mode != Mode::Manage => None,
-        Disposition::Ready => Some(Entrance::Opens { at: None }),
-        Disposition::Deferred { until, .. } => {
-            Some(Entrance::Opens { at: until.map(|until| local(until, zone)) })
-        }
-        Disposition::Blocked { .. } => None,
-    }
 }
 
 fn notes(situation: &Situation<'_>) -> Vec<String> {
@@ -183,9 +202,9 @@ mod tests {
     use chrono::TimeDelta;
 
     use super::super::alert::AlertKind;
-    use super::super::desired::Pin;
     use super::super::memory::Trouble;
-    use super::super::observed::ContactFailure;
+    use super::super::neighbours::{Elsewhere, Hold};
+    use super::super::observed::{ContactFailure, Reading};
     use super::super::plan::Impact;
     use super::super::world::{World, at, ipui, present, slot};
     use super::*;
@@ -283,6 +302,48 @@ mod tests {
         }
         world.desired.registration = None;
         assert_eq!(note(&situation(&world, open(), &[]), slot(2)).pin, None);
+    }
+
+    #[test]
+    fn the_pin_is_the_site_files_where_n720d_sets_it_and_else_the_one_shown() {
+        let shown = Reading::Known(Pin::Fixed([4, 3, 2, 1]));
+        let unread = Reading::Unreadable("neither kind is marked".to_owned());
+        let random = Reading::Known(Pin::Random);
+        for (mode, wanted, page, told) in [
+            (Mode::Manage, Some(Pin::ZEROS), &shown, Some("0000")),
+            (Mode::Manage, None, &shown, Some("4321")),
+            (Mode::Manage, Some(Pin::Random), &shown, None),
+            (Mode::Manage, None, &unread, None),
+            (Mode::Observe, Some(Pin::ZEROS), &shown, Some("4321")),
+            (Mode::Observe, Some(Pin::ZEROS), &unread, Some("0000")),
+            (Mode::Observe, Some(Pin::ZEROS), &random, None),
+            (Mode::Observe, None, &shown, Some("4321")),
+        ] {
+            let mut world = world();
+            world.desired.mode = mode;
+            world.desired.registration.as_mut().unwrap().pin = wanted;
+            world.memory.observation.as_mut().unwrap().registration_pin = page.clone();
+            let note = note(&situation(&world, open(), &[]), slot(2));
+            assert_eq!(note.pin.as_deref(), told, "{mode:?} {wanted:?} {page:?}");
+            let typed = told.unwrap_or("that the manager's web page");
+            assert!(note.instruction.contains(typed), "{}", note.instruction);
+        }
+    }
+
+    #[test]
+    fn where_else_a_handset_was_seen_is_told_with_the_evidence() {
+        let mut world = world();
+        let record = world.memory.slots.get_mut(&slot(2)).unwrap();
+        record.evidence = "listed as pending on the status page".into();
+        record.elsewhere = Some(Elsewhere {
+            site: "acme-hamburg".parse().unwrap(),
+            slot: Some(slot(4)),
+            hold: Hold::Registered,
+            seen_at: at(0),
+        });
+        let told = note(&situation(&world, open(), &[]), slot(2)).evidence;
+        let seen = format!("registered in slot 4 of site acme-hamburg, seen {}", clock(berlin(0)));
+        assert_eq!(told, format!("listed as pending on the status page; the handset is {seen}"));
     }
 
     #[test]

@@ -7,13 +7,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Conditions, View, clock, spoken};
 use crate::domain::alert::{AlertKind, Condition, HandsetNote, Severity};
-use crate::domain::desired::Mode;
 use crate::domain::handoff::note;
 use crate::domain::ids::SlotNumber;
 use crate::domain::loss::LossCause;
 use crate::domain::memory::{Registration, Window};
 use crate::domain::opening;
-use crate::domain::plan::{Action, Disposition};
 use crate::domain::status::WindowState;
 use crate::domain::window;
 
@@ -110,17 +108,8 @@ fn is_unfetched(view: &View<'_>) -> bool {
 /// When the plan opens another window, if it does: at once or when something else is over ("", where it is not known
 /// when), or at a time of its own (" at …").
 fn again_at(view: &View<'_>) -> Option<String> {
-    let opens = [Action::OpenWindow, Action::ReopenWindow];
-    view.plan.steps.iter().filter(|step| opens.contains(&step.action)).find_map(|step| {
-        match &step.disposition {
-            Disposition::Ready => Some(String::new()),
-            Disposition::Deferred { until, .. } if view.desired.mode == Mode::Manage => {
-                let at = until.map(|at| at.with_timezone(&view.desired.time_zone).fixed_offset());
-                Some(at.map_or_else(String::new, |at| format!(" at {}", clock(at))))
-            }
-            Disposition::Deferred { .. } | Disposition::Blocked { .. } => None,
-        }
-    })
+    let opening = view.situation().opening()?;
+    Some(opening.at.map_or_else(String::new, |at| format!(" at {}", clock(at))))
 }
 
 /// What is said of handsets while the manager cannot be read is as old as this.
