@@ -215,6 +215,17 @@ pub struct Waiting {
     pub window_open: bool,
 }
 
+impl Waiting {
+    /// What both say.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            in_its_slot: self.in_its_slot && other.in_its_slot,
+            window_open: self.window_open && other.window_open,
+        }
+    }
+}
+
 impl SlotRecord {
     /// A record that begins `at` this time, of a handset of which nothing has been seen.
     pub fn new(ipui: Ipui, registration: Registration, at: DateTime<Utc>) -> Self {

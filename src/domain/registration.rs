@@ -108,14 +108,15 @@ fn judge_slot(scene: &Scene<'_>, slot: SlotNumber, ipui: Ipui) -> (SlotRecord, b
         None => {
             record.registered_ipui =
                 record.registered_ipui.filter(|ipui| view.registered_ipui() == Some(*ipui));
+            record.waiting = record.waiting.and(view.waiting());
             return (record, false);
         }
     }
+    record.waiting = view.waiting_from_here();
     // Unreadable is not empty: without the pending list nothing is decided.
     if observation.pending.known().is_none() {
         return (record, false);
     }
-    record.waiting = view.waiting();
     if view.is_listed() {
         record.pending_at = Some(observation.at);
     }

@@ -45,13 +45,13 @@ fn is_in_doubt(memory: &SiteMemory, observation: &Observation, slot: SlotNumber,
     let window_state = WindowState::None;
     let view = View { memory, observation, window_state, slot, ipui, previous: &previous };
     match view.occupant() {
-        Some(Occupant::Known(_)) => false,
+        // Somebody else, when this one has just left the pending list: it may have taken the place.
+        Some(Occupant::Known(other)) => other != ipui && view.has_left_the_list(),
         Some(Occupant::CameIn | Occupant::NotTold(_)) => true,
         None => {
-            let list_was_read = observation.pending.known().is_some();
             let page_was_read = observation.slots.known().is_some();
             let was_pending = previous.registration == Registration::Pending;
-            was_pending && list_was_read && !page_was_read && !view.is_listed()
+            was_pending && !page_was_read && view.has_left_the_list()
         }
     }
 }

@@ -81,10 +81,12 @@ impl View<'_> {
     pub(super) fn waiting(&self) -> Waiting {
         let before = self.previous.waiting;
         if !self.is_listed() {
+            let list_was_read = self.observation.pending.known().is_some();
             return match self.shown() {
-                Some(HandsetState::Pending | HandsetState::None) => Waiting::default(),
+                Some(HandsetState::None) => Waiting::default(),
+                Some(HandsetState::Pending) if list_was_read => Waiting::default(),
                 Some(HandsetState::Registered) if self.looks_different() => Waiting::default(),
-                Some(HandsetState::Registered) | None => before,
+                Some(HandsetState::Pending | HandsetState::Registered) | None => before,
             };
         }
         let in_its_slot = match (super::pending_by_slot(self.observation), self.shown()) {
@@ -94,6 +96,13 @@ impl View<'_> {
             (None, Some(HandsetState::Registered | HandsetState::None)) => false,
         };
         Waiting { in_its_slot, window_open: self.lets_handsets_in() }
+    }
+
+    /// The same for the next observation. A handset that left the list unseen may have come in, or its reservation may
+    /// have been taken back: who is found in the slot later is not this one for that reason.
+    pub(super) fn waiting_from_here(&self) -> Waiting {
+        let not_listed = self.observation.pending.known().is_some() && !self.is_listed();
+        if not_listed && self.shown().is_none() { Waiting::default() } else { self.waiting() }
     }
 
     /// Who is in the slot, if the mobile devices page shows a registered handset in it.
@@ -156,6 +165,12 @@ impl View<'_> {
 
     pub(super) fn is_listed(&self) -> bool {
         super::is_listed(self.observation, self.ipui)
+    }
+
+    /// Whether the handset was listed as pending when something was last seen of it, and is not any more.
+    pub(super) fn has_left_the_list(&self) -> bool {
+        let listed_last = self.previous.pending_at.is_some_and(|at| at >= self.previous.seen_at);
+        listed_last && self.observation.pending.known().is_some() && !self.is_listed()
     }
 
     /// The other slot that the handset is pending for, as far as the two pages agree.

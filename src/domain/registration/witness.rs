@@ -200,12 +200,11 @@ fn inactive_account(view: &View<'_>) -> Option<Finding> {
 /// leaving the list at once, which is what a reset of the manager looks like.
 fn pending_then_gone(view: &View<'_>) -> Option<Finding> {
     let previous = view.previous;
-    let was_listed_last =
-        previous.registration == Registration::Pending && previous.pending_at >= Some(previous.seen_at);
     let verified = view.memory.release.as_ref().is_some_and(|release| {
         release.progress.verified_at.is_some() && release.reserved.get(&view.slot) == Some(&view.ipui)
     });
-    let came_in = was_listed_last
+    let came_in = previous.registration == Registration::Pending
+        && view.has_left_the_list()
         && verified
         && previous.waiting.window_open
         && view.lets_handsets_in()
