@@ -461,7 +461,8 @@ fn alerts(input: &TurnInput<'_>, memory: &SiteMemory, plan: &Plan, frame: &Frame
 }
 
 /// What the conditions alone cannot know: verdicts that stand still within a settle time say nothing of a window that
-/// has just closed, and orders that fail before anything is released are a push that fails.
+/// has just closed, so that what was said before it closed stands as long; and orders that fail before anything is
+/// released are a push that fails.
 fn hold_back(mut conditions: Conditions, memory: &SiteMemory, frame: &Frame) -> Conditions {
     if !frame.settled {
         let already =
@@ -469,6 +470,9 @@ fn hold_back(mut conditions: Conditions, memory: &SiteMemory, frame: &Frame) -> 
         if !memory.alerts.iter().any(already) {
             conditions.holding.retain(|condition| condition.kind != AlertKind::WindowExpiredUnfilled);
             conditions.unknown.insert(AlertKind::WindowExpiredUnfilled);
+            if frame.state == WindowState::Closed {
+                conditions.unknown.insert(AlertKind::WindowClosing);
+            }
         }
     }
     let told = conditions.holding.iter().any(|condition| condition.kind == AlertKind::PushFailed);
