@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use n720d::domain::ids::SlotNumber;
 use n720d::domain::memory::{Registration, SlotRecord};
 use n720d::domain::observed::{ContactFailure, Observation, Reading};
+use n720d::domain::plan::WindowEntry;
 use n720d::domain::turn::Turn;
 
 use crate::care::{Care, Told};
@@ -129,6 +130,8 @@ pub(crate) struct World {
     /// Slots in which one handset has taken the place of another unseen. A page that shows *a* handset ever since cannot
     /// tell; only the editor page can, which the nightly audit reads.
     disputed: BTreeSet<u8>,
+    /// Those of them whose editor page was read, in a session that could not yet decide anything.
+    reread: BTreeSet<u8>,
     /// Who was registered where at each instant at which something was seen.
     truth: BTreeMap<DateTime<Utc>, BTreeSet<(u8, char)>>,
 }
@@ -162,6 +165,7 @@ impl World {
             been_here: BTreeSet::new(),
             seen_filled: BTreeSet::new(),
             disputed: BTreeSet::new(),
+            reread: BTreeSet::new(),
             truth: BTreeMap::new(),
         };
         for _ in 0..2 {
@@ -260,6 +264,7 @@ impl World {
         }
         if self.seen_filled.contains(&slot) {
             self.disputed.insert(slot);
+            self.reread.remove(&slot);
         }
     }
 
@@ -283,8 +288,15 @@ impl World {
         let told = if poll.fetches { Told::Fetches } else { Told::DoesNot };
         let dark = ContactFailure::Unreachable("no answer".to_owned());
         let seen = poll.reached.then(|| self.observe(poll));
+        if poll.reached && poll.status == Page::Whole && !self.is_settling() {
+            let decided = std::mem::take(&mut self.reread);
+            self.disputed.retain(|slot| !decided.contains(slot));
+        }
         let turn = self.care.cycle(seen.as_ref().ok_or(&dark), self.now, told);
         if let Some(release) = &turn.plan.orders.release {
+            if let Some(WindowEntry::Opens(window)) = &release.window {
+                self.take_over(window.closes_at.map(|closes| closes.to_utc()));
+            }
             self.served = Some(File { version: release.version.clone(), content: release.content.clone() });
             (self.push_at, self.is_fetched) = (None, false);
         }
@@ -299,9 +311,20 @@ impl World {
         turn
     }
 
-    /// By the clock that n720d knows, windows have closed. While a push settles verdicts stand still, and nobody is told.
+    /// A window that is released takes over those who still wait for the end of another, whether it is fetched or not.
+    fn take_over(&mut self, closes: Option<DateTime<Utc>>) {
+        let waiting = std::mem::take(&mut self.held).into_iter().flat_map(|held| held.waiting).collect();
+        self.held.extend(closes.map(|closes| Held { closes, waiting }));
+    }
+
+    /// While a push settles verdicts stand still.
+    fn is_settling(&self) -> bool {
+        self.push_at.is_some_and(|at| self.now < at + SETTLE)
+    }
+
+    /// By the clock that n720d knows, windows have closed. While a push settles nobody is told.
     fn expire(&mut self) {
-        if self.push_at.is_some_and(|at| self.now < at + SETTLE) {
+        if self.is_settling() {
             return;
         }
         let shown = self.now + self.known_ahead - CLOCK_ERROR;
@@ -353,7 +376,7 @@ impl World {
     }
 
     fn editor(&mut self, slot: SlotNumber) -> Reading<Option<n720d::domain::ids::Ipui>> {
-        self.disputed.remove(&slot.number());
+        self.reread.insert(slot.number());
         let held = self.device.registered.get(&slot.number());
         Reading::Known(held.map(|handset| site::handset(*handset)))
     }

@@ -17,7 +17,7 @@ use crate::history::{
 use crate::site;
 
 fn config() -> ProptestConfig {
-    ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() }
+    ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() }
 }
 
 /// The alerts of this kind that have not ended.
