@@ -2,20 +2,21 @@
 //!
 //! What a cycle reads comes in as an argument, and every cycle is also a restart.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use n720d::domain::desired::{DesiredSite, Trigger};
 use n720d::domain::fingerprint::SiteKey;
-use n720d::domain::ids::SlotNumber;
+use n720d::domain::ids::{Ipui, SlotNumber};
 use n720d::domain::memory::SiteMemory;
-use n720d::domain::neighbours::Neighbours;
+use n720d::domain::neighbours::{Directory, Elsewhere, Neighbours};
 use n720d::domain::observed::{ContactFailure, HandsetState, Observation};
 use n720d::domain::plan::Orders;
 use n720d::domain::release::TriggerOutcome;
 use n720d::domain::secret::SecretBook;
 use n720d::domain::settings::Pace;
+use n720d::domain::strays;
 use n720d::domain::turn::{Turn, TurnInput, turn};
 
 use crate::keep::Keep;
@@ -34,8 +35,10 @@ pub(crate) enum Told {
 pub(crate) struct Care {
     pub(crate) desired: DesiredSite,
     pub(crate) keep: Keep,
-    /// What is known of other sites.
-    pub(crate) neighbours: Neighbours,
+    /// What other sites' files list.
+    pub(crate) directory: Directory,
+    /// Which handsets other sites' managers were last seen to hold.
+    pub(crate) elsewhere: BTreeMap<Ipui, Elsewhere>,
     pace: Pace,
     secrets: SecretBook,
     key: SiteKey,
@@ -49,7 +52,15 @@ impl Care {
     pub(crate) fn new(site_file: &str) -> Result<Self, String> {
         let (desired, pace) = site::load(site_file)?;
         let (secrets, key) = (SecretBook::default(), SiteKey::new([7; 32]));
-        Ok(Self { desired, keep: Keep::default(), neighbours: Neighbours::default(), pace, secrets, key })
+        Ok(Self {
+            desired,
+            keep: Keep::default(),
+            directory: Directory::default(),
+            elsewhere: BTreeMap::new(),
+            pace,
+            secrets,
+            key,
+        })
     }
 
     /// From here on the site file says this.
@@ -100,17 +111,27 @@ impl Care {
         memory: SiteMemory,
         now: DateTime<Utc>,
     ) -> Turn {
+        let neighbours = self.ask_neighbours(&memory, contact.ok());
         let input = TurnInput {
             desired: &self.desired,
             secrets: &self.secrets,
             key: &self.key,
             pace: &self.pace,
             own_url: None,
-            neighbours: &self.neighbours,
+            neighbours: &neighbours,
             contact,
             now,
         };
         turn(&input, memory)
+    }
+
+    /// What a cycle over this reading asks about other sites; only one of the site's own manager counts.
+    fn ask_neighbours(&self, memory: &SiteMemory, seen: Option<&Observation>) -> Neighbours {
+        let seen = seen.filter(|seen| seen.mac.known() == Some(&self.desired.manager.mac));
+        let questions = strays::questions(&self.desired, memory, seen);
+        let held = self.elsewhere.iter().filter(|(ipui, _)| questions.missing.contains(ipui));
+        let held = held.map(|(ipui, place)| (*ipui, place.clone())).collect();
+        Neighbours::answer(&questions, &self.directory, held)
     }
 
     fn execute(&mut self, orders: &Orders, now: DateTime<Utc>, told: Told) {

@@ -36,6 +36,9 @@ pub(crate) struct Case {
     pub(crate) verified: bool,
     /// How far the device's clock is ahead: `-1h`, `+1d`, `-3650d`.
     pub(crate) clock: Option<String>,
+    /// The handsets that other sites' files list, by the name of the site and the slot.
+    #[serde(default)]
+    pub(crate) others: BTreeMap<String, BTreeMap<String, char>>,
     /// A part of why the site file is refused; then there are no steps.
     pub(crate) refused: Option<String>,
     /// The cycles, in order.
@@ -57,6 +60,9 @@ pub(crate) struct Step {
     pub(crate) site: Option<String>,
     /// The manager fetched just before and named these slots as filled.
     pub(crate) filled: Option<BTreeSet<u8>>,
+    /// Just before, other sites' managers were seen to hold these handsets as registered: `hamburg 4`.
+    #[serde(default)]
+    pub(crate) elsewhere: BTreeMap<char, String>,
 
     /// The manager was not reached.
     #[serde(default)]
@@ -78,6 +84,8 @@ pub(crate) struct Step {
     /// Display names, where they are not those of the site file.
     #[serde(default)]
     pub(crate) names: BTreeMap<String, String>,
+    /// The registration PIN that the mobile devices page shows, where it is not that of the site file: four digits.
+    pub(crate) pin: Option<String>,
     /// It is the nightly audit: the editor pages of all registered handsets are asked for.
     #[serde(default)]
     pub(crate) audit: bool,
@@ -114,6 +122,11 @@ pub(crate) struct Step {
     /// When its evidence was last seen.
     #[serde(default)]
     pub(crate) seen_at: BTreeMap<String, String>,
+    /// A part of why a step of the plan is there, by its first words: `reserve 1`.
+    #[serde(default)]
+    pub(crate) why: BTreeMap<String, String>,
+    /// The window of the file that is released: `2026-11-23T08:00 for 72000 s`; `""`: it has none.
+    pub(crate) writes: Option<String>,
     /// The steps of the plan: `reserve 1: ready`, `open-window: deferred`, `replace 2: blocked (plan-needs-approval)`.
     pub(crate) steps: Option<Vec<String>>,
     /// Where the window stands.
@@ -124,6 +137,8 @@ pub(crate) struct Step {
     pub(crate) closes_at: Option<String>,
     /// How often it was opened again.
     pub(crate) reopened: Option<u8>,
+    /// Whom the ledger notes as having come in through the last window, and when that was seen.
+    pub(crate) arrivals: Option<BTreeMap<String, String>>,
     /// Whom the ledger notes as missing at the end of the last window; `[]`: nobody.
     pub(crate) missing_at_end: Option<BTreeSet<u8>>,
     /// How many windows the ledger holds, those that this cycle opens not counted.

@@ -9,7 +9,7 @@ use chrono_tz::Tz;
 use proptest::prelude::*;
 
 use n720d::domain::ids::SlotNumber;
-use n720d::domain::memory::{Registration, SlotRecord};
+use n720d::domain::memory::{Registration, SlotRecord, Window};
 use n720d::domain::observed::{ContactFailure, Observation, Reading};
 use n720d::domain::plan::WindowEntry;
 use n720d::domain::turn::Turn;
@@ -103,6 +103,8 @@ impl Poll {
 /// A window that the device has held, and the handsets it was for.
 #[derive(Debug)]
 struct Held {
+    /// When it was to open, by a right clock: until then it is written again for a clock that was set.
+    meant_at: DateTime<Utc>,
     /// By the device's own clock.
     closes: DateTime<Utc>,
     waiting: BTreeSet<char>,
@@ -223,11 +225,12 @@ impl World {
     /// What the device does once a file's time has come.
     fn act(&mut self) {
         let Some((reserved, window)) = self.device.pass(self.now, TZ) else { return };
-        let closes = window.and_then(|DeviceWindow { closes, .. }| closes);
-        if let Some(closes) = closes.filter(|closes| self.now + self.device.ahead < *closes) {
+        let Some(DeviceWindow { opens, closes: Some(closes) }) = window else { return };
+        if self.now + self.device.ahead < closes {
             // One that was registered and is not any more is lost, which is another matter.
             let waiting = reserved.into_iter().filter(|handset| !self.been_here.contains(handset));
-            self.held.push(Held { closes, waiting: waiting.collect() });
+            let meant_at = opens - self.known_ahead;
+            self.held.push(Held { meant_at, closes, waiting: waiting.collect() });
         }
     }
 
@@ -295,7 +298,7 @@ impl World {
         let turn = self.care.cycle(seen.as_ref().ok_or(&dark), self.now, told);
         if let Some(release) = &turn.plan.orders.release {
             if let Some(WindowEntry::Opens(window)) = &release.window {
-                self.take_over(window.closes_at.map(|closes| closes.to_utc()));
+                self.take_over(window);
             }
             self.served = Some(File { version: release.version.clone(), content: release.content.clone() });
             (self.push_at, self.is_fetched) = (None, false);
@@ -312,9 +315,11 @@ impl World {
     }
 
     /// A window that is released takes over those who still wait for the end of another, whether it is fetched or not.
-    fn take_over(&mut self, closes: Option<DateTime<Utc>>) {
+    fn take_over(&mut self, window: &Window) {
         let waiting = std::mem::take(&mut self.held).into_iter().flat_map(|held| held.waiting).collect();
-        self.held.extend(closes.map(|closes| Held { closes, waiting }));
+        let meant_at = window.meant_at.unwrap();
+        let closes = window.closes_at.map(|closes| closes.to_utc());
+        self.held.extend(closes.map(|closes| Held { meant_at, closes, waiting }));
     }
 
     /// While a push settles verdicts stand still.
@@ -328,8 +333,9 @@ impl World {
             return;
         }
         let shown = self.now + self.known_ahead - CLOCK_ERROR;
-        let (closed, open): (Vec<Held>, _) =
-            std::mem::take(&mut self.held).into_iter().partition(|held| held.closes <= shown);
+        let (closed, open): (Vec<Held>, _) = std::mem::take(&mut self.held)
+            .into_iter()
+            .partition(|held| held.closes <= shown && held.meant_at <= self.now);
         self.held = open;
         self.missed.extend(closed.into_iter().flat_map(|held| held.waiting));
     }

@@ -178,7 +178,7 @@ fn restarted(memory: &SiteMemory) -> SiteMemory {
         audited_at: through_json(audited_at),
         shown: through_json(shown),
         gaps: through_json(gaps),
-        strays: strays.clone(),
+        strays: through_json(strays),
     }
 }
 

@@ -23,6 +23,7 @@ pub(crate) fn differences(step: &Step, turn: &Turn, asked: &BTreeSet<SlotNumber>
     alerts(step, turn, &mut wrong);
     plan(step, turn, &mut wrong);
     window(step, turn, &mut wrong);
+    ledger(step, turn, tz, &mut wrong);
     wrong.0
 }
 
@@ -117,6 +118,16 @@ fn plan(step: &Step, turn: &Turn, wrong: &mut Differences) {
         let why: Vec<String> = turn.plan.steps.iter().map(|step| format!("\n    {}", step.why)).collect();
         wrong.compare("plan", &found, expected, &why.concat());
     }
+    for (name, part) in &step.why {
+        let named = turn.plan.steps.iter().find(|one| as_written(one).starts_with(&format!("{name}: ")));
+        wrong.contains(&format!("why {name}"), named.map_or("", |one| one.why.as_str()), part);
+    }
+    if let Some(expected) = &step.writes {
+        let file = turn.plan.orders.release.as_ref().and_then(|release| release.content.window);
+        let found =
+            file.map(|window| format!("{} for {} s", window.start.format("%Y-%m-%dT%H:%M"), window.seconds));
+        wrong.compare("window of the file", &found.unwrap_or_default(), expected, "");
+    }
     if let Some(expected) = step.in_effect {
         let release = turn.memory.release.as_ref();
         let found = release.is_some_and(|release| release.progress.verified_at.is_some());
@@ -152,13 +163,23 @@ fn window(step: &Step, turn: &Turn, wrong: &mut Differences) {
     if let Some(expected) = step.reopened {
         wrong.compare("reopened", &status.reopened, &expected, "");
     }
-    let ledger = &turn.memory.windows;
+}
+
+fn ledger(step: &Step, turn: &Turn, tz: Tz, wrong: &mut Differences) {
+    let windows = &turn.memory.windows;
     if let Some(expected) = step.windows {
-        wrong.compare("windows", &ledger.len(), &expected, "");
+        wrong.compare("windows", &windows.len(), &expected, "");
     }
+    let last = windows.last();
     if let Some(expected) = &step.missing_at_end {
-        let found = ledger.last().and_then(|window| window.missing_at_end.as_ref()).map(bare);
+        let found = last.and_then(|window| window.missing_at_end.as_ref()).map(bare);
         wrong.compare("missing at the end", &found, &Some(expected.clone()), "");
+    }
+    if let Some(expected) = &step.arrivals {
+        let arrivals = last.into_iter().flat_map(|window| &window.arrivals);
+        let found: BTreeMap<_, _> = arrivals.map(|(slot, one)| (slot.to_string(), one.seen_at)).collect();
+        let expected = expected.iter().map(|(slot, at)| (slot.clone(), site::instant(at, tz))).collect();
+        wrong.compare("arrivals", &found, &expected, "");
     }
 }
 

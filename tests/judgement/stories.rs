@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use n720d::domain::desired::{DesiredSite, Pin};
 use n720d::domain::ids::{Ipui, SlotNumber};
+use n720d::domain::neighbours::{Directory, Elsewhere, Hold};
 use n720d::domain::observed::{ContactFailure, Observation, Reading};
 
 use crate::care::{Care, Told};
@@ -77,6 +79,7 @@ impl Stage {
         let (reserved, registration) = (letters(&case.reserved), case.registration.clone());
         let file = site::reserving(&case.time_zone, &reserved, registration.as_ref());
         let mut care = Care::new(case.site.as_ref().unwrap_or(&file))?;
+        care.directory = directory(&case.others);
         if let Some(at) = &case.released_at {
             care.release_given(site::instant(at, care.desired.time_zone), case.verified);
         }
@@ -94,6 +97,9 @@ impl Stage {
         if let Some(filled) = &step.filled {
             self.care.keep.fetched(now);
             self.care.keep.filled(numbers(filled), now);
+        }
+        for (handset, place) in &step.elsewhere {
+            self.care.elsewhere.insert(site::handset(*handset), registered_at(place, now));
         }
         let unreached = ContactFailure::Unreachable("no answer".to_owned());
         let mut seen = self.observation(step, now);
@@ -139,6 +145,7 @@ impl Stage {
                 Reading::Known(letters.chars().map(site::handset).collect())
             }),
             slots: step.slots.as_ref().map_or_else(site::unreadable, |slots| Reading::Known(cells(slots))),
+            registration_pin: pin(step, desired),
             ..site::bare(mac, desired.time_zone, self.ahead, at)
         };
         if step.cut { site::cut(whole) } else { whole }
@@ -152,6 +159,33 @@ fn editor(step: &Step, slot: SlotNumber) -> Reading<Option<Ipui>> {
         Some("none") => Reading::Known(None),
         Some(letter) => Reading::Known(letter.chars().next().map(site::handset)),
     }
+}
+
+/// The PIN that the mobile devices page shows.
+fn pin(step: &Step, desired: &DesiredSite) -> Reading<Pin> {
+    let digits = |text: &str| text.bytes().map(|digit| digit - b'0').collect::<Vec<u8>>().try_into().unwrap();
+    let wanted = desired.registration.as_ref().and_then(|policy| policy.pin);
+    let shown = step.pin.as_deref().map(|text| Pin::Fixed(digits(text))).or(wanted);
+    shown.filter(|_| step.slots.is_some()).map_or_else(site::unreadable, Reading::Known)
+}
+
+/// Other sites, and what their files list.
+fn directory(others: &BTreeMap<String, BTreeMap<String, char>>) -> Directory {
+    let sites: Vec<DesiredSite> = others
+        .iter()
+        .map(|(name, reserved)| {
+            let (site, _) = site::load(&site::reserving("Europe/Berlin", &letters(reserved), None)).unwrap();
+            DesiredSite { name: name.parse().unwrap(), ..site }
+        })
+        .collect();
+    Directory::of(&sites)
+}
+
+/// Where a handset is registered that `hamburg 4` stands for.
+fn registered_at(place: &str, now: DateTime<Utc>) -> Elsewhere {
+    let (name, slot) = place.split_once(' ').unwrap();
+    let (site, slot) = (name.parse().unwrap(), Some(by_number(slot)));
+    Elsewhere { site, slot, hold: Hold::Registered, seen_at: now }
 }
 
 /// A span like `-1h`, `+30m` or `+10d`.
