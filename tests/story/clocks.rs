@@ -98,7 +98,6 @@ async fn opens_when_meant(lab: &Lab, name: &str, site: u8, device: &Device, minu
     device.wait_until("the end", BOUND, |seen| !seen.window_open).await.unwrap();
     opened_once(device, minute, &[(1, ipui(site, 1).parse().unwrap())]);
     assert_eq!(device.applied().len(), 1, "{name}");
-    left_in_order(device);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -126,6 +125,7 @@ async fn a_window_opens_and_closes_when_meant_however_wrong_the_clock_is() {
     tokio::join!(story(1), story(2), story(3), story(4), story(5), story(6));
     assert_eq!(daemon.terminate().await.0, 0);
     lab.hook.repeats_nothing();
+    devices.into_iter().for_each(left_in_order);
 }
 
 /// The clock is set once the window is written: it is written again, for the same moment, and opens then and only then.
@@ -143,7 +143,6 @@ async fn is_written_again(lab: &Lab, name: &str, site: u8, device: &Device, to: 
     assert_eq!(device.applied().len(), 2, "{name}");
     let about = |told: &Told| told.body["site"] == *name && told.alert("window-expired-unfilled").is_some();
     assert!(!lab.hook.told().iter().any(about), "{name}: nobody missed it");
-    left_in_order(device);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -164,6 +163,7 @@ async fn a_window_is_written_again_when_the_clock_is_set_before_it_opens() {
     };
     tokio::join!(story(1), story(2), story(3));
     assert_eq!(daemon.terminate().await.0, 0);
+    cases.into_iter().for_each(|(_, device, _)| left_in_order(device));
 }
 
 /// The clock jumps over the end of a window that is open: it is opened again for the rest of its time, and that is not

@@ -1,13 +1,14 @@
 //! Windows that are closed as soon as they have filled, windows that are opened again at chosen times only, and windows
 //! that let in more than they are for.
 
-use n720_sim::{Device, Event};
+use chrono::TimeDelta;
+use n720_sim::{Device, Event, PinKnowledge};
 use serde_json::Value;
 
 use super::fills::{RECEPTION, WORKSHOP, handset, left_in_order, two_handsets};
 use crate::support::{
-    BOUND, Lab, Settings, Site, Told, alert, eventually, manager, registrations, request, steps, time,
-    warnings,
+    BOUND, Lab, Settings, Site, Told, alert, coming_minute, eventually, manager, registrations, request,
+    steps, time, warnings,
 };
 
 const STORE: &str = "02 00 11 22 33";
@@ -173,10 +174,7 @@ async fn a_window_that_lets_in_more_than_it_is_for_is_told() {
     let guarded_story = async {
         is_exposed(&lab, "guarded", "info").await;
         guarded
-            .press_typing(
-                guarded_one.parse().unwrap(),
-                Some(n720_sim::PinKnowledge::Types("4711".to_owned())),
-            )
+            .press_typing(guarded_one.parse().unwrap(), Some(PinKnowledge::Types("4711".to_owned())))
             .unwrap();
         is_exposed(&lab, "guarded", "warning").await;
     };
@@ -198,4 +196,40 @@ async fn a_window_that_lets_in_more_than_it_is_for_is_told() {
         assert_eq!(device.applied().len(), 1, "{}", device.name());
         left_in_order(device);
     }
+}
+
+/// Everybody is registered by hand before the window's day: it is called off, and comes back whole for a newcomer.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_window_that_nobody_needs_is_called_off_and_comes_back_whole() {
+    let lab = Lab::new().await;
+    let device = three_are_around("7C2F80CA21E4").await;
+    let day = coming_minute() + TimeDelta::days(2);
+    let two = two_handsets(&device).registration("close_when_filled = true").starts(day);
+    let two = two.with(|site| site.window = Some("3h"));
+    lab.site("acme", &two);
+    let daemon = lab.start().await;
+    let scheduled = |status: &Value| {
+        let window = &status["window"];
+        let length = |end: &str| (time(end) - day).num_hours();
+        status["generation"]["verified"].is_string()
+            && window["state"] == "scheduled"
+            && window["opens_at"].as_str().map(time) == Some(day)
+            && window["closes_at"].as_str().map(length) == Some(3)
+    };
+    lab.until("acme", "the window", scheduled).await;
+    for (slot, ipui) in [(1, RECEPTION), (2, WORKSHOP)] {
+        device.register_by_hand(slot, &handset(ipui)).unwrap();
+    }
+    lab.until("acme", "the end of it", |status| {
+        status["health"] == "converged" && status["window"]["state"] == "closed" && steps(status).is_empty()
+    })
+    .await;
+    lab.site("acme", &two.slot(3, STORE, "1015", "Store"));
+    assert_eq!(lab.n720d(&["reload"]).await.code, 0);
+    lab.until("acme", "the window of the newcomer", scheduled).await;
+    lab.readings("acme", 2).await;
+    assert_eq!(daemon.terminate().await.0, 0);
+    assert_eq!(lab.hook.told(), []);
+    assert_eq!((device.windows(), device.applied().len()), (vec![], 3));
+    left_in_order(&device);
 }
