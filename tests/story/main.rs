@@ -1,11 +1,15 @@
 //! The whole story with the real binary: simulated managers, real files, real signals, a real receiver of webhooks.
 //! One module a theme. Nothing here knows how n720d is made; what is asserted is what people and scripts rely on.
+//!
+//! Tests begin in the order of their names: those that wait for a whole minute (`calendar`, `clocks`) are among the first,
+//! so that they wait for the same one.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may stop where it stands")]
 
 #[path = "../support/mod.rs"]
 mod support;
 
 mod broken_files;
+mod calendar;
 mod clocks;
 mod closing;
 mod commands;
@@ -18,7 +22,6 @@ mod misreadings;
 mod odd_days;
 mod people;
 mod provisioning;
-mod recurring;
 mod restarts;
 mod secrets;
 mod signals;
