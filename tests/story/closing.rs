@@ -5,13 +5,11 @@ use chrono::TimeDelta;
 use n720_sim::{Device, Event, PinKnowledge};
 use serde_json::Value;
 
-use super::fills::{RECEPTION, WORKSHOP, handset, left_in_order, two_handsets};
+use super::fills::{RECEPTION, STORE, WORKSHOP, handset, left_in_order, two_handsets};
 use crate::support::{
     BOUND, Lab, Settings, Site, Told, alert, coming_minute, eventually, manager, registrations, request,
     steps, time, warnings,
 };
-
-const STORE: &str = "02 00 11 22 33";
 
 async fn three_are_around(mac: &str) -> Device {
     let around = [RECEPTION, WORKSHOP, STORE].map(handset);

@@ -7,6 +7,7 @@ use crate::support::{BOUND, Lab, Site, Told, manager, registrations, warnings};
 
 pub(crate) const RECEPTION: &str = "02 B6 EC 8A A5";
 pub(crate) const WORKSHOP: &str = "02 9E 74 A5 99";
+pub(crate) const STORE: &str = "02 00 11 22 33";
 
 /// The handset with this IPUI, fresh from the factory.
 pub(crate) fn handset(ipui: &str) -> Handset {

@@ -24,5 +24,6 @@ mod people;
 mod provisioning;
 mod restarts;
 mod secrets;
+mod sheets;
 mod signals;
 mod windows;

@@ -3,10 +3,8 @@
 use n720_sim::Device;
 use serde_json::{Value, json};
 
-use super::fills::{RECEPTION, WORKSHOP, handset, left_in_order, two_handsets};
+use super::fills::{RECEPTION, STORE, WORKSHOP, handset, left_in_order, two_handsets};
 use crate::support::{BOUND, Lab, Settings, alert, manager, registrations};
-
-const STORE: &str = "02 00 11 22 33";
 
 /// Numbers and names of the handsets that an alert is about.
 fn named(alert: &Value) -> Vec<(u64, &str)> {
