@@ -343,7 +343,7 @@ mod tests {
         });
         let told = note(&situation(&world, open(), &[]), slot(2)).evidence;
         let seen = format!("registered in slot 4 of site acme-hamburg, seen {}", clock(berlin(0)));
-        assert_eq!(told, format!("listed as pending on the status page; the handset is {seen}"));
+        assert_eq!(told, format!("listed as pending on the status page; {seen}"));
     }
 
     #[test]
