@@ -360,3 +360,30 @@ fn nothing_goes_out_while_it_is_not_known_where_the_manager_fetches_from() {
     assert!(turn.plan.orders.is_empty());
     assert!(turn.plan.steps.iter().all(|step| matches!(step.disposition, Disposition::Blocked { .. })));
 }
+
+#[test]
+fn who_comes_in_is_entered_into_the_ledger_once_and_timed() {
+    let mut world = in_step(World::new().want(1, present("1013", Some(1))).show(1, "1013"));
+    world.memory = take(&world, None).memory;
+    world.release();
+    world.progress().fetched_at = Some(at(20));
+    world.later(600);
+    let mut world = in_step(world.show_pending(1, "1013", 1));
+    let waits = take(&world, None);
+    assert_eq!(waits.memory.slots[&slot(1)].registration, Registration::Pending);
+    assert_eq!(waits.registration_times, []);
+    world.memory = waits.memory;
+    world.pending().clear();
+    world.later(660);
+    let world = in_step(world.show_registered(1, "1013", 1));
+    let comes = take(&world, None);
+    let [window] = comes.memory.windows.as_slice() else { panic!("{:?}", comes.memory.windows) };
+    let arrival = &window.arrivals[&slot(1)];
+    assert_eq!((arrival.missing_at, arrival.seen_at), (Some(at(600)), at(660)));
+    assert_eq!(arrival.admitted_at, at(20), "the window had been open, and the file was fetched then");
+    assert_eq!(comes.registration_times, [TimeDelta::seconds(640)]);
+    assert_eq!(window.release.as_ref().and_then(|release| release.fetched_at), Some(at(20)));
+    let mut world = World { memory: comes.memory, ..world };
+    world.later(720);
+    assert_eq!(take(&in_step(world), None).registration_times, []);
+}
