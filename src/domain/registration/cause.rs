@@ -205,3 +205,6 @@ fn weight(cause: LossCause) -> u8 {
         | LossCause::SiteFile => 3,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -78,3 +78,55 @@ fn newly_filled(
         |slot: &&SlotNumber| !listed.contains(slot) && filled(observation, slot) && !filled(last, slot);
     slots.keys().filter(is_new).copied().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Bench, Empty, Filled, Page, Reserved, listed, slots, whole};
+    use super::*;
+    use crate::domain::world::slot;
+
+    #[test]
+    fn only_filled_slots_of_a_page_that_was_read_are_in_doubt() {
+        let bench = Bench::of(&[(1, 1), (2, 2), (3, 3)]);
+        let cells = [(1, Filled), (2, Reserved), (4, Filled)];
+        let look = whole(&[2], &cells);
+        assert_eq!(bench.asks_for(0, look), slots(&[1]));
+        let read = look.editors(&[(1, Page::Shows(9))]);
+        assert_eq!(bench.asks_for(0, read), slots(&[]), "whoever it is, it is known");
+        assert_eq!(bench.asks_for(0, listed(&[2])), slots(&[]), "nothing was known of it before");
+    }
+
+    #[test]
+    fn a_handset_that_leaves_the_list_behind_another_may_have_taken_its_place() {
+        let mut bench = Bench::of(&[(1, 1)]);
+        bench.read(0, whole(&[1], &[(1, Filled)]).editors(&[(1, Page::Shows(9))]));
+        let gone = whole(&[], &[(1, Filled)]);
+        assert_eq!(bench.asks_for(5, gone), slots(&[1]));
+        bench.read(5, gone.editors(&[(1, Page::Shows(9))]));
+        assert_eq!(bench.asks_for(10, gone), slots(&[]), "it has not");
+    }
+
+    #[test]
+    fn other_slots_that_fill_while_a_listed_handset_is_away_may_hold_it() {
+        let mut bench = Bench::of(&[(1, 1)]);
+        bench.read(0, whole(&[], &[(1, Filled), (7, Empty), (8, Filled)]).editors(&[(1, Page::Shows(1))]));
+        let moved = [(1, Empty), (7, Filled), (8, Filled)];
+        assert_eq!(bench.asks_for(5, whole(&[], &moved)), slots(&[7]), "slot 8 was filled before");
+        let added = [(1, Filled), (7, Filled)];
+        assert_eq!(bench.asks_for(5, whole(&[], &added)), slots(&[]), "nobody is away");
+        bench.read(5, whole(&[], &moved).editors(&[(7, Page::Cut)]));
+        assert_eq!(bench.asks_for(10, whole(&[], &moved)), slots(&[]), "it is not news any more");
+    }
+
+    #[test]
+    fn ten_pages_a_cycle_those_that_failed_last() {
+        let all: Vec<(u8, u8)> = (1..=12).map(|number| (number, number)).collect();
+        let cells: Vec<_> = all.iter().map(|(number, _)| (*number, Filled)).collect();
+        let mut bench = Bench::of(&all);
+        let asked = bench.asks_for(0, whole(&[], &cells));
+        assert_eq!(asked, (1..=10).map(slot).collect());
+        bench.read(0, whole(&[], &cells).editors(&[(1, Page::Cut), (2, Page::Shows(2)), (5, Page::Cut)]));
+        let asked = bench.asks_for(5, whole(&[], &cells));
+        assert_eq!(asked, slots(&[1, 3, 4, 6, 7, 8, 9, 10, 11, 12]), "one that failed has room");
+    }
+}

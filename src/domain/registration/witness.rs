@@ -203,7 +203,9 @@ fn pending_then_gone(view: &View<'_>) -> Option<Finding> {
     let verified = view.memory.release.as_ref().is_some_and(|release| {
         release.progress.verified_at.is_some() && release.reserved.get(&view.slot) == Some(&view.ipui)
     });
-    let came_in = previous.registration == Registration::Pending
+    let unseen = view.shown().is_none() && view.own_editor().is_none();
+    let came_in = unseen
+        && previous.registration == Registration::Pending
         && view.has_left_the_list()
         && verified
         && previous.waiting.window_open
@@ -219,3 +221,6 @@ fn pending_then_gone(view: &View<'_>) -> Option<Finding> {
 fn seen(view: &View<'_>, source: Source, claim: Claim, evidence: String) -> Finding {
     Finding { claim, testimony: Testimony { source, evidence, at: view.observation.at } }
 }
+
+#[cfg(test)]
+mod tests;
