@@ -68,12 +68,13 @@ impl Care {
         self.desired = site::load(site_file).unwrap().0;
     }
 
-    /// Of a manager that was met empty a day before `at`, and took what the planner had to release for it then.
-    pub(crate) fn release_given(&mut self, at: DateTime<Utc>, verified: bool) {
+    /// Of a manager that was met empty a day before `at`, and took what the planner had to release for it then. Its clock
+    /// was so far ahead.
+    pub(crate) fn release_given(&mut self, at: DateTime<Utc>, ahead: TimeDelta, verified: bool) {
         let (mac, tz) = (self.desired.manager.mac, self.desired.time_zone);
         let first_contact = Some((at - TimeDelta::days(1), mac));
         self.keep = Keep::of(SiteMemory { first_contact, ..SiteMemory::default() });
-        let met = site::bare(mac, tz, TimeDelta::zero(), at);
+        let met = site::bare(mac, tz, ahead, at);
         let release = self.turn(Ok(&met), self.keep.memory(), at).plan.orders.release.unwrap();
         self.keep.release(&release, at);
         self.keep.triggered(TriggerOutcome::Done, at);

@@ -17,7 +17,7 @@ use crate::outcome::differences;
 use crate::site;
 
 /// As many as there are to be at least.
-const ENOUGH: usize = 52;
+const ENOUGH: usize = 100;
 
 #[test]
 fn every_case_ends_as_it_says() {
@@ -80,10 +80,10 @@ impl Stage {
         let file = site::reserving(&case.time_zone, &reserved, registration.as_ref());
         let mut care = Care::new(case.site.as_ref().unwrap_or(&file))?;
         care.directory = directory(&case.others);
-        if let Some(at) = &case.released_at {
-            care.release_given(site::instant(at, care.desired.time_zone), case.verified);
-        }
         let ahead = case.clock.as_deref().map_or(TimeDelta::zero(), span);
+        if let Some(at) = &case.released_at {
+            care.release_given(site::instant(at, care.desired.time_zone), ahead, case.verified);
+        }
         Ok(Self { care, time_zone: case.time_zone.clone(), reserved, registration, ahead })
     }
 
