@@ -536,4 +536,6 @@ fn status(input: &TurnInput<'_>, memory: &SiteMemory, plan: Option<&Plan>, frame
 }
 
 #[cfg(test)]
+mod foreign_tests;
+#[cfg(test)]
 mod tests;

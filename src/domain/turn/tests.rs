@@ -23,22 +23,31 @@ fn pace() -> Pace {
 }
 
 /// Takes a turn over what the world shows, or over this failure.
-fn take(world: &World, failure: Option<&ContactFailure>) -> Turn {
+pub(super) fn take(world: &World, failure: Option<&ContactFailure>) -> Turn {
+    take_over(world, failure.map_or(Ok(&world.seen), Err), &Neighbours::default())
+}
+
+/// The same with what other sites know.
+pub(super) fn take_with(world: &World, neighbours: &Neighbours) -> Turn {
+    take_over(world, Ok(&world.seen), neighbours)
+}
+
+fn take_over(world: &World, contact: Result<&Observation, &ContactFailure>, neighbours: &Neighbours) -> Turn {
     let input = TurnInput {
         desired: &world.desired,
         secrets: &world.secrets,
         key: &World::key(),
         pace: &pace(),
         own_url: None,
-        contact: failure.map_or(Ok(&world.seen), Err),
-        neighbours: &Neighbours::default(),
+        contact,
+        neighbours,
         now: world.now,
     };
     turn(&input, world.memory.clone())
 }
 
 /// The site clock of the world shows Berlin's time.
-fn in_step(mut world: World) -> World {
+pub(super) fn in_step(mut world: World) -> World {
     let local = world.seen.at.with_timezone(&world.desired.time_zone).naive_local();
     world.seen.device_clock = Reading::Known(local);
     world
