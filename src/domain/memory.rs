@@ -251,7 +251,7 @@ impl SlotRecord {
     /// The grounds of the verdict for people: the evidence, and where else the handset was seen.
     pub fn grounds(&self, zone: Tz) -> String {
         match &self.elsewhere {
-            Some(elsewhere) => format!("{}; {}", self.evidence, elsewhere.told(zone)),
+            Some(elsewhere) => format!("{}; the handset is {}", self.evidence, elsewhere.told(zone)),
             None => self.evidence.clone(),
         }
     }

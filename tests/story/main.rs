@@ -19,6 +19,7 @@ mod faults;
 mod fills;
 mod hosts;
 mod misreadings;
+mod neighbours;
 mod odd_days;
 mod people;
 mod provisioning;

@@ -165,7 +165,9 @@ fn a_handset_that_registers_at_another_site_stays_missing_here_and_is_named_ther
     assert_eq!(record.registration, Registration::Lost);
     let status = &turn.status.slots[0];
     assert!(
-        status.evidence.ends_with("; registered in slot 4 of site hamburg, seen 2026-11-18 12:10 +01:00"),
+        status
+            .evidence
+            .ends_with("; the handset is registered in slot 4 of site hamburg, seen 2026-11-18 12:10 +01:00"),
         "{}",
         status.evidence
     );

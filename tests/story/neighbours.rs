@@ -1,0 +1,149 @@
+//! What others bring and change: handsets in gaps, handsets of other sites, a PIN. All of it is told with whose it is and
+//! how it came about; what is not listed is left alone.
+
+use n720_sim::{AccountEdit, Device};
+use serde_json::Value;
+
+use super::fills::{RECEPTION, STORE, WORKSHOP, handset, left_in_order, two_handsets};
+use crate::support::{Lab, Site, alert, manager};
+
+/// Both handsets of the site registered, and nothing to do.
+async fn filled(mac: &str) -> Device {
+    manager(mac)
+        .account(1, "1013", "Reception")
+        .registered(1, handset(RECEPTION))
+        .account(2, "1014", "Workshop")
+        .registered(2, handset(WORKSHOP))
+        .start()
+        .await
+        .unwrap()
+}
+
+fn summary(alert: Option<&Value>) -> String {
+    alert.map(|alert| alert["summary"].as_str().unwrap().to_owned()).unwrap_or_default()
+}
+
+fn evidence(status: &Value, slot: usize) -> &str {
+    status["slots"][slot - 1]["evidence"].as_str().unwrap_or_default()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handset_that_registers_at_another_site_is_missing_at_home_and_named_where_it_is() {
+    let lab = Lab::new().await;
+    let berlin = filled("7C2F80CA21E4").await;
+    let hamburg = manager("7C2F80CA21E5").account(1, "2001", "Office").start().await.unwrap();
+    lab.site("berlin", &two_handsets(&berlin).with(|site| site.window = None));
+    let office = Site::of(&hamburg).account(1, "2001", "Office").with(|site| site.window = None);
+    lab.site("hamburg", &office.slot(7, STORE, "2007", "Store"));
+    let daemon = lab.start().await;
+    lab.converged("berlin").await;
+    lab.until("hamburg", "hamburg to be known", |status| status["observed_at"].is_string()).await;
+    lab.readings("hamburg", 1).await;
+
+    // Somebody takes the workshop's handset along and registers it there.
+    berlin.deregister(2).unwrap();
+    let slot = hamburg.add_account_with("2002", "By hand", &handset(WORKSHOP)).unwrap();
+    let there = lab
+        .until("hamburg", "the newcomer", |status| {
+            summary(alert(status, "drift")).contains("listed in slot 2 of site berlin")
+        })
+        .await;
+    let told = summary(alert(&there, "drift"));
+    assert!(told.contains(&format!("slot {slot} (user 2002 By hand, handset {WORKSHOP}")), "{told}");
+    let here =
+        lab.until("berlin", "where it is", |status| evidence(status, 2).contains("of site hamburg")).await;
+    assert_ne!(here["slots"][1]["registration"], "registered", "it stays missing at home");
+    assert!(evidence(&here, 2).contains(&format!("registered in slot {slot} of site hamburg")));
+    let sheet = lab.n720d(&["handoff", "berlin"]).await;
+    assert!(sheet.out.contains("of site hamburg"), "{sheet:?}");
+    let history = lab.n720d(&["history", "berlin"]).await;
+    assert!(history.out.contains("seen elsewhere"), "{history:?}");
+
+    // It is brought back.
+    hamburg.deregister(slot).unwrap();
+    lab.until("berlin", "that it is there no more", |status| !evidence(status, 2).contains("hamburg")).await;
+    assert_eq!(daemon.terminate().await.0, 0);
+    assert_eq!(hamburg.snapshot().slots[&slot].user_id, "2002", "what is not listed is left alone");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reservation_of_another_sites_handset_is_told_with_its_home() {
+    let lab = Lab::new().await;
+    let berlin = filled("7C2F80CA21E4").await;
+    let hamburg = manager("7C2F80CA21E5").account(5, "2005", "Lobby").start().await.unwrap();
+    lab.site("berlin", &two_handsets(&berlin).with(|site| site.mode = "observe"));
+    let lobby = Site::of(&hamburg).account(5, "2005", "Lobby");
+    lab.site("hamburg", &lobby.with(|site| (site.mode, site.enrol) = ("observe", false)));
+    hamburg.reserve(5, Some(RECEPTION.parse().unwrap())).unwrap();
+    let daemon = lab.start().await;
+    let status = lab.fires("hamburg", "foreign-reservation").await;
+    let told = summary(alert(&status, "foreign-reservation"));
+    assert!(told.contains(&format!("{RECEPTION} (for slot 5, listed in slot 1 of site berlin)")), "{told}");
+    let plan = lab.n720d(&["plan", "hamburg", "--json"]).await;
+    assert_eq!(plan.code, 0, "a reservation of others is nothing to mend: {plan:?}");
+    assert_eq!(daemon.terminate().await.0, 0);
+    left_in_order(&hamburg);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_there_first_is_no_news_and_what_is_added_later_is_told_and_left() {
+    let lab = Lab::new().await;
+    let device = manager("7C2F80CA21E4")
+        .account(1, "1013", "Reception")
+        .registered(1, handset(RECEPTION))
+        .account(4, "1040", "Always here")
+        .start()
+        .await
+        .unwrap();
+    let site = Site::of(&device).slot(1, RECEPTION, "1013", "Reception").with(|site| site.window = None);
+    lab.site("acme", &site);
+    let daemon = lab.start().await;
+    lab.converged("acme").await;
+    let status = lab.readings("acme", 1).await;
+    assert_eq!(alert(&status, "drift"), None, "whoever was there first is somebody's normal business");
+    assert_eq!(device.add_account("7777", "By hand").unwrap(), 2);
+    let told = lab.hook.hears("the newcomer", |told| told.alert("drift").is_some()).await;
+    let drift = told.alert("drift").unwrap();
+    assert_eq!((&drift["severity"], &drift["id"]), (&"info".into(), &"acme/drift/unlisted".into()));
+    assert!(summary(Some(drift)).contains("slot 2 (user 7777 By hand, no handset)"), "{drift}");
+    assert_eq!(lab.n720d(&["status"]).await.code, 0, "nobody is needed for that");
+    lab.readings("acme", 2).await;
+    assert_eq!(device.snapshot().slots[&2].user_id, "7777");
+    device.delete_account(2).unwrap();
+    lab.hook.hears("its end", |told| told.reason == "resolved").await;
+    assert_eq!(daemon.terminate().await.0, 0);
+    assert!(device.applied().is_empty(), "nothing was written");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pin_and_a_name_changed_by_hand_are_put_back_and_told() {
+    let lab = Lab::new().await;
+    let device = filled("7C2F80CA21E4").await;
+    device.set_pin(Some("0000")).unwrap();
+    lab.site("acme", &two_handsets(&device).with(|site| site.window = Some("5m")));
+    let daemon = lab.start().await;
+    lab.converged("acme").await;
+    lab.readings("acme", 1).await;
+    device.set_pin(Some("4711")).unwrap();
+    let edit = AccountEdit { display_name: Some("Lager".to_owned()), ..AccountEdit::default() };
+    device.edit_account(2, &edit).unwrap();
+    let told = lab.hook.hears("the drift", |told| told.alert("drift").is_some()).await;
+    let summary = summary(told.alert("drift"));
+    for part in [
+        "PIN was changed by hand from 0000 to 4711",
+        "renamed by hand from \"Workshop\" to \"Lager\"",
+        "put back",
+    ] {
+        assert!(summary.contains(part), "{summary}");
+    }
+    lab.hook.hears("its end", |told| told.reason == "resolved").await;
+    let seen = lab.n720d(&["observe", "acme", "--json"]).await.json();
+    assert_eq!(
+        (&seen["registration_pin"], &seen["slots"][1]["display_name"]),
+        (&"0000".into(), &"Workshop".into())
+    );
+    let history = lab.n720d(&["history", "acme"]).await;
+    assert!(history.out.contains("changed by hand from 0000 to 4711"), "{history:?}");
+    assert_eq!(daemon.terminate().await.0, 0);
+    left_in_order(&device);
+}
