@@ -18,6 +18,7 @@ mod drift;
 mod faults;
 mod fills;
 mod hosts;
+mod losses;
 mod misreadings;
 mod neighbours;
 mod odd_days;

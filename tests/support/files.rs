@@ -15,6 +15,8 @@ pub(crate) struct Settings {
     pub(crate) interval_open: &'static str,
     pub(crate) settle: &'static str,
     pub(crate) timeout: &'static str,
+    /// A schedule.
+    pub(crate) audit: &'static str,
     /// As a list of TOML.
     pub(crate) before_close: &'static str,
     /// As a list of TOML.
@@ -30,6 +32,7 @@ impl Default for Settings {
             interval_open: "1s",
             settle: "2s",
             timeout: "5s",
+            audit: "30 3 * * *",
             before_close: "['2s']",
             allow: "['127.0.0.0/8']",
             more: String::new(),
@@ -40,10 +43,10 @@ impl Default for Settings {
 impl Settings {
     /// The text of `n720d.toml`.
     pub(crate) fn text(&self, state: &Path, provisioning: SocketAddr, api: SocketAddr, hook: &str) -> String {
-        let Self { interval, interval_open, settle, timeout, before_close, allow, more } = self;
+        let Self { interval, interval_open, settle, timeout, audit, before_close, allow, more } = self;
         format!(
             "sites_dir = 'sites'\nstate_dir = '{}'\n[poll]\ninterval = '{interval}'\ninterval_open = \
-             '{interval_open}'\njitter = '0%'\ntimeout = '{timeout}'\nsettle = '{settle}'\n[provisioning]\nlisten = \
+             '{interval_open}'\njitter = '0%'\ntimeout = '{timeout}'\nsettle = '{settle}'\naudit = '{audit}'\n[provisioning]\nlisten = \
              '{provisioning}'\npublic_url = 'http://{provisioning}'\nallow = {allow}\n[api]\nlisten = \
              '{api}'\n[alerts]\nbefore_close = {before_close}\n[[alerts.sink]]\ntype = 'webhook'\nurl = '{hook}'\nsecret \
              = 'env:WEBHOOK_KEY'\n{more}",

@@ -227,7 +227,8 @@ impl Lab {
     fn show(&self) {
         for number in 1..=self.daemons.get() {
             let log = std::fs::read_to_string(self.path(&format!("daemon-{number}.log"))).unwrap_or_default();
-            let lines: Vec<&str> = log.lines().collect();
+            // With many sites, cycles in which nothing happens would leave room for nothing else.
+            let lines: Vec<&str> = log.lines().filter(|line| !line.contains(" DEBUG cycle ")).collect();
             let tail = lines.iter().skip(lines.len().saturating_sub(60)).copied();
             eprintln!("--- daemon {number}\n{}", tail.collect::<Vec<_>>().join("\n"));
         }
