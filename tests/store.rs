@@ -229,10 +229,12 @@ fn a_second_instance_is_told_the_firsts_pid_and_a_reader_is_let_in() {
 
     let reader = Store::open_read_only(dir.path()).unwrap();
     let before = stage(&reader.memory(&acme()).unwrap());
-    for _ in 0..6 {
+    // What the writer has said may lie behind what was just read.
+    let follows = (0..200).any(|_| {
         heard(&mut said);
-    }
-    assert!(stage(&reader.memory(&acme()).unwrap()) > before, "the reader follows the writer");
+        stage(&reader.memory(&acme()).unwrap()) > before
+    });
+    assert!(follows, "the reader follows the writer");
 
     drop(writer);
     Store::open(dir.path(), at(0)).unwrap();

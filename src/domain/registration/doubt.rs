@@ -82,7 +82,6 @@ fn newly_filled(
 #[cfg(test)]
 mod tests {
     use super::super::testing::{Bench, Empty, Filled, Page, Reserved, listed, slots, whole};
-    use super::*;
     use crate::domain::world::slot;
 
     #[test]
