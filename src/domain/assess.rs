@@ -270,3 +270,108 @@ fn handset_health(slots: &BTreeMap<SlotNumber, SlotRecord>, window: WindowState)
         | WindowState::Always => (Health::Drifted, of),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+    use crate::domain::desired::PresentSlot;
+    use crate::domain::loss::LossCause;
+    use crate::domain::world::{World, at, ipui, present, slot};
+
+    fn shown(world: &World) -> SiteStatus {
+        status(&Picture {
+            desired: &world.desired,
+            memory: &world.memory,
+            plan: None,
+            wanted: None,
+            window: WindowStatus::default(),
+            skew_seconds: None,
+            unreadable: None,
+            observed_at: None,
+            right_device: None,
+        })
+    }
+
+    #[test]
+    fn a_slot_shows_source_time_conflicts_and_cause() {
+        let mut world = World::new().want(1, present("1013", Some(1)));
+        world.remember(1, Registration::Lost, None);
+        let record = world.memory.slots.get_mut(&slot(1)).unwrap();
+        record.source = Some(Source::PendingList);
+        record.seen_at = at(0) + TimeDelta::milliseconds(500);
+        record.cause = Some(LossCause::Swapped { with: slot(7) });
+        record.conflicts = vec![Testimony {
+            source: Source::MobileDevicesPage,
+            evidence: "the mobile devices page shows a handset in slot 1".into(),
+            at: at(60),
+        }];
+        let shown = &shown(&world).slots[0];
+        assert_eq!((shown.source, shown.cause.as_deref()), (Some(Source::PendingList), Some("swapped")));
+        assert_eq!(shown.evidence_at.unwrap().to_rfc3339(), "2026-11-18T12:06:40+01:00");
+        let json = serde_json::to_value(&shown.conflicts).unwrap();
+        let expected = serde_json::json!([{
+            "source": "mobile-devices-page",
+            "evidence": "the mobile devices page shows a handset in slot 1",
+            "at": "2026-11-18T12:07:40+01:00",
+        }]);
+        assert_eq!(json, expected);
+    }
+
+    #[test]
+    fn a_slot_of_which_nothing_was_seen_shows_no_source() {
+        let mut world = World::new().want(1, present("1013", Some(1)));
+        assert_eq!((shown(&world).slots[0].source, shown(&world).slots[0].evidence_at), (None, None));
+        world.remember(1, Registration::Unknown, None);
+        assert_eq!(shown(&world).slots[0].evidence_at, None, "the record began, and nothing more");
+        world.memory.slots.get_mut(&slot(1)).unwrap().ipui = ipui(9);
+        assert_eq!(shown(&world).slots[0].evidence, "not read yet", "that is about another handset");
+    }
+
+    #[test]
+    fn a_listed_slot_without_a_handset_shows_what_the_page_shows() {
+        let account = DesiredSlot::Present(PresentSlot::default());
+        let mut world = World::new().want(1, account).show_registered(1, "1013", 9);
+        world.memory.observation = Some(world.seen.clone());
+        let shown = &shown(&world).slots[0];
+        assert_eq!(shown.registration, Registration::Registered);
+        assert_eq!(shown.source, Some(Source::MobileDevicesPage));
+        assert_eq!(shown.evidence_at.map(|at| at.to_utc()), Some(at(0)));
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_missing() {
+        use Registration::{Lost, Pending, Registered, Unknown};
+        let health = |verdicts: &[Registration], window| {
+            let record = |verdict: &Registration| SlotRecord::new(ipui(1), *verdict, at(0));
+            let slots = (1..).map(slot).zip(verdicts.iter().map(record)).collect();
+            handset_health(&slots, window)
+        };
+        let table = [
+            (vec![Registered, Registered], WindowState::None, Health::Converged, "as the site file says"),
+            (
+                vec![Registered, Unknown],
+                WindowState::Open,
+                Health::Unknown,
+                "of 1 of 2 handsets it is not known yet whether they are registered",
+            ),
+            (
+                vec![Pending, Unknown],
+                WindowState::Open,
+                Health::Waiting,
+                "1 of 2 handsets not registered, 1 not known yet",
+            ),
+            (
+                vec![Pending, Registered],
+                WindowState::Closed,
+                Health::Drifted,
+                "1 of 2 handsets not registered",
+            ),
+            (vec![Lost, Pending], WindowState::Open, Health::Drifted, "2 of 2 handsets not registered"),
+        ];
+        for (verdicts, window, expected, reason) in table {
+            assert_eq!(health(&verdicts, window), (expected, reason.to_owned()), "{verdicts:?}");
+        }
+    }
+}

@@ -10,7 +10,7 @@ use crate::domain::memory::Hindrance;
 use crate::domain::observed::HandsetState;
 use crate::domain::plan::Disposition;
 use crate::domain::status::Health;
-use crate::domain::world::{SETTLE, World, at, present, slot};
+use crate::domain::world::{SETTLE, World, at, ipui, present, slot};
 
 fn pace() -> Pace {
     Pace {
@@ -51,6 +51,19 @@ pub(super) fn in_step(mut world: World) -> World {
     let local = world.seen.at.with_timezone(&world.desired.time_zone).naive_local();
     world.seen.device_clock = Reading::Known(local);
     world
+}
+
+/// The same of a world that goes on.
+fn in_step_of(world: &World) -> World {
+    let local = world.seen.at.with_timezone(&world.desired.time_zone).naive_local();
+    let seen = Observation { device_clock: Reading::Known(local), ..world.seen.clone() };
+    World {
+        desired: world.desired.clone(),
+        memory: world.memory.clone(),
+        seen,
+        now: world.now,
+        ..World::new()
+    }
 }
 
 fn alert_kinds(turn: &Turn) -> Vec<AlertKind> {
@@ -218,7 +231,57 @@ fn a_handset_gone_by_hand_is_told_with_its_evidence() {
     let turn = take(&in_step(world), None);
     let told = turn.history.iter().find(|entry| entry.what == "registration").unwrap();
     assert!(told.outcome.starts_with("slot 1 (02 B6 EC 8A 01): registered -> lost: "), "{}", told.outcome);
+    assert!(told.outcome.ends_with("; likely cause: deregistered by hand"), "{}", told.outcome);
     assert!(alert_kinds(&turn).contains(&AlertKind::HandsetLost));
+}
+
+#[test]
+fn a_cause_that_becomes_clearer_is_told_again() {
+    let mut world = in_step(World::new().want(1, present("1013", Some(1))).show_registered(1, "1013", 1));
+    world.memory = take(&world, None).memory;
+    let both = world.seen.slots.clone();
+    world.seen.slots = Reading::Unreadable("cut".into());
+    world.seen.editors.clear();
+    world.pending().push(ipui(1));
+    world.later(300);
+    let told = |turn: &Turn| -> Vec<String> {
+        let entries = turn.history.iter().filter(|entry| entry.what == "registration");
+        entries.map(|entry| entry.outcome.clone()).collect()
+    };
+    let lost = take(&in_step_of(&world), None);
+    assert!(told(&lost)[0].ends_with("; the cause is not known"), "{:?}", told(&lost));
+    world.memory = lost.memory;
+    world.seen.slots = both;
+    world.slots().get_mut(&slot(1)).unwrap().handset = HandsetState::Pending;
+    world.later(600);
+    let clearer = take(&in_step_of(&world), None);
+    let line = "slot 1 (02 B6 EC 8A 01): still lost: likely cause: deregistered by hand";
+    assert_eq!(told(&clearer), [line]);
+    assert_eq!(clearer.status.slots[0].cause.as_deref(), Some("deregistered-by-hand"));
+    world.memory = clearer.memory;
+    world.later(900);
+    assert_eq!(told(&take(&in_step_of(&world), None)), Vec::<String>::new(), "once");
+}
+
+#[test]
+fn editor_pages_that_are_left_over_are_read_soon() {
+    let mut world = World::new();
+    for number in 1..=11 {
+        let user = format!("10{number}");
+        world = world.want(number, present(&user, Some(number))).show(number, &user);
+        world.slots().get_mut(&slot(number)).unwrap().handset = HandsetState::Registered;
+    }
+    let mut world = in_step(world);
+    let first = take(&world, None);
+    assert_eq!(first.unread.len(), 10);
+    for page in &first.unread {
+        world.seen.editors.insert(*page, Reading::Known(Some(ipui(page.number()))));
+    }
+    let turn = take(&world, None);
+    assert_eq!((turn.unread.len(), turn.next_look.reason), (1, "more editor pages to read"));
+    assert_eq!(turn.status.health, Health::Unknown);
+    world.seen.editors.insert(slot(3), Reading::Unreadable("cut".into()));
+    assert_ne!(take(&world, None).next_look.reason, "more editor pages to read", "the device is in trouble");
 }
 
 #[test]

@@ -1,8 +1,11 @@
 //! Windows that close, have closed, are open for nobody; handsets that were lost.
 
 use crate::domain::alert::{AlertKind, AlertState, Severity};
-use crate::domain::conditions::testing::{SECOND, Stage, ipui, moment, numbers, release, slots, window};
+use crate::domain::conditions::testing::{
+    SECOND, Stage, ipui, moment, numbers, release, slot_number, slots, window,
+};
 use crate::domain::desired::{DesiredSlot, Mode, PresentSlot};
+use crate::domain::loss::LossCause;
 use crate::domain::memory::{Registration, Window};
 use crate::domain::observed::{ContactFailure, Reading};
 use crate::domain::plan::{Action, Disposition};
@@ -270,6 +273,26 @@ fn a_lost_handset_is_critical_and_stays_while_its_verdict_is_unknown() {
     assert_eq!(stage.kinds(), [AlertKind::HandsetLost]);
     stage.verdict(1, Registration::Registered);
     assert_eq!(stage.kinds(), []);
+}
+
+#[test]
+fn a_lost_handset_is_told_with_its_likely_cause_and_again_when_that_becomes_clearer() {
+    let mut stage = Stage::well();
+    stage.at("2026-11-24T09:00").verdict(1, Registration::Lost).verdict(2, Registration::Lost);
+    let mut cause = |slot: u8, cause: LossCause| {
+        stage.memory.slots.get_mut(&slot_number(slot)).unwrap().cause = Some(cause);
+        stage.the(AlertKind::HandsetLost)
+    };
+    cause(1, LossCause::NotKnown);
+    let unknown = cause(2, LossCause::NotKnown);
+    assert_eq!(unknown.phase, "");
+    insta::assert_snapshot!(unknown.summary, @"2 handsets were registered and are not any more: slot 1 Reception (1013), slot 2 Workshop (1014), the cause is not known");
+    let one = cause(2, LossCause::DeregisteredByHand);
+    insta::assert_snapshot!(one.summary, @"2 handsets were registered and are not any more: slot 1 Reception (1013), the cause is not known; slot 2 Workshop (1014), likely cause: deregistered by hand");
+    assert_eq!(one.phase, "deregistered-by-hand");
+    let both = cause(1, LossCause::FactoryReset);
+    assert_eq!(both.phase, "deregistered-by-hand, factory-reset");
+    assert_eq!(numbers(&both), [1, 2]);
 }
 
 #[test]
