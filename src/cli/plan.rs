@@ -11,7 +11,7 @@ use crate::daemon::{self, BrokenOff, Look, LookError};
 use crate::domain::desired::DesiredSite;
 use crate::domain::ids::SiteName;
 use crate::domain::neighbours::Directory;
-use crate::domain::plan::{Action, Disposition, Impact, Step};
+use crate::domain::plan::{Action, Cause, Disposition, Impact, Step};
 use crate::domain::release::Generation;
 use crate::domain::status::PlanStatus;
 
@@ -121,7 +121,12 @@ pub(super) fn print_steps(steps: &[Step]) -> Result<(), CliError> {
     steps.iter().try_for_each(|step| {
         let slot = step.slot.map(|slot| format!(" slot {slot}")).unwrap_or_default();
         let who = if step.who.is_empty() { String::new() } else { format!(" ({})", step.who.join(", ")) };
-        output::line(format_args!("  {}{slot}{who}: {}", action(step.action), step.why))?;
+        output::line(format_args!(
+            "  {}{slot}{who}: {}{}",
+            action(step.action),
+            step.why,
+            cause(step.cause)
+        ))?;
         output::line(format_args!(
             "      impact: {}; {}",
             impact(step.impact),
@@ -143,6 +148,15 @@ fn action(action: Action) -> &'static str {
         Action::ReopenWindow => "reopen window",
         Action::CloseWindow => "close window",
         Action::Fetch => "fetch",
+    }
+}
+
+/// How it came about, where the reason does not say so itself.
+fn cause(cause: Option<Cause>) -> &'static str {
+    match cause {
+        Some(Cause::SiteFile) => " [the site file has changed]",
+        Some(Cause::UnderWay) => " [a push that is under way may have done it]",
+        Some(Cause::NotYet | Cause::ByHand { .. }) | None => "",
     }
 }
 

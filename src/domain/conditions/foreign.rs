@@ -32,11 +32,13 @@ pub(super) fn look(view: &View<'_>, found: &mut Conditions) {
 fn reservations(view: &View<'_>, observation: &Observation, found: &mut Conditions) {
     let Some(pending) = observation.pending.known() else { return };
     let ours: BTreeSet<Ipui> = view.desired.slots.values().filter_map(|slot| slot.ipui()).collect();
-    let released = |ipui: &Ipui| {
-        view.memory.release.as_ref().is_some_and(|release| release.reserved.values().any(|ours| ours == ipui))
+    // What we reserved and the file lists no more is left over from us, unless it was moved to another site.
+    let left_over = |ipui: &Ipui| {
+        let mut reserved = view.memory.release.iter().flat_map(|release| release.reserved.values());
+        home(view, *ipui).is_none() && reserved.any(|ours| ours == ipui)
     };
     let foreign: Vec<Ipui> =
-        pending.iter().copied().filter(|ipui| !ours.contains(ipui) && !released(ipui)).collect();
+        pending.iter().copied().filter(|ipui| !ours.contains(ipui) && !left_over(ipui)).collect();
     if foreign.is_empty() {
         return;
     }
@@ -85,7 +87,7 @@ fn newcomers(view: &View<'_>, observation: &Observation, found: &mut Conditions)
         enumerate(told),
         gaps::TOLD_FOR.num_hours()
     );
-    // It disturbs nobody here; but somebody waits for a handset that belongs to another site.
+    // It disturbs nobody there; but somebody waits for a handset that belongs elsewhere.
     let strayed = newcomers.values().any(|one| belongs(one).is_some());
     let severity = if strayed { Severity::Warning } else { Severity::Info };
     let condition = Condition::new(AlertKind::Drift, severity, summary).on(UNLISTED);
@@ -124,9 +126,13 @@ fn handset(view: &View<'_>, slot: SlotNumber, newcomer: Newcomer, observation: &
     }
 }
 
-/// The other site that lists this handset.
-fn home<'a>(view: &View<'a>, ipui: Ipui) -> Option<&'a Home> {
-    view.memory.strays.get(&ipui)?.home.as_ref()
+/// Where this handset is listed: at another site, or here in another slot.
+fn home(view: &View<'_>, ipui: Ipui) -> Option<Home> {
+    let here = view.desired.slots.iter().find(|(_, slot)| slot.ipui() == Some(ipui));
+    match here {
+        Some((slot, _)) => Some(Home { site: view.desired.name.clone(), slot: *slot }),
+        None => view.memory.strays.get(&ipui)?.home.clone(),
+    }
 }
 
 /// Says of handsets that somebody waits for where they were seen instead. They stay missing all the same.

@@ -67,6 +67,8 @@ fn a_reservation_of_ours_that_left_the_site_file_is_not_foreign() {
     ours.reserved.insert(slot_number(3), ipui("01 01 01 01 01"));
     stage.memory.release = Some(ours);
     assert_eq!(stage.kinds(), []);
+    stray(&mut stage, OTHER);
+    assert_eq!(stage.kinds(), [AlertKind::ForeignReservation], "it was moved to another site and must leave");
 }
 
 #[test]
@@ -127,6 +129,9 @@ fn a_handset_in_a_gap_that_belongs_to_another_site_is_a_warning() {
     let found = stage.the(AlertKind::Drift);
     assert_eq!((found.severity, found.handsets[0].ipui), (Severity::Warning, Some(ipui(OTHER))));
     insta::assert_snapshot!(found.summary, @"somebody added accounts or handsets to slots that the site file does not list: slot 7 (user 7777 By hand, handset 01 01 01 01 01, listed in slot 3 of site acme-hamburg); n720d leaves them alone; list them, or take them out on the web page if they are not meant to be there; this is told for 72 h");
+    let own = added(HandsetState::Registered, Some(FIRST)).the(AlertKind::Drift);
+    assert!(own.summary.contains("listed in slot 1 of site acme-berlin"), "{}", own.summary);
+    assert_eq!(own.severity, Severity::Warning);
 }
 
 #[test]
