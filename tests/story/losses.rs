@@ -5,7 +5,7 @@ use n720_sim::{Device, DeviceBuilder, Keep};
 use serde_json::{Value, json};
 
 use super::fills::handset;
-use crate::support::{Lab, Settings, Site, Told, alert_kinds, manager, registrations};
+use crate::support::{Lab, Settings, Site, alert_kinds, manager, registrations};
 
 /// The handset of a slot of one of the sites.
 fn ipui(site: u8, slot: u8) -> String {
@@ -36,12 +36,7 @@ fn causes(status: &Value) -> Vec<(u64, &str)> {
 /// Waits until these slots are lost for these causes, and somebody was told in words.
 async fn is_told(lab: &Lab, name: &str, lost: &[(u64, &str)], words: &str) -> Value {
     let status = lab.until(name, &format!("the loss at {name}"), |status| causes(status) == lost).await;
-    let told = |told: &Told| {
-        told.body["site"] == *name
-            && told.alert("handset-lost").is_some_and(|one| one["summary"].as_str().unwrap().contains(words))
-    };
-    let told = lab.hook.hears(&format!("the loss at {name}: {words}"), told).await;
-    let alert = told.alert("handset-lost").unwrap();
+    let alert = lab.hook.tells(&format!("{name}/handset-lost"), &[words]).await;
     assert_eq!((&alert["severity"], &alert["state"]), (&json!("critical"), &json!("firing")), "{alert:#}");
     let named: Vec<_> = alert["handsets"].as_array().unwrap().iter().map(|one| &one["number"]).collect();
     assert_eq!(named, lost.iter().map(|(slot, _)| slot).collect::<Vec<_>>(), "{alert:#}");

@@ -9,6 +9,7 @@
 mod support;
 
 mod broken_files;
+mod by_hand;
 mod calendar;
 mod clocks;
 mod closing;

@@ -1,11 +1,11 @@
-//! What others bring and change: handsets in gaps, handsets of other sites, a PIN. All of it is told with whose it is and
-//! how it came about; what is not listed is left alone.
+//! What others bring: handsets in gaps, handsets of other sites. All of it is told with whose it is; what is not listed
+//! is left alone.
 
-use n720_sim::{AccountEdit, Device};
-use serde_json::Value;
+use n720_sim::Device;
+use serde_json::{Value, json};
 
 use super::fills::{RECEPTION, STORE, WORKSHOP, handset, left_in_order, two_handsets};
-use crate::support::{Lab, Site, alert, manager};
+use crate::support::{BOUND, Lab, Settings, Site, alert, manager, registrations};
 
 /// Both handsets of the site registered, and nothing to do.
 async fn filled(mac: &str) -> Device {
@@ -85,6 +85,49 @@ async fn a_reservation_of_another_sites_handset_is_told_with_its_home() {
     left_in_order(&hamburg);
 }
 
+/// Somebody takes a handset of Hamburg, whose window is open, along to Berlin, and another server reserves one of
+/// Hamburg's and one that nobody lists.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_missed_a_window_is_told_with_the_site_it_was_seen_at() {
+    let (harbour, nobodys) = ("02 AA 00 00 03", "02 BB 00 00 01");
+    let lab = Lab::with(Settings { before_close: "[]", ..Settings::default() }).await;
+    let berlin = filled("7C2F80CA21E4").await;
+    let around = manager("7C2F80CA21E5").handset(handset(harbour)).handset(handset(STORE));
+    let hamburg = around.start().await.unwrap();
+    lab.site("berlin", &two_handsets(&berlin).with(|site| site.window = None));
+    let file = Site::of(&hamburg).slot(3, harbour, "2003", "Harbour").slot(4, STORE, "2004", "Store");
+    lab.site("hamburg", &file.with(|site| site.window = Some("10s")));
+    let daemon = lab.start().await;
+    lab.converged("berlin").await;
+    hamburg.wait_until("the window", BOUND, |seen| seen.window_open).await.unwrap();
+
+    assert_eq!(berlin.add_account_with("7777", "By hand", &handset(harbour)).unwrap(), 3);
+    for (slot, ipui) in [(4, STORE), (5, nobodys)] {
+        assert_eq!(berlin.add_account(&slot.to_string(), "Other").unwrap(), slot);
+        berlin.reserve(slot, Some(ipui.parse().unwrap())).unwrap();
+    }
+    let store = format!("{STORE} (for slot 4, listed in slot 4 of site hamburg)");
+    let nobodys = format!("{nobodys} (for slot 5, no site file in force lists it)");
+    lab.hook.tells("berlin/foreign-reservation", &[&store, &nobodys]).await;
+    let newcomer = format!("slot 3 (user 7777 By hand, handset {harbour}, listed in slot 3 of site hamburg)");
+    let drift = lab.hook.tells("berlin/drift/unlisted", &[&newcomer]).await;
+    assert_eq!(drift["severity"], "warning", "somebody waits for it: {drift:#}");
+
+    let seen = "the handset of slot 3 is registered in slot 3 of site berlin";
+    let expired = lab.hook.tells("hamburg/window-expired-unfilled", &[seen]).await;
+    assert_eq!(expired["handsets"].as_array().unwrap().len(), 2, "it is missing all the same: {expired:#}");
+    let status = lab.readings("hamburg", 1).await;
+    assert_eq!(registrations(&status).into_values().collect::<Vec<_>>(), ["expired"; 2]);
+    let sheet = lab.n720d(&["handoff", "hamburg", "--json"]).await.json();
+    assert_eq!(sheet["handsets"][0]["number"], json!(3));
+    assert!(sheet["handsets"][0].to_string().contains("slot 3 of site berlin"), "{sheet:#}");
+    assert_eq!(daemon.terminate().await.0, 0);
+    lab.hook.repeats_nothing();
+    assert_eq!(berlin.applied(), [], "nobody touches them");
+    left_in_order(&berlin);
+    left_in_order(&hamburg);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_there_first_is_no_news_and_what_is_added_later_is_told_and_left() {
     let lab = Lab::new().await;
@@ -113,37 +156,4 @@ async fn what_was_there_first_is_no_news_and_what_is_added_later_is_told_and_lef
     lab.hook.hears("its end", |told| told.reason == "resolved").await;
     assert_eq!(daemon.terminate().await.0, 0);
     assert!(device.applied().is_empty(), "nothing was written");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_pin_and_a_name_changed_by_hand_are_put_back_and_told() {
-    let lab = Lab::new().await;
-    let device = filled("7C2F80CA21E4").await;
-    device.set_pin(Some("0000")).unwrap();
-    lab.site("acme", &two_handsets(&device).with(|site| site.window = Some("5m")));
-    let daemon = lab.start().await;
-    lab.converged("acme").await;
-    lab.readings("acme", 1).await;
-    device.set_pin(Some("4711")).unwrap();
-    let edit = AccountEdit { display_name: Some("Lager".to_owned()), ..AccountEdit::default() };
-    device.edit_account(2, &edit).unwrap();
-    let told = lab.hook.hears("the drift", |told| told.alert("drift").is_some()).await;
-    let summary = summary(told.alert("drift"));
-    for part in [
-        "PIN was changed by hand from 0000 to 4711",
-        "renamed by hand from \"Workshop\" to \"Lager\"",
-        "put back",
-    ] {
-        assert!(summary.contains(part), "{summary}");
-    }
-    lab.hook.hears("its end", |told| told.reason == "resolved").await;
-    let seen = lab.n720d(&["observe", "acme", "--json"]).await.json();
-    assert_eq!(
-        (&seen["registration_pin"], &seen["slots"][1]["display_name"]),
-        (&"0000".into(), &"Workshop".into())
-    );
-    let history = lab.n720d(&["history", "acme"]).await;
-    assert!(history.out.contains("changed by hand from 0000 to 4711"), "{history:?}");
-    assert_eq!(daemon.terminate().await.0, 0);
-    left_in_order(&device);
 }

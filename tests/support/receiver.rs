@@ -111,6 +111,17 @@ impl Receiver {
         self.hears_after(0, what, wanted).await
     }
 
+    /// Waits until an alert with this id was told whose summary says all of it: the alert as it fired then.
+    pub(crate) async fn tells(&self, id: &str, parts: &[&str]) -> Value {
+        let fits = |alert: &Value| {
+            let summary = alert["summary"].as_str().unwrap();
+            alert["id"] == id && alert["state"] == "firing" && parts.iter().all(|part| summary.contains(part))
+        };
+        let fitting =
+            |told: Told| told.body["alerts"].as_array().unwrap().iter().find(|one| fits(one)).cloned();
+        eventually(&format!("{id}: {parts:?}"), async || self.told().into_iter().find_map(fitting)).await
+    }
+
     /// The same, leaving out as many of the first.
     pub(crate) async fn hears_after(&self, first: usize, what: &str, wanted: impl Fn(&Told) -> bool) -> Told {
         eventually(what, async || self.told().into_iter().skip(first).find(|told| wanted(told))).await
