@@ -86,6 +86,7 @@ impl View<'_> {
             unfetched: self.window.is_some_and(|window| opening::never_fetched(self.memory, window)),
             window,
             steps: &self.plan.steps,
+            now: self.now,
         }
     }
 }

@@ -12,7 +12,7 @@ use super::desired::{DesiredSite, Mode, Pin};
 use super::device_clock::DeviceClock;
 use super::ids::{Ipui, SiteName, SlotNumber};
 use super::instruction::{Entrance, instruction, typed};
-use super::memory::{Registration, SiteMemory, SlotRecord};
+use super::memory::{Registration, SiteMemory};
 use super::opening;
 use super::plan::{Action, Disposition, Step};
 use super::status::{WindowState, WindowStatus};
@@ -32,6 +32,8 @@ pub struct Situation<'a> {
     pub unfetched: bool,
     /// What n720d is about to do; nothing where no daemon runs.
     pub steps: &'a [Step],
+    /// By our clock.
+    pub now: DateTime<Utc>,
 }
 
 /// A window that n720d is about to open.
@@ -84,11 +86,11 @@ pub fn handoff(desired: &DesiredSite, memory: &SiteMemory, steps: &[Step], now: 
     let window = window::in_force(&memory.windows, desired, clock, now);
     let unfetched = window.is_some_and(|window| opening::never_fetched(memory, &window));
     let window = window::status(&memory.windows, desired, clock, now);
-    sheet(&Situation { desired, memory, window, unfetched, steps }, now)
+    sheet(&Situation { desired, memory, window, unfetched, steps, now })
 }
 
-fn sheet(situation: &Situation<'_>, now: DateTime<Utc>) -> Sheet {
-    let Situation { desired, memory, .. } = *situation;
+fn sheet(situation: &Situation<'_>) -> Sheet {
+    let Situation { desired, memory, now, .. } = *situation;
     let listed: Vec<SlotNumber> =
         desired.slots.iter().filter(|(_, slot)| slot.ipui().is_some()).map(|(number, _)| *number).collect();
     let handsets = listed.iter().map(|number| note(situation, *number));
@@ -122,7 +124,7 @@ pub fn note(situation: &Situation<'_>, number: SlotNumber) -> HandsetNote {
         registration,
         evidence: record
             .map_or_else(|| "not read yet".to_owned(), |record| record.grounds(desired.time_zone)),
-        evidence_at: record.map(|record: &SlotRecord| local(record.seen_at, desired.time_zone)),
+        evidence_at: record.map(|record| local(record.seen_at, desired.time_zone)),
         instruction: instruction(registration, pin, entrance),
         pin: typed(pin).filter(|_| needed),
         until: entrance.until().filter(|_| needed),
@@ -149,7 +151,11 @@ fn entrance(
     let WindowStatus { opens_at, closes_at, .. } = situation.window;
     let let_in = match situation.window.state {
         WindowState::Open | WindowState::Always => Entrance::Open { until: closes_at },
-        WindowState::Scheduled => Entrance::Scheduled { from: opens_at, until: closes_at },
+        // One that the device's clock was set over is written again, and begins later than it would now.
+        WindowState::Scheduled => {
+            let ahead = |at: &DateTime<FixedOffset>| *at > situation.now;
+            Entrance::Scheduled { from: opens_at.filter(ahead), until: closes_at.filter(ahead) }
+        }
         WindowState::Closed => {
             return situation.opening().map_or(Entrance::Closed, |next| Entrance::Opens { at: next.at });
         }
@@ -240,7 +246,14 @@ mod tests {
     }
 
     fn situation<'a>(world: &'a World, window: WindowStatus, steps: &'a [Step]) -> Situation<'a> {
-        Situation { desired: &world.desired, memory: &world.memory, window, unfetched: false, steps }
+        Situation {
+            desired: &world.desired,
+            memory: &world.memory,
+            window,
+            unfetched: false,
+            steps,
+            now: at(65),
+        }
     }
 
     fn instruction_for(world: &World, window: WindowStatus, steps: &[Step], number: u8) -> String {
@@ -262,7 +275,7 @@ mod tests {
     #[test]
     fn the_sheet_lists_who_is_not_known_to_be_registered() {
         let world = world();
-        let sheet = sheet(&situation(&world, open(), &[]), at(65));
+        let sheet = sheet(&situation(&world, open(), &[]));
         assert_eq!((sheet.at, sheet.observed_at, sheet.listed), (berlin(65), Some(berlin(0)), 3));
         assert_eq!(sheet.notes, [""; 0]);
         let rows: Vec<_> = sheet.handsets.iter().map(|row| (row.number, row.registration)).collect();
@@ -343,7 +356,7 @@ mod tests {
         });
         let told = note(&situation(&world, open(), &[]), slot(2)).evidence;
         let seen = format!("registered in slot 4 of site acme-hamburg, seen {}", clock(berlin(0)));
-        assert_eq!(told, format!("listed as pending on the status page; {seen}"));
+        assert_eq!(told, format!("listed as pending on the status page; the handset is {seen}"));
     }
 
     #[test]
@@ -352,13 +365,34 @@ mod tests {
         for (state, first) in [
             (WindowState::Open, "switch the handset on"),
             (WindowState::Always, "switch the handset on"),
-            (WindowState::Scheduled, "wait until the registration window opens at "),
+            (WindowState::Scheduled, "wait until the registration window opens; then"),
             (WindowState::Closed, "the registration window is closed and must be opened again first"),
             (WindowState::None, "no registration window is open"),
         ] {
             let text = instruction_for(&world, in_state(state), &[], 2);
             assert!(text.starts_with(first), "{state:?}: {text}");
         }
+    }
+
+    #[test]
+    fn a_window_to_come_says_from_when_and_until_when() {
+        let world = world();
+        let told = |opens, closes| {
+            let window = WindowStatus {
+                state: WindowState::Scheduled,
+                opens_at: Some(berlin(opens)),
+                closes_at: Some(berlin(closes)),
+                reopened: 0,
+            };
+            note(&situation(&world, window, &[]), slot(2))
+        };
+        let to_come = told(3600, 7200);
+        let first = format!("wait until the registration window opens at {}; then ", clock(berlin(3600)));
+        assert!(to_come.instruction.starts_with(&first), "{}", to_come.instruction);
+        assert_eq!(to_come.until, Some(berlin(7200)));
+        let skipped = told(-7200, -3600);
+        assert!(skipped.instruction.starts_with("wait until the registration window opens; then "));
+        assert_eq!(skipped.until, None, "the device's clock was set over it");
     }
 
     #[test]
@@ -394,7 +428,7 @@ mod tests {
             let situation = Situation { unfetched: true, ..situation(&world, in_state(state), &[]) };
             let text = note(&situation, slot(2)).instruction;
             assert!(text.starts_with("wait until the DECT manager has fetched"), "{state:?}: {text}");
-            assert!(sheet(&situation, at(65)).notes[0].contains("has not fetched the registration window"));
+            assert!(sheet(&situation).notes[0].contains("has not fetched the registration window"));
         }
     }
 
@@ -425,7 +459,7 @@ mod tests {
             last: ContactFailure::SessionBusy("somebody is logged in".into()),
             unclear: false,
         });
-        let told = sheet(&situation(&world, open(), &[]), at(65)).notes;
+        let told = sheet(&situation(&world, open(), &[])).notes;
         let since = clock(local(at(0) - TimeDelta::hours(1), chrono_tz::Europe::Berlin));
         assert_eq!(
             told,
@@ -433,7 +467,7 @@ mod tests {
         );
         world.memory.trouble = None;
         world.memory.observation = None;
-        let told = sheet(&situation(&world, open(), &[]), at(65)).notes;
+        let told = sheet(&situation(&world, open(), &[])).notes;
         assert_eq!(told, ["the DECT manager has not been read yet"]);
     }
 }
