@@ -355,8 +355,9 @@ mod tests {
             seen_at: at(0),
         });
         let told = note(&situation(&world, open(), &[]), slot(2)).evidence;
-        let seen = format!("registered in slot 4 of site acme-hamburg, seen {}", clock(berlin(0)));
-        assert_eq!(told, format!("listed as pending on the status page; the handset is {seen}"));
+        let seen =
+            format!("the handset is registered in slot 4 of site acme-hamburg, seen {}", clock(berlin(0)));
+        assert_eq!(told, format!("listed as pending on the status page; {seen}"));
     }
 
     #[test]

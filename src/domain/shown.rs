@@ -77,7 +77,7 @@ pub(super) fn after(
     let entry = Entry { memory, wanted, settled, at: observation.at };
     let pin = desired.registration.as_ref().and_then(|policy| policy.pin).and_then(|pin| {
         let shows = observation.registration_pin.known().map(|shown| *shown == pin);
-        entry.follow(memory.shown.pin.as_ref(), &pin, shows, PIN_PART)
+        entry.follow(memory.shown.pin.clone(), &pin, shows, PIN_PART)
     });
     let sighting = Sighting::new(observation, memory);
     let slots = desired.slots.iter().filter_map(|(&number, slot)| {
@@ -111,7 +111,8 @@ impl Entry<'_> {
             DesiredSlot::Absent => {
                 let empty = sighting.account(number).is_none() && sighting.holder(number) == Holder::Nobody;
                 let part = fingerprint::sign_on_part(number);
-                let account = self.follow(before.account.as_ref(), &None, Some(empty), &part);
+                let known = self.known(before.account.as_ref(), &None, &part);
+                let account = self.follow(known, &None, Some(empty), &part);
                 ShownSlot { account, ..ShownSlot::default() }
             }
             DesiredSlot::Present(slot) => ShownSlot {
@@ -129,11 +130,12 @@ impl Entry<'_> {
         slot: &PresentSlot,
         before: &ShownSlot,
     ) -> Option<InPlace<Option<String>>> {
-        let user = &slot.sip.as_ref()?.user;
+        let user = Some(slot.sip.as_ref()?.user.clone());
         let seen = sighting.account(number);
-        let shows = seen.is_some_and(|seen| comparable(seen.user_id.as_deref()) == comparable(Some(user)));
+        let shows =
+            seen.is_some_and(|seen| comparable(seen.user_id.as_deref()) == comparable(user.as_deref()));
         let part = fingerprint::sign_on_part(number);
-        self.follow(before.account.as_ref(), &Some(user.clone()), Some(shows), &part)
+        self.follow(self.known(before.account.as_ref(), &user, &part), &user, Some(shows), &part)
     }
 
     fn of_name(
@@ -146,7 +148,8 @@ impl Entry<'_> {
         let name = slot.display_name.as_ref()?;
         let seen = sighting.account(number);
         let shows = seen.map(|seen| comparable(seen.display_name.as_deref()) == comparable(Some(name)));
-        self.follow(before.name.as_ref(), name, shows, &fingerprint::labels_part(number))
+        let part = fingerprint::labels_part(number);
+        self.follow(self.known(before.name.as_ref(), name, &part), name, shows, &part)
     }
 
     /// Only what names the handset counts: a page that shows some handset leaves open which one it is.
@@ -158,9 +161,17 @@ impl Entry<'_> {
         before: &ShownSlot,
     ) -> Option<InPlace<Ipui>> {
         let ipui = slot.ipui?;
-        let shows = match (sighting.holder(number), sighting.standing(number, ipui)) {
-            (Holder::Registered(shown) | Holder::Reserved(Some(shown)), _) if shown == ipui => Some(true),
-            (_, Standing::Wanting(_) | Standing::InTheWay(..)) => Some(false),
+        let part = fingerprint::handset_part(number);
+        let known = before.handset.clone();
+        match (sighting.holder(number), sighting.standing(number, ipui)) {
+            (Holder::Registered(shown) | Holder::Reserved(Some(shown)), _) if shown == ipui => {
+                self.follow(known, &ipui, Some(true), &part)
+            }
+            (_, Standing::Wanting(_)) => {
+                self.follow(self.known(known.as_ref(), &ipui, &part), &ipui, Some(false), &part)
+            }
+            // Whoever is there may have been taken for the wanted one all the time.
+            (_, Standing::InTheWay(..)) => self.follow(known, &ipui, Some(false), &part),
             (
                 _,
                 Standing::Unknown
@@ -168,15 +179,21 @@ impl Entry<'_> {
                 | Standing::RegisteredUnseen
                 | Standing::Reserved
                 | Standing::Doubtful(_),
-            ) => None,
-        };
-        self.follow(before.handset.as_ref(), &ipui, shows, &fingerprint::handset_part(number))
+            ) => self.follow(known, &ipui, None, &part),
+        }
+    }
+
+    /// What was shown in place; where nothing is known of that, what a release that was seen in effect carried, or what
+    /// was found in place and agreed with the site file.
+    fn known<T: Clone>(&self, shown: Option<&InPlace<T>>, wanted: &T, part: &str) -> Option<InPlace<T>> {
+        let verified = || self.was_verified(part).then(|| InPlace { was: wanted.clone(), gone_at: None });
+        shown.cloned().or_else(verified)
     }
 
     /// What is known of a value after a page showed it (or not, or nothing of it).
     fn follow<T: PartialEq + Clone>(
         &self,
-        before: Option<&InPlace<T>>,
+        before: Option<InPlace<T>>,
         wanted: &T,
         shows: Option<bool>,
         part: &str,
@@ -184,24 +201,36 @@ impl Entry<'_> {
         if shows == Some(true) {
             return Some(InPlace { was: wanted.clone(), gone_at: None });
         }
-        let before = before?;
-        let gone_at = if before.was != *wanted {
+        let InPlace { was, gone_at } = before?;
+        let gone_at = if was != *wanted {
             None
         } else if shows == Some(false) && self.settled && !self.may_be_ours(part) {
-            before.gone_at.or(Some(self.at))
+            gone_at.or(Some(self.at))
         } else {
-            before.gone_at
+            gone_at
         };
-        Some(InPlace { was: before.was.clone(), gone_at })
+        Some(InPlace { was, gone_at })
     }
 
     /// Whether a release that was not seen in effect so far carries this part otherwise than it is wanted: the manager
     /// may have fetched it at any time.
     fn may_be_ours(&self, part: &str) -> bool {
-        let last = self.memory.release.iter().map(|last| (&last.parts, last.progress.verified_at.is_some()));
-        let past = self.memory.past_releases.iter().map(|past| (&past.parts, past.verified));
-        let mut unseen = last.chain(past).take_while(|(_, verified)| !verified);
+        let mut unseen = self.releases().take_while(|(_, verified)| !verified);
         unseen.any(|(parts, _)| parts.get(part).is_some_and(|carried| self.wanted.get(part) != Some(carried)))
+    }
+
+    /// Whether the last content that was seen in effect carried this part as it is wanted.
+    fn was_verified(&self, part: &str) -> bool {
+        let baseline = self.memory.baseline.as_ref().map(|_| &self.memory.baseline_parts);
+        let verified = self.releases().find(|(_, verified)| *verified).map(|(parts, _)| parts);
+        let carried = verified.or(baseline).and_then(|parts| parts.get(part));
+        carried.is_some() && carried == self.wanted.get(part)
+    }
+
+    /// The parts of every release, the last one first, and whether it was seen in effect.
+    fn releases(&self) -> impl Iterator<Item = (&BTreeMap<String, Generation>, bool)> {
+        let last = self.memory.release.iter().map(|last| (&last.parts, last.progress.verified_at.is_some()));
+        last.chain(self.memory.past_releases.iter().map(|past| (&past.parts, past.verified)))
     }
 }
 

@@ -7,7 +7,7 @@ use chrono::SubsecRound;
 
 use super::{Conditions, View};
 use crate::domain::alert::{AlertKind, Condition, HandsetNote, Severity};
-use crate::domain::gaps::{self, Gaps, Newcomer};
+use crate::domain::gaps::{self, Newcomer};
 use crate::domain::ids::{Ipui, SlotNumber};
 use crate::domain::memory::Registration;
 use crate::domain::neighbours::{Elsewhere, Home};
@@ -75,11 +75,15 @@ fn reservations(view: &View<'_>, observation: &Observation, found: &mut Conditio
 /// decides whether they belong into the site file.
 fn newcomers(view: &View<'_>, observation: &Observation, found: &mut Conditions) {
     let Some(slots) = observation.slots.known() else { return };
-    let Some(Gaps { newcomers, .. }) = view.memory.gaps.as_ref().filter(|gaps| !gaps.newcomers.is_empty())
-    else {
+    let gaps = view.memory.gaps.iter().flat_map(|gaps| &gaps.newcomers);
+    // Of a handset that is listed here in another slot, that slot's own step tells.
+    let is_ours = |ipui| view.desired.slots.values().any(|slot| slot.ipui() == Some(ipui));
+    let newcomers: BTreeMap<SlotNumber, Newcomer> =
+        gaps.filter(|(_, one)| !one.ipui.is_some_and(is_ours)).map(|(slot, one)| (*slot, *one)).collect();
+    if newcomers.is_empty() {
         return;
-    };
-    let belongs = |one: &Newcomer| one.ipui.and_then(|ipui| home(view, ipui));
+    }
+    let belongs = |one: &Newcomer| home(view, one.ipui?);
     let told = newcomers.iter().map(|(slot, one)| gaps::describe(*slot, *one, slots.get(slot), belongs(one)));
     let summary = format!(
         "somebody added accounts or handsets to slots that the site file does not list: {}; n720d leaves them alone; \
@@ -92,7 +96,7 @@ fn newcomers(view: &View<'_>, observation: &Observation, found: &mut Conditions)
     let severity = if strayed { Severity::Warning } else { Severity::Info };
     let condition = Condition::new(AlertKind::Drift, severity, summary).on(UNLISTED);
     let notes = newcomers.iter().map(|(slot, one)| handset(view, *slot, *one, observation)).collect();
-    found.hold(condition.in_phase(phase(newcomers)).about(notes));
+    found.hold(condition.in_phase(phase(&newcomers)).about(notes));
 }
 
 /// Another handset, or an account that got one, is told anew.
@@ -126,13 +130,9 @@ fn handset(view: &View<'_>, slot: SlotNumber, newcomer: Newcomer, observation: &
     }
 }
 
-/// Where this handset is listed: at another site, or here in another slot.
-fn home(view: &View<'_>, ipui: Ipui) -> Option<Home> {
-    let here = view.desired.slots.iter().find(|(_, slot)| slot.ipui() == Some(ipui));
-    match here {
-        Some((slot, _)) => Some(Home { site: view.desired.name.clone(), slot: *slot }),
-        None => view.memory.strays.get(&ipui)?.home.clone(),
-    }
+/// The other site that lists this handset.
+fn home<'a>(view: &View<'a>, ipui: Ipui) -> Option<&'a Home> {
+    view.memory.strays.get(&ipui)?.home.as_ref()
 }
 
 /// Says of handsets that somebody waits for where they were seen instead. They stay missing all the same.

@@ -202,6 +202,45 @@ fn a_release_of_ours_that_was_not_seen_in_effect_may_have_done_it() {
     assert_eq!(gone(&back)[0], Some(300));
 }
 
+/// As after an update from an n720d that kept no record of what was shown.
+#[test]
+fn what_was_verified_was_in_place_though_nobody_wrote_it_down() {
+    let verified = || {
+        let mut world = World::new().want(1, present("1013", Some(1)));
+        world.release();
+        world.progress().verified_at = Some(at(0));
+        world.later(300);
+        world
+    };
+    let by_hand = Some(300);
+    let mut empty = verified();
+    enter(&mut empty);
+    assert_eq!(
+        gone(&empty),
+        [by_hand, None, by_hand, None],
+        "the name of an account that is off shows nowhere"
+    );
+    let mut renamed = verified().show_pending(1, "1013", 1);
+    edit(&mut renamed, |seen| seen.display_name = Some("x".into()));
+    enter(&mut renamed);
+    assert_eq!(gone(&renamed), [None, by_hand, None, None]);
+    let mut other = verified().show_registered(1, "1013", 9);
+    other.seen.registration_pin = Reading::Known(Pin::Random);
+    enter(&mut other);
+    assert_eq!(
+        gone(&other),
+        NOTHING,
+        "it may have been the other one all the time, and a PIN is never verified"
+    );
+    let mut met = World::new().want(1, present("1013", None)).with_baseline();
+    met.later(300);
+    enter(&mut met);
+    assert_eq!(gone(&met), [by_hand, None, None, None], "found in place when the manager was met");
+    let mut edited = verified().want(1, present("1099", Some(2)));
+    enter(&mut edited);
+    assert_eq!(of_slot(&edited), ShownSlot::default());
+}
+
 #[test]
 fn an_absent_slot_that_was_empty_and_is_not_any_more_was_filled_by_hand() {
     let mut world = World::new().want(1, DesiredSlot::Absent);
