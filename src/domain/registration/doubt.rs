@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use super::view::{Occupant, View};
 use super::{fresh, previous, reserved};
 use crate::domain::desired::DesiredSite;
+use crate::domain::evidence::Source;
 use crate::domain::ids::{Ipui, SlotNumber};
-use crate::domain::memory::{Registration, SiteMemory};
+use crate::domain::memory::{Registration, SiteMemory, SlotRecord};
 use crate::domain::observed::{HandsetState, Observation};
 use crate::domain::status::WindowState;
 
@@ -18,9 +19,10 @@ const EDITORS_PER_CYCLE: usize = 10;
 /// that before the observation.
 ///
 /// These are the listed slots that show a registered handset of which it is not known for sure which one it is; those
-/// whose handset has left the pending list while the mobile devices page cannot be read; and, while a listed handset is
-/// not in its slot, others that have been filled since the last reading. At most ten a cycle, in slot order, those
-/// first whose page was not found unreadable the last time, so that a few broken pages hold up nobody.
+/// whose handset has left the pending list while the mobile devices page cannot be read, until one of the two comes;
+/// and, while a listed handset is not in its slot, others that have been filled since the last reading. At most ten a
+/// cycle, in slot order, those first whose page was not found unreadable the last time, so that a few broken pages hold
+/// up nobody.
 pub fn doubtful(
     desired: &DesiredSite,
     memory: &SiteMemory,
@@ -50,10 +52,24 @@ fn is_in_doubt(memory: &SiteMemory, observation: &Observation, slot: SlotNumber,
         Some(Occupant::CameIn | Occupant::NotTold(_)) => true,
         None => {
             let page_was_read = observation.slots.known().is_some();
-            let was_pending = previous.registration == Registration::Pending;
-            was_pending && !page_was_read && view.has_left_the_list()
+            !page_was_read && (view.has_left_the_list() && is_waiting(&previous) || is_nameless(&previous))
         }
     }
+}
+
+fn is_waiting(record: &SlotRecord) -> bool {
+    match record.registration {
+        Registration::Pending | Registration::Expired => true,
+        Registration::Unknown | Registration::Reserved | Registration::Registered | Registration::Lost => {
+            false
+        }
+    }
+}
+
+/// Whether it is taken to be registered on evidence that names no handset.
+fn is_nameless(record: &SlotRecord) -> bool {
+    let by_the_way = matches!(record.source, Some(Source::PendingThenGone | Source::FilledSlots));
+    record.registration == Registration::Registered && by_the_way && record.registered_ipui.is_none()
 }
 
 /// Slots for which no handset is listed, that have been filled since the last reading while a listed handset is not in
