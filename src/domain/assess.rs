@@ -230,10 +230,8 @@ fn push_health(picture: &Picture<'_>, plan: &Plan) -> Option<(Health, String)> {
         release.progress.verified_at.is_none() && release.progress.ineffective_at.is_none()
     });
     if picture.desired.mode == super::desired::Mode::Observe && !plan.steps.is_empty() {
-        return Some((
-            Health::Drifted,
-            format!("{} steps, not carried out: mode = observe", plan.steps.len()),
-        ));
+        let (count, steps) = (plan.steps.len(), if plan.steps.len() == 1 { "step" } else { "steps" });
+        return Some((Health::Drifted, format!("{count} {steps}, not carried out: mode = observe")));
     }
     if under_way || !plan.steps.is_empty() {
         let deferred = first_reason(plan, |disposition| match disposition {
