@@ -3,7 +3,7 @@
 use n720_sim::{Device, DeviceBuilder, Event, Fault, Timing};
 
 use super::fills::{RECEPTION, WORKSHOP, handset, two_handsets};
-use crate::support::{BOUND, Lab, Settings, alert, eventually, manager};
+use crate::support::{BOUND, Lab, Settings, alert, eventually, manager, registrations};
 
 /// A session that a killed daemon left open would lock everybody out for ten minutes; here, for less than two seconds.
 fn forgetful() -> DeviceBuilder {
@@ -28,6 +28,7 @@ async fn a_kill_at_any_stage_leads_to_the_same_end() {
         killed_while_the_manager_fetches(),
         killed_while_the_release_settles(),
         killed_while_the_window_is_open(),
+        killed_for_as_long_as_the_window_is_open(),
         killed_after_the_window_closed_before_and_after_the_alert_arrived(),
     );
 }
@@ -116,6 +117,30 @@ async fn killed_while_the_window_is_open() {
     let daemon = lab.start().await;
     in_the_end_all_are_in(&lab, &device).await;
     assert_eq!(daemon.terminate().await.0, 0);
+}
+
+/// Nobody looks while the window is open: the first look after it finds out who came in, and tells who did not.
+async fn killed_for_as_long_as_the_window_is_open() {
+    let lab = Lab::with(Settings { before_close: "[]", ..Settings::default() }).await;
+    let device = forgetful().start().await.unwrap();
+    lab.site("acme", &two_handsets(&device).with(|site| site.window = Some("5s")));
+    let daemon = lab.start().await;
+    device.wait_event("the file", BOUND, |event| matches!(event, Event::FileApplied { .. })).await.unwrap();
+    daemon.kill().await;
+    device.press(RECEPTION.parse().unwrap()).unwrap();
+    device.wait_event("the end", BOUND, |event| *event == Event::WindowClosed {}).await.unwrap();
+    assert_eq!(device.windows()[0].came_in.len(), 1);
+    assert_eq!(lab.hook.told(), []);
+
+    let daemon = lab.start().await;
+    let expired = lab.hook.tells("acme/window-expired-unfilled", &["slot 2 Workshop (1014)"]).await;
+    assert_eq!(expired["handsets"].as_array().unwrap().len(), 1, "{expired:#}");
+    let status = lab.readings("acme", 1).await;
+    assert_eq!(registrations(&status).into_iter().collect::<Vec<_>>(), [(1, "registered"), (2, "expired")]);
+    let ledger = lab.n720d(&["history", "acme", "--windows", "--json"]).await.json();
+    assert_eq!(ledger["windows"][0]["missing_at_end"], serde_json::json!([2]), "{ledger:#}");
+    assert_eq!(daemon.terminate().await.0, 0);
+    assert_eq!(device.applied().len(), 1);
 }
 
 /// Killed with the alert on its way: the next daemon sends the very same notification. Killed once more when it has

@@ -1,10 +1,10 @@
 //! Registration windows that close before everybody is in: who is told, when, and what is done about it.
 
-use n720_sim::Device;
+use n720_sim::{Device, Fault};
 use serde_json::{Value, json};
 
 use super::fills::{RECEPTION, STORE, WORKSHOP, handset, left_in_order, two_handsets};
-use crate::support::{BOUND, Lab, Settings, alert, manager, registrations};
+use crate::support::{BOUND, Lab, Settings, alert, manager, registrations, time};
 
 /// Numbers and names of the handsets that an alert is about.
 fn named(alert: &Value) -> Vec<(u64, &str)> {
@@ -90,5 +90,47 @@ async fn without_a_budget_a_closed_window_stays_closed_and_says_so() {
     assert_eq!(daemon.terminate().await.0, 0);
     lab.hook.repeats_nothing();
     assert_eq!(device.applied().len(), 1, "nothing was opened again");
+    left_in_order(&device);
+}
+
+/// The manager cannot be read any more before its window closes: people are told at the end all the same, by what was
+/// seen last. Meanwhile somebody did come in.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_window_that_closes_out_of_sight_is_told_by_what_was_seen_last() {
+    let lab = Lab::with(Settings { before_close: "[]", ..Settings::default() }).await;
+    let device = three_of_whom_one_comes(&lab, 0).await;
+    let daemon = lab.start().await;
+    device.wait_until("the window", BOUND, |seen| seen.window_open).await.unwrap();
+    device.press(RECEPTION.parse().unwrap()).unwrap();
+    let one_of_three = |status: &Value| {
+        let all: Vec<_> = registrations(status).into_values().collect();
+        all == ["registered", "pending", "pending"]
+    };
+    let status = lab.until("acme", "one of three", one_of_three).await;
+    let ends = time(status["window"]["closes_at"].as_str().unwrap());
+    device.set_fault(Fault::Refuse);
+    device.press(WORKSHOP.parse().unwrap()).unwrap();
+
+    let expired = lab.hook.tells("acme/window-expired-unfilled", &["as last read at"]).await;
+    assert!(time(expired["since"].as_str().unwrap()) >= ends, "not before it is too late: {expired:#}");
+    assert_eq!(named(&expired), [(2, "Workshop"), (3, "Store")]);
+    let seen = &expired["handsets"][0];
+    assert_eq!(seen["registration"], "pending");
+    assert!(seen["evidence"].as_str().unwrap().contains("listed as pending"), "{expired:#}");
+    assert!(time(seen["evidence_at"].as_str().unwrap()) < ends, "{expired:#}");
+    let status = lab.fires("acme", "unreachable").await;
+    assert!(alert(&status, "window-expired-unfilled").is_some(), "{status:#}");
+    let sheet = lab.n720d(&["handoff", "acme"]).await;
+    assert!(sheet.out.contains("could not be read since"), "{}", sheet.out);
+
+    device.clear_faults();
+    lab.n720d(&["poll", "acme"]).await;
+    let expired = lab.hook.tells("acme/window-expired-unfilled", &["1 handset is not registered"]).await;
+    assert_eq!(named(&expired), [(3, "Store")], "the other one came in unseen");
+    let all = [(1, "registered"), (2, "registered"), (3, "expired")];
+    let status = lab.status("acme").await;
+    assert_eq!(registrations(&status).into_iter().collect::<Vec<_>>(), all);
+    assert_eq!(daemon.terminate().await.0, 0);
+    lab.hook.repeats_nothing();
     left_in_order(&device);
 }
