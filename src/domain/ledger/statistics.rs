@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{LedgerState, is_late, whole_seconds};
 use crate::domain::ids::SlotNumber;
-use crate::domain::memory::{Arrival, Window};
+use crate::domain::memory::Window;
 
 /// Over all windows of a site. A handset that a window left out and the next one was opened for again is counted once;
 /// one that came in and was lost afterwards is counted again when it is waited for again.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Statistics {
-    /// Windows that the manager was given.
+    /// Windows that opened, and that the manager had fetched.
     pub windows: usize,
     /// Handsets that windows were opened for.
     pub expected: usize,
@@ -36,10 +36,11 @@ pub(super) fn statistics(windows: &[Window], states: &[LedgerState]) -> Statisti
     let mut count = Statistics::default();
     // Who is waited for, and how many windows were open for them.
     let mut waiting: BTreeMap<SlotNumber, u32> = BTreeMap::new();
-    for (window, state) in windows.iter().zip(states) {
+    let mut times: Vec<TimeDelta> = Vec::new();
+    for (window, state) in windows.iter().zip(states).filter(|(_, state)| **state != LedgerState::Scheduled) {
         let given = window.release.as_ref().is_none_or(|release| release.fetched_at.is_some());
         count.windows += usize::from(given);
-        // One that nobody fetched, that has not opened, or that gave way to another was nobody's chance.
+        // One that nobody fetched, or that gave way to another, was nobody's chance.
         let chance = match state {
             LedgerState::Open | LedgerState::Always | LedgerState::Closed => u32::from(given),
             LedgerState::Scheduled | LedgerState::Replaced => 0,
@@ -49,13 +50,16 @@ pub(super) fn statistics(windows: &[Window], states: &[LedgerState]) -> Statisti
         }
         for (number, arrival) in &window.arrivals {
             let chances = waiting.remove(number).unwrap_or(chance);
+            times.extend(arrival.timed());
             count.came_in += 1;
             count.in_first_window += usize::from(chances <= 1 && is_late(window, arrival) != Some(true));
         }
+        if let (LedgerState::Closed, Some(missing)) = (state, &window.missing_at_end) {
+            // Neither came in nor missing at the end: it is not listed any more, or was in before the window opened.
+            waiting.retain(|number, _| missing.contains(number) || !window.missing_at_start.contains(number));
+        }
     }
     count.expected = count.came_in + waiting.len();
-    let mut times: Vec<TimeDelta> =
-        windows.iter().flat_map(|window| window.arrivals.values()).filter_map(Arrival::timed).collect();
     times.sort_unstable();
     let seconds = |percent| percentile(&times, percent).map(whole_seconds);
     Statistics {

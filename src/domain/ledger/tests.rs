@@ -278,6 +278,79 @@ mod statistics {
     }
 
     #[test]
+    fn a_window_to_come_is_waited_for_by_nobody_yet() {
+        assert_eq!(of_these(&[of(1, 0)], -1), Statistics::default());
+    }
+
+    #[test]
+    fn who_is_not_listed_any_more_is_not_waited_for() {
+        let closed = Window { missing_at_end: Some([slot(2)].into()), ..of(1, 0) };
+        assert_eq!(counts(&of_these(std::slice::from_ref(&closed), DAY)), (1, 0, 0));
+        let again = Window { missing_at_start: [slot(1)].into(), ..of(2, DAY) };
+        assert_eq!(counts(&of_these(&[closed, again], DAY + 600)), (2, 0, 0), "listed again");
+    }
+
+    proptest::proptest! {
+        /// Whatever the ledger holds, the numbers fit together.
+        #[test]
+        fn the_numbers_fit_together(
+            windows in proptest::collection::vec(any_window(), 0..8),
+            now in 0..8 * DAY,
+        ) {
+            let windows: Vec<Window> = (0..).zip(&windows).map(|(day, draft)| draft.on(day)).collect();
+            let ledger = told(&world(), &windows, now);
+            let statistics = ledger.statistics;
+            proptest::prop_assert!(statistics.in_first_window <= statistics.came_in);
+            proptest::prop_assert!(statistics.came_in <= statistics.expected);
+            proptest::prop_assert!(statistics.timed <= statistics.came_in);
+            proptest::prop_assert!(statistics.windows <= windows.len());
+            proptest::prop_assert!(statistics.median_seconds <= statistics.p90_seconds);
+            proptest::prop_assert!(statistics.p90_seconds <= statistics.longest_seconds);
+            for line in &ledger.windows {
+                for handset in &line.handsets {
+                    let came = matches!(handset.outcome, Outcome::Registered | Outcome::Late);
+                    proptest::prop_assert_eq!(came, handset.seen_at.is_some());
+                    proptest::prop_assert!(handset.at_least_seconds <= handset.seconds);
+                }
+            }
+        }
+    }
+
+    /// A window in short: who was missing at its start, who came in after how many seconds, who was left, and whether it
+    /// was fetched.
+    #[derive(Debug, Clone)]
+    struct Draft {
+        missing: Vec<u8>,
+        came: Vec<(u8, i64)>,
+        left: Option<Vec<u8>>,
+        fetched: bool,
+    }
+
+    fn any_window() -> impl proptest::strategy::Strategy<Value = Draft> {
+        use proptest::prelude::*;
+        let slots = || proptest::collection::vec(1..=6_u8, 0..6);
+        let came = proptest::collection::vec((1..=6_u8, 0..2 * DAY), 0..4);
+        (slots(), came, proptest::option::of(slots()), any::<bool>())
+            .prop_map(|(missing, came, left, fetched)| Draft { missing, came, left, fetched })
+    }
+
+    impl Draft {
+        /// It begins on this day; every other one is replaced before it ends.
+        fn on(&self, day: i64) -> Window {
+            let opens = day * DAY / 2;
+            let slots = |numbers: &[u8]| numbers.iter().map(|number| slot(*number)).collect();
+            let mut window = of(u32::try_from(day + 1).unwrap(), opens);
+            window.missing_at_start = slots(&self.missing);
+            window.missing_at_end = self.left.as_deref().map(slots);
+            window.release.as_mut().unwrap().fetched_at =
+                self.fetched.then(|| window.release.as_ref().unwrap().at);
+            window.arrivals =
+                self.came.iter().map(|(number, after)| arrival(*number, opens, opens + after)).collect();
+            window
+        }
+    }
+
+    #[test]
     fn a_late_one_came_in_and_not_in_its_first_window() {
         let mut window = of(1, 0);
         window.arrivals.extend([arrival(1, 0, HOURS_20 + 120)]);
