@@ -13,7 +13,7 @@ use std::process::{Child, Command, Stdio};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use n720d::domain::content::ReleaseContent;
-use n720d::domain::desired::Mode;
+use n720d::domain::desired::{Mode, WindowClock};
 use n720d::domain::history::HistoryEntry;
 use n720d::domain::ids::SiteName;
 use n720d::domain::memory::{SiteMemory, Window};
@@ -53,6 +53,7 @@ fn new_release(minute: i64) -> NewRelease {
             opens_at: at(0).fixed_offset(),
             closes_at: None,
             meant_at: None,
+            written_in: WindowClock::default(),
             reopened: 0,
             reason: "first".into(),
             policy: String::new(),

@@ -7,6 +7,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use super::alert::Alert;
+use super::desired::WindowClock;
 use super::evidence::{Source, Testimony};
 use super::gaps::Gaps;
 use super::ids::{Ipui, Mac, SlotNumber};
@@ -120,6 +121,9 @@ pub struct Window {
     /// When it was meant to open, by a clock that is right; `None`: that was not written down.
     #[serde(default)]
     pub meant_at: Option<DateTime<Utc>>,
+    /// What the manager was taken to count its start in when it was written.
+    #[serde(default)]
+    pub written_in: WindowClock,
     /// How many reopenings led to it: 0 for the first.
     pub reopened: u8,
     /// Why it was opened.

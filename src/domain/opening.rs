@@ -69,10 +69,14 @@ pub(super) fn choose(scene: &Scene<'_>) -> Option<Opening> {
     let Some(last) = scene.memory.windows.last() else {
         return scene.first(policy, "the registration window of the site file was never opened");
     };
+    let another = "the site file asks for another registration window";
     if last.policy != window::policy_text(policy) {
-        return scene.first(policy, "the site file asks for another registration window");
+        return scene.first(policy, another);
     }
-    if let Some(again) = scene.set_right(last, policy) {
+    if let Some(moved) = scene.moved(last, policy, another) {
+        return Some(moved);
+    }
+    if let Some(again) = scene.written_again(last, policy) {
         return Some(again);
     }
     match scene.state {
@@ -120,6 +124,8 @@ impl Scene<'_> {
             WindowStart::WhenReleased if self.newcomers => {
                 self.first(policy, "handsets were added since the last registration window")
             }
+            // It was closed when it had filled, and somebody has been lost since.
+            WindowStart::WhenReleased if left_out.is_empty() => self.rest(last, policy),
             WindowStart::WhenReleased => None,
             WindowStart::At(_) => self
                 .first(policy, "the registration window was closed when it had filled")
@@ -153,7 +159,9 @@ impl Scene<'_> {
         let until = match &policy.reopen_schedule {
             None => None,
             Some(schedule) => {
-                let ended = last.closes_at.map(|closes| self.clock.ours(closes).to_utc());
+                // An hour of the schedule that is the end of the window is one of those that count.
+                let ended =
+                    last.closes_at.map(|closes| self.clock.ours(closes).to_utc() - TimeDelta::seconds(1));
                 let from = ended.into_iter().chain(self.now.checked_sub_signed(REOPEN_WITHIN)).max()?;
                 let at = schedule.next_after(from, self.desired.time_zone)?;
                 Some(at).filter(|at| *at > self.now)
@@ -168,22 +176,58 @@ impl Scene<'_> {
         Some(self.open(Action::ReopenWindow, window, why, until))
     }
 
-    /// The last window again, where the device's clock was set since it was written.
-    fn set_right(&self, last: &Window, policy: &RegistrationPolicy) -> Option<Opening> {
+    /// What is left of the last window, which was ended before its time.
+    fn rest(&self, last: &Window, policy: &RegistrationPolicy) -> Option<Opening> {
+        let entry = self.entry(0, "first window for".to_owned());
+        let window = window::rest(last, policy, self.clock, self.now, entry)?;
+        let why = "the registration window was closed when it had filled, and is needed again";
+        Some(self.open(Action::OpenWindow, window, why, None))
+    }
+
+    /// The window that the policy names by now, where the last one was meant for another moment of the same policy and
+    /// it is not too late.
+    fn moved(&self, last: &Window, policy: &RegistrationPolicy, why: &str) -> Option<Opening> {
+        if !window::is_moved(last, policy, self.desired.time_zone) {
+            return None;
+        }
+        let waits = match (&policy.start, self.state) {
+            (WindowStart::Recurring(_), WindowState::Scheduled) | (WindowStart::At(_), _) => true,
+            (WindowStart::Recurring(_) | WindowStart::WhenReleased, _) => false,
+        };
+        self.first(policy, why).filter(|opening| waits && self.is_before_its_end(&opening.window))
+    }
+
+    /// The last window again, where the device's clock was set since it was written, or the site file says by now that
+    /// the manager counts it in another time.
+    fn written_again(&self, last: &Window, policy: &RegistrationPolicy) -> Option<Opening> {
+        let (meant, why, reason) = if let Some(meant) = self.misplaced(last, policy) {
+            let why = "the device's clock was set since the registration window was written";
+            let reason = "the device's clock was set; it would keep window";
+            (meant, why, format!("{reason} {} at another time", last.number))
+        } else {
+            let why = "the site file says that the manager counts a registration window in another time";
+            let meant = last.meant_at.filter(|_| self.is_counted_otherwise(last))?;
+            (meant, why, format!("window {} was written in another time", last.number))
+        };
+        let window = window::set_right(last, meant, self.clock, self.entry(last.reopened, reason));
+        let action = if last.reopened == 0 { Action::OpenWindow } else { Action::ReopenWindow };
+        Some(self.open(action, window, why, None))
+    }
+
+    /// When the last window is meant to open, where it would open at another time, by a clock that was read now.
+    fn misplaced(&self, last: &Window, policy: &RegistrationPolicy) -> Option<DateTime<Utc>> {
         let meant = window::misplaced(last, policy, self.clock, self.now)?;
         self.observation.device_clock.known()?;
         let same = self.memory.windows.iter().rev().take_while(|window| window.meant_at == last.meant_at);
-        if same.count() > SET_RIGHT_AT_MOST {
-            return None;
-        }
-        let window = window::set_right(last, meant, self.clock, self.number(), self.missing.clone());
-        let action = if last.reopened == 0 { Action::OpenWindow } else { Action::ReopenWindow };
-        Some(self.open(
-            action,
-            window,
-            "the device's clock was set since the registration window was written",
-            None,
-        ))
+        (same.count() <= SET_RIGHT_AT_MOST).then_some(meant)
+    }
+
+    fn is_counted_otherwise(&self, last: &Window) -> bool {
+        let waits = match self.state {
+            WindowState::Scheduled | WindowState::Open => true,
+            WindowState::None | WindowState::Closed | WindowState::Always => false,
+        };
+        waits && last.written_in != self.desired.manager.window_clock
     }
 
     /// Closes what is open for nobody, where the site file says so.
@@ -223,6 +267,7 @@ impl Scene<'_> {
 
     fn open(&self, action: Action, window: Window, why: &str, until: Option<DateTime<Utc>>) -> Opening {
         let missing: Vec<String> = self.missing.iter().map(ToString::to_string).collect();
+        let window = Window { written_in: self.desired.manager.window_clock, ..window };
         Opening { action, window, why: format!("{why}; missing: slot {}", missing.join(", ")), until }
     }
 

@@ -57,7 +57,16 @@ impl Target {
         if opening.is_some() && items.is_empty() && drift::in_place(input.memory).is_none() {
             items = drift::unseen_of_manager(input.desired, observation, input.memory, &wanted);
         }
-        let (content, logical) = contents(input, &withheld, &missing, opening.as_ref());
+        let (mut content, logical) = contents(input, &withheld, &missing, opening.as_ref());
+        let mut opening = opening;
+        // What ends a window has to be released along with a reservation; where none can be, it ends by itself.
+        if opening
+            .as_ref()
+            .is_some_and(|opening| opening.action == Action::CloseWindow && !content.reserves())
+        {
+            opening = None;
+            (content, _) = contents(input, &withheld, &missing, None);
+        }
         Some(Self {
             content_id: fingerprint::content_id(&content, input.key),
             parts: fingerprint::parts(&logical, input.key),

@@ -308,11 +308,13 @@ fn enter_observation(
     }
     let before = open(&memory.windows);
     window::close_due(&mut memory.windows, frame.clock, &memory.slots, seen);
-    for window in memory.windows.iter().filter(|window| before.contains(&window.number)) {
+    let next = memory.windows.iter().skip(1).map(Some).chain([None]);
+    for (window, next) in memory.windows.iter().zip(next).filter(|(one, _)| before.contains(&one.number)) {
         if let Some(missing) = &window.missing_at_end {
-            let outcome = match missing.len() {
-                0 => format!("window {} closed, nobody is missing", window.number),
-                n => format!("window {} closed with {n} handsets missing", window.number),
+            let outcome = match (next, missing.len()) {
+                (Some(next), _) => format!("window {} was replaced by window {}", window.number, next.number),
+                (None, 0) => format!("window {} closed, nobody is missing", window.number),
+                (None, n) => format!("window {} closed with {n} handsets missing", window.number),
             };
             history.push(entry(input.now, "window", outcome));
         }

@@ -22,6 +22,9 @@ use super::status::{WindowState, WindowStatus};
 /// A device clock is known to a minute and a half; one that moved by more than this was set.
 const CLOCK_WAS_SET: TimeDelta = TimeDelta::minutes(3);
 
+/// A window begins in a whole minute of the device's clock.
+const A_MINUTE: TimeDelta = TimeDelta::minutes(1);
+
 /// Which window a new one follows, and for whom it is.
 #[derive(Debug, Clone)]
 pub struct Entry {
@@ -49,8 +52,47 @@ pub fn by_policy(
         WindowStart::At(start) => Some(meant_for(start.to_utc(), policy, clock, entry)),
         WindowStart::WhenReleased => Some(at_once(policy, clock, now, entry)),
         WindowStart::Recurring(schedule) => {
-            let start = schedule.next_after(running_since(policy.duration, now), clock.tz)?;
-            Some(meant_for(start, policy, clock, entry))
+            let after = |now| schedule.next_after(running_since(policy.duration, now), clock.tz);
+            let last = meant_for(after(now)?, policy, clock, entry.clone());
+            // A window is written in whole minutes, and may be over a little before its time.
+            let over = state_of(&last, clock, now) == WindowState::Closed;
+            if over { Some(meant_for(after(now + A_MINUTE)?, policy, clock, entry)) } else { Some(last) }
+        }
+    }
+}
+
+/// What is left of a window by this policy that was ended before its time, beginning at once. `None`: nothing, or it was
+/// not ended.
+pub fn rest(
+    ended: &Window,
+    policy: &RegistrationPolicy,
+    clock: DeviceClock,
+    now: DateTime<Utc>,
+    entry: Entry,
+) -> Option<Window> {
+    let length = seconds_of(policy.duration).map(|seconds| TimeDelta::seconds(i64::from(seconds)));
+    let had = ended.closes_at? - ended.opens_at;
+    let window = at_once(policy, clock, now, entry);
+    match length {
+        None => Some(window),
+        Some(length) if had < length => {
+            let end = clock.shows(ended.meant_at?.checked_add_signed(length)?);
+            let is_left = end > clock.shows(now);
+            is_left.then(|| Window { closes_at: window.closes_at.map(|closes| closes.min(end)), ..window })
+        }
+        Some(_) => None,
+    }
+}
+
+/// Whether the policy names another moment than the one this window was meant for, though it reads the same: the zone of
+/// the site was corrected, or the offset of a time that comes twice.
+pub fn is_moved(window: &Window, policy: &RegistrationPolicy, tz: Tz) -> bool {
+    let Some(meant) = window.meant_at.filter(|_| window.reopened == 0) else { return false };
+    match &policy.start {
+        WindowStart::At(start) => start.to_utc() != meant,
+        WindowStart::WhenReleased => false,
+        WindowStart::Recurring(schedule) => {
+            schedule.next_after(meant - TimeDelta::seconds(1), tz) != Some(meant)
         }
     }
 }
@@ -67,22 +109,16 @@ pub fn at_once(policy: &RegistrationPolicy, clock: DeviceClock, now: DateTime<Ut
 }
 
 /// The same window again, for the clock that the device has by now: it is not one more.
-pub fn set_right(
-    window: &Window,
-    meant: DateTime<Utc>,
-    clock: DeviceClock,
-    number: u32,
-    missing: BTreeSet<SlotNumber>,
-) -> Window {
+pub fn set_right(window: &Window, meant: DateTime<Utc>, clock: DeviceClock, entry: Entry) -> Window {
     let opens_at = whole_minute(clock.shows(meant));
     let length = window.closes_at.map(|closes| closes - window.opens_at);
     Window {
-        number,
+        number: entry.number,
         opens_at,
         closes_at: length.map(|length| later(opens_at, length, clock.tz)),
         meant_at: Some(meant),
-        reason: format!("the device's clock was set; it would keep window {} at another time", window.number),
-        missing_at_start: missing,
+        reason: entry.reason,
+        missing_at_start: entry.missing,
         release: None,
         arrivals: BTreeMap::new(),
         missing_at_end: None,
@@ -117,8 +153,11 @@ pub fn misplaced(
         WindowStart::At(start) if window.reopened == 0 => Some(start.to_utc()),
         WindowStart::At(_) | WindowStart::WhenReleased | WindowStart::Recurring(_) => None,
     })?;
-    let length = window.closes_at.map(|closes| closes - window.opens_at);
-    let over = length.is_some_and(|length| meant.checked_add_signed(length).is_none_or(|end| end <= now));
+    let over = match window.closes_at.map(|closes| closes - window.opens_at) {
+        Some(length) => meant.checked_add_signed(length).is_none_or(|end| end <= now),
+        // What is open for ever is open, whenever it began.
+        None => clock.ours(window.opens_at) <= now,
+    };
     let off = clock.ours(window.opens_at).to_utc() - meant;
     (!over && off.abs() > CLOCK_WAS_SET).then_some(meant)
 }
@@ -158,14 +197,12 @@ pub fn in_force(
     now: DateTime<Utc>,
 ) -> Option<Window> {
     let last = windows.last();
-    let dated = desired.registration.as_ref().and_then(|policy| dated_window(policy, clock, now));
-    match (last, dated) {
-        (Some(last), Some(dated)) if desired.mode == Mode::Observe && last.policy != dated.policy => {
-            Some(dated)
-        }
-        (Some(last), _) => Some(last.clone()),
-        (None, dated) => dated,
-    }
+    let policy = desired.registration.as_ref().filter(|policy| match (last, desired.mode) {
+        (Some(_), Mode::Manage) => false,
+        (Some(last), Mode::Observe) => last.policy != policy_text(policy),
+        (None, Mode::Manage | Mode::Observe) => true,
+    });
+    policy.and_then(|policy| dated_window(policy, clock, now)).or_else(|| last.cloned())
 }
 
 /// Where a window stands. It is judged by instants, not by what the clock shows, so that going back an hour opens
@@ -310,6 +347,7 @@ fn window(
         opens_at,
         closes_at: seconds.map(end),
         meant_at: Some(clock.ours(opens_at).to_utc()),
+        written_in: WindowClock::default(),
         reopened: entry.reopened,
         reason: format!("{} {}", entry.reason, handsets(entry.missing.len())),
         policy: policy_text(policy),

@@ -106,6 +106,7 @@ pub(super) fn window(number: u32, reopened: u8) -> Window {
         opens_at: at(0).fixed_offset(),
         closes_at: Some(at(72_000).fixed_offset()),
         meant_at: None,
+        written_in: WindowClock::default(),
         reopened,
         reason: String::new(),
         policy: "when released for 72000 s".into(),

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use super::{Store, StoreError};
 use crate::domain::alert::{Alert, AlertKind, AlertState, HandsetNote, Severity};
 use crate::domain::content::ReleaseContent;
-use crate::domain::desired::{Mode, Pin};
+use crate::domain::desired::{Mode, Pin, WindowClock};
 use crate::domain::evidence::{Source, Testimony};
 use crate::domain::gaps::{Gaps, Newcomer, Occupied};
 use crate::domain::history::HistoryEntry;
@@ -77,6 +77,7 @@ pub(crate) fn window(number: u32) -> Window {
         opens_at: local(8),
         closes_at: Some(local(20)),
         meant_at: Some(local(8).to_utc()),
+        written_in: WindowClock::default(),
         reopened: 1,
         reason: "two handsets are missing".into(),
         policy: "2026-11-23T08:00 12h".into(),

@@ -184,6 +184,7 @@ pub(super) fn window(number: u32, opens_at: &str, closes_at: &str) -> Window {
         opens_at: moment(opens_at),
         closes_at: Some(moment(closes_at)),
         meant_at: None,
+        written_in: WindowClock::default(),
         reopened: u8::try_from(number - 1).unwrap(),
         reason: String::new(),
         policy: String::new(),

@@ -361,3 +361,55 @@ fn after_it_was_closed_early_a_dated_one_opens_for_the_rest_of_its_time() {
     assert_eq!(opening.window.closes_at.unwrap(), at(71_960));
     assert_eq!(case.opening(at(72_000), case.world.clock()), None, "its time is over");
 }
+
+#[test]
+fn a_window_that_the_site_file_moves_is_opened_anew_while_there_is_time() {
+    let mut case = waiting_for_a_fast_clock();
+    let now = berlin("2026-11-23T10:00");
+    let start = berlin("2026-11-25T09:00").with_timezone(&chrono_tz::Europe::London).fixed_offset();
+    case.policy().start = WindowStart::At(start);
+    let moved = case.opening(now, case.world.clock()).unwrap();
+    assert_eq!((moved.action, moved.window.meant_at), (Action::OpenWindow, Some(berlin("2026-11-25T09:00"))));
+    assert!(moved.why.starts_with("the site file asks for another"), "{}", moved.why);
+    case.world.memory.windows.push(moved.window);
+    assert_eq!(case.opening(now, case.world.clock()), None, "once");
+    let policies: BTreeSet<_> = case.world.memory.windows.iter().map(|window| &window.policy).collect();
+    assert_eq!(policies.len(), 1, "though it reads the same");
+}
+
+#[test]
+fn a_window_that_is_counted_in_another_time_by_now_is_written_again_once() {
+    let mut case = waiting_for_a_fast_clock();
+    let now = berlin("2026-11-23T10:00");
+    let fast = DeviceClock { skew_seconds: 3600, ..case.world.clock() };
+    case.world.desired.manager.window_clock = crate::domain::desired::WindowClock::Utc;
+    let again = case.opening(now, fast).unwrap();
+    assert_eq!((again.action, again.window.opens_at), (Action::OpenWindow, case.last().opens_at));
+    case.world.memory.windows.push(again.window);
+    assert_eq!(case.opening(now, fast), None);
+}
+
+#[test]
+fn an_hour_of_the_schedule_at_the_very_end_counts() {
+    let case = reopening("0 4 * * *");
+    let opening = case.opening(berlin("2026-11-24T04:01"), case.world.clock()).unwrap();
+    assert_eq!(opening.until, None);
+}
+
+#[test]
+fn one_that_was_closed_when_it_had_filled_opens_again_for_whoever_is_lost() {
+    let mut case = filled();
+    case.policy().reopen = 0;
+    let mut closed = case.opening(at(3600), case.world.clock()).unwrap().window;
+    closed.missing_at_end = Some(BTreeSet::new());
+    closed.meant_at = Some(closed.opens_at.to_utc());
+    *case.last() = closed;
+    case.world.window_state = WindowState::Closed;
+    case.missing.insert(slot(2));
+    let opening = case.opening(at(7200), case.world.clock()).unwrap();
+    assert_eq!(
+        (opening.action, opening.window.closes_at.unwrap().to_utc()),
+        (Action::OpenWindow, at(72_000))
+    );
+    assert_eq!(case.opening(at(72_060), case.world.clock()), None, "its time is over");
+}

@@ -291,3 +291,16 @@ fn a_filled_window_is_closed_by_a_release_that_reserves() {
     world.later(900);
     assert_eq!(brief(&world.plan()), [""; 0]);
 }
+
+#[test]
+fn a_filled_window_ends_by_itself_where_no_reservation_can_go_along() {
+    let mut world = wiki_in_effect().show_registered(1, "1013", 1).show_registered(2, "1014", 2);
+    world.pending().clear();
+    for number in [1, 2] {
+        world.remember(number, Registration::Registered, None);
+        world.seen.editors.insert(slot(number), Reading::Unreadable("cut".into()));
+    }
+    world.desired.registration.as_mut().unwrap().close_when_filled = true;
+    let plan = world.plan();
+    assert!(plan.orders.is_empty(), "{:?}", brief(&plan));
+}

@@ -290,7 +290,7 @@ fn a_clock_that_was_set_misplaces_a_window_until_it_is_over() {
     assert_eq!(misplaced(&window, &policy, BERLIN, utc("2026-11-23T08:00")), None, "nothing to be saved");
     let nearly = DeviceClock { tz: Berlin, skew_seconds: 3600 - 180 };
     assert_eq!(misplaced(&window, &policy, nearly, utc("2026-11-20T11:00")), None, "as far as minutes tell");
-    let right = set_right(&window, meant, BERLIN, 2, slots(&[1]));
+    let right = set_right(&window, meant, BERLIN, entry(2, &[1]));
     assert_eq!((right.number, right.reopened, right.meant_at), (2, 0, Some(meant)));
     assert_eq!(right.opens_at, local("2026-11-23T08:00"));
     assert_eq!(right.closes_at, Some(local("2026-11-23T09:00")));
@@ -480,5 +480,69 @@ fn edges_come_in_order() {
     assert_eq!(
         next_edge(&window, BERLIN, utc("2026-11-23T07:00:00"), &[Duration::MAX]),
         Some(Duration::from_secs(3600))
+    );
+}
+
+#[test]
+fn a_recurring_one_that_ends_before_its_minute_is_over_is_not_opened_again() {
+    let mondays = every("0 8 * * MON", 8);
+    let fast = DeviceClock { tz: Berlin, skew_seconds: 59 };
+    let window = by_policy(&mondays, fast, utc("2026-11-23T07:00"), entry(1, &[1])).unwrap();
+    let closed = utc("2026-11-23T14:59:30");
+    assert_eq!(
+        state_of(&window, fast, closed),
+        WindowState::Closed,
+        "its minute began before it was meant to"
+    );
+    let next = by_policy(&mondays, fast, closed, entry(2, &[1])).unwrap();
+    assert_eq!(next.meant_at, Some(utc("2026-11-30T07:00")));
+}
+
+#[test]
+fn a_corrected_zone_or_offset_names_another_moment() {
+    let policy = seconds(Some("2026-11-23T08:00"), 3600);
+    let window = first(&policy, "2026-11-20T10:00");
+    assert!(!is_moved(&window, &policy, Berlin));
+    let start = WindowStart::At(naive("2026-11-23T08:00").and_utc().fixed_offset());
+    let elsewhere = with_start(start, WindowDuration::Seconds(3600));
+    assert_eq!(policy_text(&elsewhere), window.policy, "it reads the same");
+    assert!(is_moved(&window, &elsewhere, Tz::UTC));
+    assert!(
+        !is_moved(&Window { reopened: 1, ..window.clone() }, &elsewhere, Tz::UTC),
+        "a reopening is n720d's"
+    );
+    assert!(!is_moved(&Window { meant_at: None, ..window }, &elsewhere, Tz::UTC), "of an earlier version");
+    let mondays = every("0 8 * * MON", 8);
+    let recurring = first(&mondays, "2026-11-20T10:00");
+    assert!(!is_moved(&recurring, &mondays, Berlin));
+    assert!(is_moved(&recurring, &mondays, Tz::UTC));
+}
+
+#[test]
+fn the_rest_of_one_that_was_ended_early_ends_when_the_whole_would_have() {
+    let (policy, endless) = (seconds(None, 7200), policy(None, WindowDuration::Always));
+    let whole = first(&policy, "2026-11-23T07:00");
+    let early = ended(&whole, BERLIN, utc("2026-11-23T07:30"));
+    let left = |now: &str| rest(&early, &policy, BERLIN, utc(now), entry(2, &[1]));
+    assert_eq!(left("2026-11-23T08:00").unwrap().closes_at, whole.closes_at);
+    assert_eq!(left("2026-11-23T09:00"), None, "its time is over");
+    assert_eq!(rest(&whole, &policy, BERLIN, utc("2026-11-23T08:00"), entry(2, &[1])), None, "it was whole");
+    let early = ended(&first(&endless, "2026-11-23T07:00"), BERLIN, utc("2026-11-23T07:30"));
+    let again = rest(&early, &endless, BERLIN, utc("2027-11-23T07:00"), entry(2, &[1])).unwrap();
+    assert_eq!(again.closes_at, None);
+}
+
+#[test]
+fn what_is_open_for_ever_is_where_it_belongs_whatever_the_clock() {
+    let endless = policy(None, WindowDuration::Always);
+    let window = first(&endless, "2026-11-23T07:00");
+    for skew_seconds in [600, 86_400] {
+        let drifted = DeviceClock { tz: Berlin, skew_seconds };
+        assert_eq!(misplaced(&window, &endless, drifted, utc("2026-11-24T07:00")), None, "{skew_seconds}");
+    }
+    let behind = DeviceClock { tz: Berlin, skew_seconds: -172_800 };
+    assert!(
+        misplaced(&window, &endless, behind, utc("2026-11-24T07:00")).is_some(),
+        "it would not be open yet"
     );
 }
