@@ -117,10 +117,10 @@ fn json_holds_the_same_findings() {
     let output = check(folder.path(), &["--json", "--config", "n720d.toml"]);
     assert_eq!(output.status.code(), Some(78));
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(json["errors"], 2);
+    assert_eq!(json["errors"], 4);
     assert_eq!(json["warnings"], 1);
     assert_eq!(json["sites"], 2);
-    let first = &json["findings"][0];
+    let first = &json["findings"][1];
     assert_eq!(first["file"], "sites/gap.toml");
     assert_eq!((&first["line"], &first["column"]), (&10.into(), &12.into()));
     assert_eq!((&first["severity"], &first["key"]), (&"error".into(), &"registration.start".into()));

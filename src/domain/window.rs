@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use chrono::{DateTime, DurationRound, FixedOffset, TimeDelta, Timelike, Utc};
+use chrono::{DateTime, DurationRound, FixedOffset, SubsecRound, TimeDelta, Timelike, Utc};
 use chrono_tz::Tz;
 
 use super::content::WindowContent;
@@ -126,18 +126,29 @@ pub fn set_right(window: &Window, meant: DateTime<Utc>, clock: DeviceClock, entr
     }
 }
 
-/// The same window, ended in the minute that the device's clock shows `now`.
+/// The same window, ended now.
 pub fn ended(window: &Window, clock: DeviceClock, now: DateTime<Utc>) -> Window {
-    let now = whole_minute(clock.shows(now));
+    let shown = clock.shows(now).trunc_subsecs(0);
     // Zero seconds would be a window without an end.
-    let closes_at = Some(now.max(later(window.opens_at, TimeDelta::seconds(1), clock.tz)));
-    if now > window.opens_at {
-        return Window { closes_at, ..window.clone() };
+    if shown > window.opens_at {
+        return Window { closes_at: Some(shown), ..window.clone() };
     }
     // One that has not begun is moved to where it is over, and is meant to be there.
+    let now = whole_minute(shown);
     let opens_at = later(now, -TimeDelta::minutes(1), clock.tz);
     let meant_at = Some(clock.ours(opens_at).to_utc());
     Window { opens_at, closes_at: Some(now), meant_at, ..window.clone() }
+}
+
+/// When a window was to end by a right clock, where that is over and the device's clock has not come so far: for people
+/// it is over all the same.
+pub fn overdue_since(window: &Window, clock: DeviceClock, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let end = window.meant_at?.checked_add_signed(window.closes_at? - window.opens_at)?;
+    let waits = match state_of(window, clock, now) {
+        WindowState::Scheduled | WindowState::Open => true,
+        WindowState::None | WindowState::Closed | WindowState::Always => false,
+    };
+    (waits && end + CLOCK_WAS_SET <= now).then_some(end)
 }
 
 /// When the last window was meant to open, where the device's present clock opens it at another time and it is not

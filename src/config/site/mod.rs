@@ -88,6 +88,17 @@ fn doubts(root: &Section<'_>, policy: Option<&RegistrationPolicy>, trigger: Trig
         let expected = "a start, or a trigger: left alone, the manager fetches the window up to 24 h later";
         root.report.warn(&root.place_of("registration"), "no start, and trigger = \"none\"", expected);
     }
+    let again =
+        policy.filter(|policy| policy.reopen > 0 || matches!(policy.start, WindowStart::Recurring(_)));
+    if trigger == Trigger::None && again.is_some() {
+        let expected =
+            "a trigger: left alone, the manager may fetch a window that is opened again when it is over";
+        root.report.warn(
+            &root.place_of("registration"),
+            "reopen or schedule, and trigger = \"none\"",
+            expected,
+        );
+    }
 }
 
 /// `[site]`.

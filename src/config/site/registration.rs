@@ -44,14 +44,17 @@ pub(super) fn read(section: Section<'_>, clock: Clock) -> Option<RegistrationPol
     if let (Some(schedule), Some(length)) = (&schedule, &length) {
         check_pauses(&section, schedule, length, zone);
     }
-    if let Some(always) = length.as_ref().filter(|length| length.value == WindowDuration::Always) {
-        if pin.as_ref().is_some_and(|pin| pin.value == Pin::ZEROS) {
+    let closes = close_when_filled.as_ref().is_some_and(|close| close.value);
+    let endless =
+        length.as_ref().filter(|length| length.value == WindowDuration::Always && schedule.is_none());
+    if let Some(always) = endless {
+        if !closes && pin.as_ref().is_some_and(|pin| pin.value == Pin::ZEROS) {
             let expected =
                 "a duration: with pin 0000, any handset fresh from the factory may come in for ever";
             report.warn(&always.place, "\"always\"", expected);
         }
         if let Some(reopen) = reopen.as_ref().filter(|reopen| reopen.value > 0) {
-            report.warn(&reopen.place, reopen.value, "0: a window that is always open never closes");
+            report.warn(&reopen.place, reopen.value, "0: a window without an end leaves nobody out");
         }
     }
     if let Some(unused) =
@@ -75,7 +78,7 @@ pub(super) fn read(section: Section<'_>, clock: Clock) -> Option<RegistrationPol
         pin: pin.map(|pin| pin.value),
         reopen: reopen.map_or(0, |reopen| reopen.value),
         reopen_schedule: reopen_schedule.map(|schedule| schedule.value),
-        close_when_filled: close_when_filled.is_some_and(|close| close.value),
+        close_when_filled: closes,
     })
 }
 
@@ -92,6 +95,17 @@ fn moment(
     let shown = quoted(&local.format("%Y-%m-%dT%H:%M").to_string());
     if let Some(offset) = offset {
         let moment = local.checked_sub_offset(offset)?.and_utc().with_timezone(&zone);
+        let in_utc = offset.local_minus_utc() == 0;
+        if moment.naive_local() != local && !in_utc {
+            let found = format!("{shown} with an offset that {zone} does not have then");
+            let there = quoted(&moment.format("%Y-%m-%dT%H:%M%:z").to_string());
+            report.error(
+                &start.place,
+                found,
+                format!("the zone's own offset, or none; the moment named is {there} there"),
+            );
+            return None;
+        }
         let ambiguous = matches!(zone.from_local_datetime(&moment.naive_local()), LocalResult::Ambiguous(..));
         if ambiguous && written_in == WindowClock::Local {
             let found = format!("{shown}, which comes twice in {zone} when the clock goes back");

@@ -68,7 +68,16 @@ fn expired_unfilled(view: &View<'_>, found: &mut Conditions) {
         names(view, &missing)
     );
     let again = format!("a registration window closed and {who}");
+    let overdue = view.window.and_then(|window| window::overdue_since(window, view.clock, view.now));
     let (phase, summary) = match view.window_state {
+        WindowState::Scheduled | WindowState::Open if let Some(end) = overdue => {
+            let end = clock(end.with_timezone(&view.desired.time_zone).fixed_offset());
+            let summary = format!(
+                "the registration window was to end at {end} and {who}; by the DECT manager's clock, which is wrong or \
+                 stands still, it is not over; set that clock, then open the window again"
+            );
+            ("overdue", summary)
+        }
         WindowState::Closed if is_unfetched(view) => {
             let next = again_at(view)
                 .map_or_else(|| "open it again".to_owned(), |at| format!("n720d renews it{at}"));
@@ -133,7 +142,10 @@ fn missed(view: &View<'_>) -> Vec<SlotNumber> {
     let closed: Vec<&Window> = ledger
         .iter()
         .chain(planned)
-        .filter(|one| window::state_of(one, view.clock, view.now) == WindowState::Closed)
+        .filter(|one| {
+            let closed = window::state_of(one, view.clock, view.now) == WindowState::Closed;
+            closed || window::overdue_since(one, view.clock, view.now).is_some()
+        })
         .collect();
     listed(view)
         .filter(|slot| match verdict(view, *slot) {

@@ -323,7 +323,7 @@ fn a_filled_one_is_closed_where_the_site_file_says_so() {
     let closed = |case: &Case| case.opening(at(3600), case.world.clock());
     let opening = closed(&filled()).unwrap();
     assert_eq!((opening.action, opening.window.number), (Action::CloseWindow, 1));
-    assert_eq!(opening.window.closes_at.unwrap(), at(3560), "in whole minutes");
+    assert_eq!(opening.window.closes_at.unwrap(), at(3600));
     assert!(matches!(opening.into_entry(), WindowEntry::Ends(_)));
     for state in [WindowState::Scheduled, WindowState::Always] {
         let mut case = filled();

@@ -332,8 +332,9 @@ fn a_window_is_ended_in_the_minute_and_never_for_ever() {
         assert_eq!(state_of(&ended, BERLIN, utc(now)), WindowState::Closed, "{now}");
         (ended.opens_at, content_of(&ended, WindowClock::Local).seconds)
     };
-    assert_eq!(ended_at("2026-11-23T09:10:40"), (local("2026-11-23T08:00"), 7800));
-    assert_eq!(ended_at("2026-11-23T07:00:20"), (local("2026-11-23T07:59"), 60), "in its first minute");
+    assert_eq!(ended_at("2026-11-23T09:10:40"), (local("2026-11-23T08:00"), 7840));
+    assert_eq!(ended_at("2026-11-23T07:00:20"), (local("2026-11-23T08:00"), 20), "in its first minute");
+    assert_eq!(ended_at("2026-11-23T07:00:00"), (local("2026-11-23T07:59"), 60), "never for no seconds");
     assert_eq!(ended_at("2026-11-23T06:00:00"), (local("2026-11-23T06:59"), 60), "before it begins");
     let policy_of_it = seconds(Some("2026-11-23T08:00"), 72_000);
     let unused = ended(&window, BERLIN, utc("2026-11-22T06:00:00"));

@@ -319,3 +319,23 @@ fn a_summary_names_five_handsets_and_counts_the_rest() {
     insta::assert_snapshot!(found.summary, @"7 handsets were registered and are not any more: slot 1, slot 2, slot 3, slot 4, slot 5, and 2 more");
     assert_eq!(found.handsets.len(), 7);
 }
+
+#[test]
+fn a_window_that_is_over_by_a_right_clock_alone_was_missed_all_the_same() {
+    let mut stage = one_missing();
+    let late = window(1, "2026-11-24T08:00", "2026-11-25T04:00");
+    let meant = moment("2026-11-23T08:00").to_utc();
+    stage.memory.windows = vec![Window { meant_at: Some(meant), ..late }];
+    stage.window = stage.memory.windows.first().cloned();
+    stage.at("2026-11-24T04:02");
+    assert!(
+        !stage.kinds().contains(&AlertKind::WindowExpiredUnfilled),
+        "clocks are known to a minute or two"
+    );
+    for now in ["2026-11-24T04:03", "2026-11-24T09:00"] {
+        stage.at(now);
+        let found = stage.the(AlertKind::WindowExpiredUnfilled);
+        assert_eq!((found.phase.as_str(), numbers(&found)), ("overdue 1", vec![2]), "{now}");
+    }
+    insta::assert_snapshot!(stage.the(AlertKind::WindowExpiredUnfilled).summary, @"the registration window was to end at 2026-11-24 04:00 +01:00 and 1 handset is not registered: slot 2 Workshop (1014); by the DECT manager's clock, which is wrong or stands still, it is not over; set that clock, then open the window again");
+}
