@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Scene, pending_by_slot, reset};
+use crate::domain::evidence::Source;
 use crate::domain::ids::{Ipui, SlotNumber};
 use crate::domain::loss::LossCause;
 use crate::domain::memory::{Registration, SlotRecord};
@@ -108,7 +109,7 @@ impl<'a> SiteView<'a> {
         if let Some(by) = self.successor(slot, ipui) {
             return LossCause::Replaced { by };
         }
-        if self.is_vacant(slot) && untouched {
+        if self.is_vacant(slot, record) && untouched {
             return LossCause::DeregisteredByHand;
         }
         LossCause::NotKnown
@@ -143,12 +144,22 @@ impl<'a> SiteView<'a> {
         }
     }
 
-    /// Whether nobody is in the slot, which has an active account.
-    fn is_vacant(&self, slot: SlotNumber) -> bool {
+    /// Whether nobody is in the slot, by a page that shows it or else by the manager's own list.
+    fn is_vacant(&self, slot: SlotNumber, record: &SlotRecord) -> bool {
         match self.shown(slot) {
             Some(HandsetState::Pending | HandsetState::None) => true,
             Some(HandsetState::Registered) => self.is_shown_empty(slot),
-            None => false,
+            None => match record.source {
+                Some(Source::FilledSlots | Source::InactiveAccount) => true,
+                Some(
+                    Source::EditorPage
+                    | Source::OtherEditorPage
+                    | Source::PendingList
+                    | Source::MobileDevicesPage
+                    | Source::PendingThenGone,
+                )
+                | None => false,
+            },
         }
     }
 

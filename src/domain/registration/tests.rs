@@ -169,7 +169,7 @@ fn who_leaves_the_list_unseen_is_not_who_is_found_in_the_slot_later() {
 #[test]
 fn gone_in_the_open_window_is_evidence_where_no_page_shows_the_slot() {
     let mut bench = waiting();
-    bench.read(5, listed(&[]).editors(&[(1, Page::Cut)]));
+    bench.read(5, listed(&[]));
     assert_eq!(
         (first(&bench), bench.record(1).source),
         (Registration::Registered, Some(Source::PendingThenGone))
@@ -182,11 +182,14 @@ fn gone_in_the_open_window_is_evidence_where_no_page_shows_the_slot() {
 
 #[test]
 fn gone_is_no_evidence_in_any_of_these() {
-    let unseen = listed(&[]).editors(&[(1, Page::Cut)]);
     let is_pending = |bench: &mut Bench, why: &str| {
-        bench.read(5, unseen);
+        bench.read(5, listed(&[]));
         assert_eq!(first(bench), Registration::Pending, "{why}");
     };
+    let mut bench = waiting();
+    bench.read(5, listed(&[]).editors(&[(1, Page::Cut)]));
+    assert_eq!(first(&bench), Registration::Pending, "its editor page was asked for and did not come");
+
     let mut bench = waiting();
     bench.world.window_state = WindowState::Closed;
     is_pending(&mut bench, "the window has closed");

@@ -185,6 +185,11 @@ impl View<'_> {
         self.observation.editors.get(&self.slot).and_then(Reading::known).copied()
     }
 
+    /// Whether the editor page of this slot was asked for.
+    pub(super) fn editor_was_asked(&self) -> bool {
+        self.observation.editors.contains_key(&self.slot)
+    }
+
     /// The other slot whose editor page shows this handset.
     pub(super) fn elsewhere(&self) -> Option<SlotNumber> {
         let mut pages = self.observation.editors.iter().filter(|(slot, _)| **slot != self.slot);

@@ -195,26 +195,26 @@ fn inactive_account(view: &View<'_>) -> Option<Finding> {
     Some(seen(view, Source::InactiveAccount, claim, evidence))
 }
 
-/// The last resort, where no page shows the slot, though its editor page was asked for: it was pending in its slot while
-/// the device let handsets in, and is not any more. Everybody's leaving the list at once is no such evidence: that is
-/// what a reset of the manager looks like. One reservation that somebody takes back by hand looks like this too.
+/// The last resort, where no page shows the slot: it was pending in its slot while the device let handsets in, and is
+/// not any more. An editor page that was asked for and did not come leaves the doubt standing, for a manager in such
+/// trouble may just be starting; and so does everybody's leaving the list at once, which is what a reset looks like.
 fn pending_then_gone(view: &View<'_>) -> Option<Finding> {
     let previous = view.previous;
     let verified = view.memory.release.as_ref().is_some_and(|release| {
         release.progress.verified_at.is_some() && release.reserved.get(&view.slot) == Some(&view.ipui)
     });
-    let unseen = view.shown().is_none() && view.own_editor().is_none();
-    let came_in = unseen
-        && previous.registration == Registration::Pending
+    let came_in = previous.registration == Registration::Pending
         && view.has_left_the_list()
         && verified
         && previous.waiting.window_open
         && view.lets_handsets_in()
         && view.has_come_in();
+    let unseen = view.shown().is_none() && !view.editor_was_asked();
     let emptied = reset::emptied_the_list(view.memory, view.observation);
-    let evidence = "no longer listed as pending on the status page, in an open window, after a verified release (its \
-                    slot not read)";
-    (came_in && !emptied).then(|| seen(view, Source::PendingThenGone, Claim::Here, evidence.to_owned()))
+    let evidence =
+        "no longer listed as pending on the status page, in an open window, after a verified release";
+    (came_in && unseen && !emptied)
+        .then(|| seen(view, Source::PendingThenGone, Claim::Here, evidence.to_owned()))
 }
 
 /// Something that this session's pages showed.

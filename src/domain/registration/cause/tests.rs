@@ -89,6 +89,16 @@ fn every_cause_is_told_by_what_was_seen() {
 }
 
 #[test]
+fn a_slot_that_no_page_shows_is_empty_by_the_managers_own_list() {
+    let mut bench = registered(1);
+    bench.filled(6, &[]).read(10, listed(&[]));
+    assert_eq!(first(&bench), LossCause::DeregisteredByHand);
+    let mut bench = registered(1);
+    bench.read(5, whole(&[], &[(2, Empty)])).filled(11, &[]).read(12, whole(&[], &[(2, Empty)]));
+    assert_eq!(first(&bench), LossCause::DeregisteredByHand, "its account was switched off before");
+}
+
+#[test]
 fn a_reset_takes_everybody_at_once() {
     let blank = of(registered(2), whole(&[], &[]));
     assert_eq!(blank, LossCause::FactoryReset, "no account, no reservation");
