@@ -1,11 +1,17 @@
 //! Conditions about what the manager is: the right device, its firmware, its clock.
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
 
 use super::{Conditions, View, spoken};
 use crate::domain::alert::{AlertKind, Condition, Severity};
 use crate::domain::ids::Firmware;
 use crate::domain::observed::Observation;
+
+/// How far two estimates of the same skew may lie apart: the page shows whole minutes, and comes up to half a minute
+/// into the session (see [`crate::domain::device_clock::skew_seconds`]).
+const SKEW_SPREAD: Duration = Duration::from_secs(90);
 
 /// Looks at what was read in this cycle.
 pub(super) fn look(view: &View<'_>, found: &mut Conditions) {
@@ -49,19 +55,23 @@ fn wrong_device(view: &View<'_>, observation: &Observation, found: &mut Conditio
     true
 }
 
+/// Begins above the limit and ends only where the same clock cannot be estimated above it a minute later.
 fn clock_skew(view: &View<'_>, found: &mut Conditions) {
-    match view.skew_seconds {
-        None => found.cannot_tell([AlertKind::ClockSkew]),
-        Some(skew) if skew.unsigned_abs() > view.pace.clock_skew.as_secs() => {
-            let way = if skew > 0 { "fast" } else { "slow" };
-            let summary = format!(
-                "the DECT manager's clock is {} {way}; registration windows are written for that clock, so that they \
-                 open when they were meant to; check its time server and time zone",
-                off(skew)
-            );
-            found.hold(Condition::new(AlertKind::ClockSkew, Severity::Warning, summary).in_phase(way));
-        }
-        Some(_) => {}
+    let Some(skew) = view.skew_seconds else {
+        found.cannot_tell([AlertKind::ClockSkew]);
+        return;
+    };
+    let (size, limit) = (Duration::from_secs(skew.unsigned_abs()), view.pace.clock_skew);
+    if size > limit {
+        let way = if skew > 0 { "fast" } else { "slow" };
+        let summary = format!(
+            "the DECT manager's clock is {} {way}; registration windows are written for that clock, so that they \
+             open when they were meant to; check its time server and time zone",
+            off(skew)
+        );
+        found.hold(Condition::new(AlertKind::ClockSkew, Severity::Warning, summary).in_phase(way));
+    } else if size >= limit.saturating_sub(SKEW_SPREAD) {
+        found.cannot_tell([AlertKind::ClockSkew]);
     }
 }
 

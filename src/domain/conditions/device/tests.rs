@@ -1,6 +1,8 @@
 //! What the manager is and shows.
 
-use crate::domain::alert::{AlertKind, Severity};
+use chrono::TimeDelta;
+
+use crate::domain::alert::{AlertKind, AlertState, Severity};
 use crate::domain::conditions::testing::{Stage, ipui};
 use crate::domain::observed::Reading;
 
@@ -47,4 +49,37 @@ fn a_clock_is_off_beyond_two_minutes() {
     assert_eq!(stage.kinds(), [], "the limit is the operator's");
     stage.skew_seconds = None;
     assert!(stage.look().unknown.contains(&AlertKind::ClockSkew));
+}
+
+#[test]
+fn a_clock_near_the_limit_is_told_once_whatever_second_it_is_read_at() {
+    let mut stage = Stage::well();
+    let mut begun = Vec::new();
+    for (minute, skew) in [95, 141, 134, 127, 120, 106, 138].into_iter().enumerate() {
+        stage.device_now += TimeDelta::minutes(i64::try_from(minute).unwrap());
+        stage.skew_seconds = Some(skew);
+        stage.cycle();
+        begun.extend(stage.memory.alerts.iter().map(|alert| (alert.state, alert.since)));
+    }
+    assert_eq!(begun.len(), 6, "none below the limit");
+    begun.dedup();
+    assert_eq!(begun.len(), 1, "it fires once: {begun:?}");
+}
+
+#[test]
+fn a_clock_that_was_set_ends_the_alert_at_a_reading_that_leaves_no_doubt() {
+    for (skew, state) in [
+        (30, AlertState::Firing),
+        (-30, AlertState::Firing),
+        (29, AlertState::Resolved),
+        (0, AlertState::Resolved),
+    ] {
+        let mut stage = Stage::well();
+        stage.skew_seconds = Some(600);
+        stage.cycle();
+        stage.skew_seconds = Some(skew);
+        stage.cycle();
+        let states: Vec<_> = stage.memory.alerts.iter().map(|alert| alert.state).collect();
+        assert_eq!(states, [state], "{skew}");
+    }
 }
