@@ -1,6 +1,7 @@
 //! What one site must know of the others: where a handset that was seen here is at home, and where a handset that is
 //! missing here was seen instead. Plain data and the directory of homes; who was seen where is the store's to keep.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -85,13 +86,13 @@ pub struct Elsewhere {
 
 impl Neighbours {
     /// The answers to a site's questions: homes by the directory, and of all managers that hold a handset the one that
-    /// shows most. A site that is not in the directory any more is not heard.
+    /// shows most. Of several that show the same the first by name is heard: which of them was read last changes with
+    /// every cycle of theirs. A site that is not in the directory any more is not heard at all.
     pub fn answer(questions: &Questions, directory: &Directory, held: Vec<(Ipui, Elsewhere)>) -> Self {
         let homes = questions.foreign.iter().filter_map(|ipui| Some((*ipui, directory.home(*ipui)?)));
         let mut elsewhere: BTreeMap<Ipui, Elsewhere> = BTreeMap::new();
         for (ipui, found) in held.into_iter().filter(|(_, found)| directory.sites.contains(&found.site)) {
-            let known = elsewhere.get(&ipui).map(|known| (known.hold, known.seen_at));
-            if known.is_none_or(|known| known < (found.hold, found.seen_at)) {
+            if elsewhere.get(&ipui).is_none_or(|known| known.rank() < found.rank()) {
                 elsewhere.insert(ipui, found);
             }
         }
@@ -100,6 +101,11 @@ impl Neighbours {
 }
 
 impl Elsewhere {
+    /// The greatest of several is heard.
+    fn rank(&self) -> (Hold, Reverse<&SiteName>) {
+        (self.hold, Reverse(&self.site))
+    }
+
     /// Where, and how it is held: `registered in slot 4 of site acme-hamburg`.
     pub fn place(&self) -> String {
         match self.slot {
@@ -203,8 +209,21 @@ mod tests {
         ];
         let answer = Neighbours::answer(&questions, &directory, rows);
         let at: Vec<_> = answer.elsewhere.values().map(|found| found.site.as_str()).collect();
-        assert_eq!(at, ["c", "a"]);
+        assert_eq!(at, ["b", "a"]);
         assert_eq!(answer.homes, BTreeMap::from([(ipui(5), Home { site: name("hamburg"), slot: slot(3) })]));
+    }
+
+    #[test]
+    fn of_two_that_show_the_same_it_does_not_matter_which_was_read_last() {
+        let directory = Directory::of(&[listing("b", &[]), listing("a", &[])]);
+        for (first, second) in [(10, 3_700), (7_300, 3_700), (10, 10)] {
+            let a = (ipui(1), held("a", Some(3), Hold::Registered, first));
+            let b = (ipui(1), held("b", Some(4), Hold::Registered, second));
+            for rows in [vec![a.clone(), b.clone()], vec![b, a]] {
+                let answer = Neighbours::answer(&Questions::default(), &directory, rows);
+                assert_eq!(answer.elsewhere[&ipui(1)].site, name("a"), "{first} {second}");
+            }
+        }
     }
 
     #[test]
