@@ -91,7 +91,7 @@ impl Neighbours {
     pub fn answer(questions: &Questions, directory: &Directory, held: Vec<(Ipui, Elsewhere)>) -> Self {
         let homes = questions.foreign.iter().filter_map(|ipui| Some((*ipui, directory.home(*ipui)?)));
         let mut elsewhere: BTreeMap<Ipui, Elsewhere> = BTreeMap::new();
-        for (ipui, found) in held.into_iter().filter(|(_, found)| directory.sites.contains(&found.site)) {
+        for (ipui, found) in held.into_iter().filter(|(_, found)| directory.knows(&found.site)) {
             if elsewhere.get(&ipui).is_none_or(|known| known.rank() < found.rank()) {
                 elsewhere.insert(ipui, found);
             }
@@ -124,6 +124,7 @@ impl Elsewhere {
 /// something foreign. Twelve bytes a handset.
 #[derive(Debug, Default)]
 pub struct Directory {
+    /// In the order of their names.
     sites: Vec<SiteName>,
     /// In the order of the IPUIs; the second field is a place in `sites`.
     entries: Vec<(Ipui, u32, SlotNumber)>,
@@ -133,6 +134,8 @@ impl Directory {
     /// The handsets of all these sites.
     pub fn of<'a>(sites: impl IntoIterator<Item = &'a DesiredSite>) -> Self {
         let mut directory = Self::default();
+        let mut sites: Vec<&DesiredSite> = sites.into_iter().collect();
+        sites.sort_unstable_by_key(|site| &site.name);
         for site in sites {
             // 2^32 sites do not fit into memory.
             let Ok(place) = u32::try_from(directory.sites.len()) else { break };
@@ -143,6 +146,11 @@ impl Directory {
         directory.entries.sort_unstable();
         directory.entries.shrink_to_fit();
         directory
+    }
+
+    /// Whether this is one of its sites.
+    fn knows(&self, site: &SiteName) -> bool {
+        self.sites.binary_search(site).is_ok()
     }
 
     /// Where a handset is listed.
@@ -224,6 +232,15 @@ mod tests {
                 assert_eq!(answer.elsewhere[&ipui(1)].site, name("a"), "{first} {second}");
             }
         }
+    }
+
+    #[test]
+    fn the_directory_finds_its_sites_in_whatever_order_they_came() {
+        let sites = ["munich", "berlin", "hamburg"].map(|site_name| listing(site_name, &[]));
+        let directory = Directory::of(&sites);
+        assert!(directory.sites.is_sorted(), "{:?}", directory.sites);
+        assert!(sites.iter().all(|site| directory.knows(&site.name)));
+        assert!(!directory.knows(&name("cologne")));
     }
 
     #[test]
