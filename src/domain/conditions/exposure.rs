@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::windows::{listed, verdict};
 use super::{Conditions, View};
 use crate::domain::alert::{AlertKind, Condition, Severity};
-use crate::domain::desired::Pin;
+use crate::domain::desired::{Mode, Pin};
 use crate::domain::plan::{Action, Disposition};
 use crate::domain::status::WindowState;
 
@@ -68,12 +68,13 @@ fn patience(view: &View<'_>) -> TimeDelta {
     TimeDelta::from_std(view.pace.interval).unwrap_or_default() * IDLE_INTERVALS
 }
 
-/// Whether the plan closes it, at once or when something else is over.
+/// Whether the plan closes it, at once or when something else is over. In mode observe every step waits for ever.
 fn is_being_closed(view: &View<'_>) -> bool {
     view.plan.steps.iter().any(|step| {
         step.action == Action::CloseWindow
             && match step.disposition {
-                Disposition::Ready | Disposition::Deferred { .. } => true,
+                Disposition::Ready => true,
+                Disposition::Deferred { .. } => view.desired.mode == Mode::Manage,
                 Disposition::Blocked { .. } => false,
             }
     })
@@ -161,21 +162,32 @@ mod tests {
         assert!(found.unknown.contains(&AlertKind::WindowExposed));
     }
 
-    #[test]
-    fn one_that_is_being_closed_is_no_news() {
-        let mut stage = filled();
-        stage.plan.steps.push(Step {
+    fn closing(disposition: Disposition) -> Step {
+        Step {
             action: Action::CloseWindow,
             slot: None,
             impact: Impact::None,
-            disposition: Disposition::Ready,
+            disposition,
             who: Vec::new(),
             why: String::new(),
             cause: None,
-        });
-        assert_eq!(exposed(&stage), None);
-        stage.plan.steps[0].disposition =
-            Disposition::Blocked { reason: String::new(), alert: AlertKind::WrongDevice };
-        assert!(exposed(&stage).is_some());
+        }
+    }
+
+    #[test]
+    fn one_that_is_being_closed_is_no_news() {
+        let deferred = |reason: &str| Disposition::Deferred { reason: reason.to_owned(), until: None };
+        let blocked = || Disposition::Blocked { reason: String::new(), alert: AlertKind::WrongDevice };
+        for (mode, disposition, told) in [
+            (Mode::Manage, Disposition::Ready, false),
+            (Mode::Manage, deferred("a release settles"), false),
+            (Mode::Manage, blocked(), true),
+            (Mode::Observe, deferred("mode = observe"), true),
+        ] {
+            let mut stage = filled();
+            stage.desired.mode = mode;
+            stage.plan.steps.push(closing(disposition.clone()));
+            assert_eq!(exposed(&stage).is_some(), told, "{mode:?} {disposition:?}");
+        }
     }
 }
