@@ -16,9 +16,11 @@ const SOON: TimeDelta = TimeDelta::hours(24);
 /// So many intervals of reading a filled window has to end, or to be closed, before anybody hears of it.
 const IDLE_INTERVALS: i32 = 3;
 
-/// Needs a pending list that was read: without it, whether somebody is expected is not known.
+/// Needs the pending list of the site's own manager: without it, whether somebody is expected is not known.
 pub(super) fn look(view: &View<'_>, found: &mut Conditions) {
-    let pending = view.observation.and_then(|observation| observation.pending.known());
+    let own = Some(&view.desired.manager.mac);
+    let seen = view.observation.filter(|seen| seen.mac.known() == own);
+    let pending = seen.and_then(|seen| seen.pending.known());
     let Some(pending) = pending else {
         found.cannot_tell([AlertKind::WindowExposed]);
         return;
@@ -160,6 +162,16 @@ mod tests {
         let found = stage.look();
         assert_eq!(found.holding, []);
         assert!(found.unknown.contains(&AlertKind::WindowExposed));
+    }
+
+    #[test]
+    fn what_another_device_shows_says_nothing_of_this_window() {
+        for mac in [Reading::Known("7C2F80000001".parse().unwrap()), Reading::Unreadable("cut".into())] {
+            let mut stage = endless();
+            stage.edit(|seen| seen.mac = mac.clone());
+            assert_eq!(exposed(&stage), None, "{mac:?}");
+            assert!(stage.look().unknown.contains(&AlertKind::WindowExposed), "{mac:?}");
+        }
     }
 
     fn closing(disposition: Disposition) -> Step {
