@@ -8,12 +8,13 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use super::alert::HandsetNote;
-use super::desired::{DesiredSite, Mode, Pin};
+use super::desired::{DesiredSite, Mode};
 use super::device_clock::DeviceClock;
 use super::ids::{Ipui, SiteName, SlotNumber};
 use super::instruction::{Entrance, instruction, typed};
 use super::memory::{Registration, SiteMemory};
 use super::opening;
+use super::pin;
 use super::plan::{Action, Disposition, Step};
 use super::status::{WindowState, WindowStatus};
 use super::window;
@@ -113,7 +114,7 @@ pub fn note(situation: &Situation<'_>, number: SlotNumber) -> HandsetNote {
     let ipui = slot.and_then(|slot| slot.ipui());
     let record = memory.slots.get(&number).filter(|record| Some(record.ipui) == ipui);
     let registration = record.map_or(Registration::Unknown, |record| record.registration);
-    let pin = pin(desired, memory);
+    let pin = pin::in_force(desired, memory);
     let entrance = entrance(situation, number, ipui, registration);
     let needed = registration != Registration::Registered;
     HandsetNote {
@@ -128,16 +129,6 @@ pub fn note(situation: &Situation<'_>, number: SlotNumber) -> HandsetNote {
         instruction: instruction(registration, pin, entrance),
         pin: typed(pin).filter(|_| needed),
         until: entrance.until().filter(|_| needed),
-    }
-}
-
-/// The PIN that counts: the site file's, where n720d sets it; else the one that the manager's page last showed.
-fn pin(desired: &DesiredSite, memory: &SiteMemory) -> Option<Pin> {
-    let wanted = desired.registration.as_ref().and_then(|policy| policy.pin);
-    let shown = memory.observation.as_ref().and_then(|seen| seen.registration_pin.known()).copied();
-    match desired.mode {
-        Mode::Manage => wanted.or(shown),
-        Mode::Observe => shown.or(wanted),
     }
 }
 
@@ -208,10 +199,12 @@ mod tests {
     use chrono::TimeDelta;
 
     use super::super::alert::AlertKind;
+    use super::super::desired::Pin;
     use super::super::memory::Trouble;
     use super::super::neighbours::{Elsewhere, Hold};
     use super::super::observed::{ContactFailure, Reading};
     use super::super::plan::Impact;
+    use super::super::shown::InPlace;
     use super::super::world::{World, at, ipui, present, slot};
     use super::*;
 
@@ -318,28 +311,28 @@ mod tests {
     }
 
     #[test]
-    fn the_pin_is_the_site_files_where_n720d_sets_it_and_else_the_one_shown() {
+    fn the_pin_told_is_the_one_that_the_manager_takes() {
         let shown = Reading::Known(Pin::Fixed([4, 3, 2, 1]));
         let unread = Reading::Unreadable("neither kind is marked".to_owned());
-        let random = Reading::Known(Pin::Random);
-        for (mode, wanted, page, told) in [
-            (Mode::Manage, Some(Pin::ZEROS), &shown, Some("0000")),
-            (Mode::Manage, None, &shown, Some("4321")),
-            (Mode::Manage, Some(Pin::Random), &shown, None),
-            (Mode::Manage, None, &unread, None),
-            (Mode::Observe, Some(Pin::ZEROS), &shown, Some("4321")),
-            (Mode::Observe, Some(Pin::ZEROS), &unread, Some("0000")),
-            (Mode::Observe, Some(Pin::ZEROS), &random, None),
-            (Mode::Observe, None, &shown, Some("4321")),
+        for (mode, by_hand, page, told) in [
+            (Mode::Manage, false, &shown, Some("0000")),
+            (Mode::Manage, true, &shown, Some("4321")),
+            (Mode::Manage, true, &Reading::Known(Pin::Random), None),
+            (Mode::Manage, true, &unread, None),
+            (Mode::Observe, false, &shown, Some("4321")),
+            (Mode::Observe, false, &unread, Some("0000")),
         ] {
             let mut world = world();
             world.desired.mode = mode;
-            world.desired.registration.as_mut().unwrap().pin = wanted;
             world.memory.observation.as_mut().unwrap().registration_pin = page.clone();
-            let note = note(&situation(&world, open(), &[]), slot(2));
-            assert_eq!(note.pin.as_deref(), told, "{mode:?} {wanted:?} {page:?}");
+            let gone_at = by_hand.then(|| at(-60));
+            world.memory.shown.pin = Some(InPlace { was: Pin::ZEROS, gone_at });
+            let sheet = sheet(&situation(&world, open(), &[]));
+            let note = &sheet.handsets[0];
+            assert_eq!(note.pin.as_deref(), told, "{mode:?} {by_hand} {page:?}");
             let typed = told.unwrap_or("that the manager's web page");
             assert!(note.instruction.contains(typed), "{}", note.instruction);
+            assert_eq!(note.instruction.contains("by itself"), told == Some("0000"), "{}", note.instruction);
         }
     }
 

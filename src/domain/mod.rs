@@ -27,6 +27,7 @@ pub mod neighbours;
 pub mod notification;
 pub mod observed;
 mod opening;
+mod pin;
 pub mod plan;
 pub mod planner;
 pub mod policy;

@@ -7,6 +7,7 @@ use super::windows::{listed, verdict};
 use super::{Conditions, View};
 use crate::domain::alert::{AlertKind, Condition, Severity};
 use crate::domain::desired::{Mode, Pin};
+use crate::domain::pin;
 use crate::domain::plan::{Action, Disposition};
 use crate::domain::status::WindowState;
 
@@ -26,7 +27,8 @@ pub(super) fn look(view: &View<'_>, found: &mut Conditions) {
         return;
     };
     let nobody = pending.is_empty() && !listed(view).any(|slot| verdict(view, slot).is_missing());
-    let zeros = view.desired.registration.as_ref().and_then(|policy| policy.pin) == Some(Pin::ZEROS);
+    let in_force = pin::in_force(view.desired, view.memory);
+    let zeros = in_force == Some(Pin::ZEROS);
     let pin = if zeros { " with the PIN 0000" } else { "" };
     let (severity, what) = match view.window_state {
         WindowState::Always if nobody => {
@@ -34,6 +36,10 @@ pub(super) fn look(view: &View<'_>, found: &mut Conditions) {
         }
         WindowState::Always => {
             (if zeros { Severity::Warning } else { Severity::Info }, format!("has no end{pin}"))
+        }
+        WindowState::Open if nobody && in_force.is_none() => {
+            found.cannot_tell([AlertKind::WindowExposed]);
+            return;
         }
         WindowState::Open if nobody && zeros => {
             if view.now - idle_since(view) < patience(view) {
@@ -89,6 +95,7 @@ mod tests {
     use crate::domain::memory::Registration;
     use crate::domain::observed::Reading;
     use crate::domain::plan::{Impact, Step};
+    use crate::domain::shown::InPlace;
 
     /// Everybody is in for an hour, the PIN is 0000.
     fn filled() -> Stage {
@@ -139,8 +146,8 @@ mod tests {
         assert_eq!(exposed(&stage), None, "it has just come in");
         stage.at("2026-11-23T11:15");
         assert!(exposed(&stage).is_some(), "three intervals later");
-        for pin in [Some(Pin::Random), Some(Pin::Fixed([0, 0, 0, 1])), None] {
-            stage = with_pin(stage, pin);
+        for pin in [Pin::Random, Pin::Fixed([0, 0, 0, 1])] {
+            stage = with_pin(stage, Some(pin));
             assert_eq!(exposed(&stage), None, "{pin:?}");
         }
         let mut closed = filled();
@@ -159,6 +166,34 @@ mod tests {
     fn without_a_pending_list_nobody_can_tell() {
         let mut stage = endless();
         stage.edit(|seen| seen.pending = Reading::Unreadable("cut".into()));
+        let found = stage.look();
+        assert_eq!(found.holding, []);
+        assert!(found.unknown.contains(&AlertKind::WindowExposed));
+    }
+
+    #[test]
+    fn the_pin_that_the_manager_takes_counts() {
+        let other = Pin::Fixed([1, 2, 3, 4]);
+        let told = |mode, wanted, by_hand: Option<Pin>, page: Reading<Pin>| {
+            let mut stage = with_pin(filled(), wanted);
+            stage.desired.mode = mode;
+            stage.memory.observation.as_mut().unwrap().registration_pin = page;
+            stage.memory.shown.pin = by_hand.map(|was| InPlace { was, gone_at: Some(stage.now()) });
+            exposed(&stage).is_some()
+        };
+        let zeros = || Reading::Known(Pin::ZEROS);
+        assert!(told(Mode::Manage, None, None, zeros()), "nobody sets another");
+        assert!(told(Mode::Observe, Some(other), None, zeros()));
+        assert!(!told(Mode::Observe, Some(Pin::ZEROS), None, Reading::Known(other)));
+        assert!(told(Mode::Manage, Some(other), Some(other), zeros()), "it was set by hand");
+        assert!(!told(Mode::Manage, Some(Pin::ZEROS), Some(Pin::ZEROS), Reading::Known(other)));
+        assert!(!told(Mode::Manage, Some(other), None, zeros()), "the site file's is on its way");
+    }
+
+    #[test]
+    fn while_the_pin_is_not_known_an_alert_stays() {
+        let mut stage = with_pin(filled(), None);
+        stage.memory.observation.as_mut().unwrap().registration_pin = Reading::Unreadable("cut".into());
         let found = stage.look();
         assert_eq!(found.holding, []);
         assert!(found.unknown.contains(&AlertKind::WindowExposed));
