@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rusqlite::{Transaction, params};
+use rusqlite::{Row, Transaction, params};
+use tracing::warn;
 
 use super::error::{Fault, StoreError};
 use super::{Store, codec};
@@ -11,10 +12,11 @@ use crate::domain::ids::{Ipui, SiteName};
 use crate::domain::neighbours::{Elsewhere, Stray};
 
 impl Store {
-    /// Where the managers of other sites hold these handsets; one may be held by several.
+    /// Where the managers of other sites hold these handsets; one may be held by several. This is only a hint: what
+    /// does not decode is logged and left out, so that no site waits for what another one has stored.
     ///
     /// # Errors
-    /// When the database cannot be read, or a value in it does not decode.
+    /// When the database cannot be read.
     pub fn elsewhere(
         &self,
         site: &SiteName,
@@ -32,14 +34,29 @@ impl Store {
             let mut rows = query.query(params![codec::json("stray.ipui", handsets)?, site.as_str()])?;
             let mut found = Vec::new();
             while let Some(row) = rows.next()? {
-                let (ipui, name, held): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
-                let Stray { hold, slot, seen_at, home: _ } = codec::from_json("stray.held", &held)?;
-                let site = codec::parsed("site.name", &name)?;
-                found.push((codec::parsed("stray.ipui", &ipui)?, Elsewhere { site, slot, hold, seen_at }));
+                match decoded(row) {
+                    Ok(one) => found.push(one),
+                    Err(fault) => {
+                        let held_by: String = row.get(1).unwrap_or_default();
+                        warn!(
+                            site = held_by,
+                            ?fault,
+                            "a handset that is kept as held at this site does not decode"
+                        );
+                    }
+                }
             }
             Ok(found)
         })
     }
+}
+
+/// A handset, and where it is held: a row of [`Store::elsewhere`].
+fn decoded(row: &Row<'_>) -> Result<(Ipui, Elsewhere), Fault> {
+    let (ipui, name, held): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+    let Stray { hold, slot, seen_at, home: _ } = codec::from_json("stray.held", &held)?;
+    let site = codec::parsed("site.name", &name)?;
+    Ok((codec::parsed("stray.ipui", &ipui)?, Elsewhere { site, slot, hold, seen_at }))
 }
 
 /// What a site's manager holds that its file does not list.
@@ -139,6 +156,29 @@ mod tests {
         keep(&store, "berlin", &[(2, stray(Hold::Reserved, None, 2))]);
         assert_eq!(elsewhere(&store, "munich", &[1]), []);
         assert_eq!(elsewhere(&store, "munich", &[2]).len(), 1);
+    }
+
+    #[test]
+    fn what_does_not_decode_is_left_out_and_the_rest_is_found() {
+        let (_dir, store) = store();
+        let registered = || stray(Hold::Registered, Some(4), 1);
+        for name in ["berlin", "cologne", "hamburg"] {
+            keep(&store, name, &[(1, registered()), (2, registered())]);
+        }
+        let damage = |db: &Transaction<'_>| {
+            let sql = "UPDATE stray SET held = ?3
+                       WHERE ipui = ?1 AND site = (SELECT id FROM site WHERE name = ?2)";
+            let lent = r#"{"hold":"lent","slot":4,"seen_at":"2026-11-23T08:00:00Z"}"#;
+            for (name, held) in [("berlin", "{"), ("cologne", lent)] {
+                db.execute(sql, params![ipui(1).to_string(), name, held])?;
+            }
+            Ok(())
+        };
+        store.write("damage", damage).unwrap();
+        let found: Vec<_> =
+            elsewhere(&store, "munich", &[1, 2]).into_iter().map(|(last, site, ..)| (last, site)).collect();
+        let at = |last, site: &str| (last, site.to_owned());
+        assert_eq!(found, [at(1, "hamburg"), at(2, "berlin"), at(2, "cologne"), at(2, "hamburg")]);
     }
 
     #[test]
