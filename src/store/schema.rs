@@ -164,23 +164,18 @@ mod tests {
         assert_eq!((found, version(&connection)), (Found::Ours, VERSION));
     }
 
-    #[test]
-    fn a_window_of_the_first_schema_gets_the_offset_of_its_site() {
+    /// The times of all windows after the migration of a database of the first schema with these rows.
+    fn migrated_windows(rows: &str) -> Vec<(String, Option<String>)> {
         let (_dir, path) = path();
         let first = Connection::open(&path).unwrap();
         first.execute_batch(MIGRATIONS[0]).unwrap();
         first
             .execute_batch(
-                r#"INSERT INTO site (id, name, token, key) VALUES (1, 'acme', 'a', zeroblob(32)), (2, 'st-johns', 'b', zeroblob(32)),
-                       (3, 'never-read', 'c', zeroblob(32));
-                   INSERT INTO status (site, status, observed_offset) VALUES (1, '{}', 3600), (2, '{}', -12600);
-                   INSERT INTO window (site, number, entry) VALUES
-                       (1, 1, '{"number":1,"opens_at":"2026-11-23T08:00:00","closes_at":"2026-11-24T04:00:00"}'),
-                       (1, 2, '{"number":2,"opens_at":"2026-11-24T08:00:00","closes_at":null}'),
-                       (2, 1, '{"number":1,"opens_at":"2026-11-23T08:00:00","closes_at":null}'),
-                       (3, 1, '{"number":1,"opens_at":"2026-11-23T08:00:00","closes_at":null}');"#,
+                "INSERT INTO site (id, name, token, key) VALUES (1, 'acme', 'a', zeroblob(32)),
+                     (2, 'st-johns', 'b', zeroblob(32)), (3, 'never-read', 'c', zeroblob(32));",
             )
             .unwrap();
+        first.execute_batch(rows).unwrap();
         first.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
         first.pragma_update(None, "user_version", 1).unwrap();
         drop(first);
@@ -191,14 +186,75 @@ mod tests {
             )
             .unwrap();
         let rows = query.query_map((), |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
-        let rows: Vec<(String, Option<String>)> = rows.map(Result::unwrap).collect();
+        rows.map(Result::unwrap).collect()
+    }
+
+    fn window(opens: &str, closes: Option<&str>) -> (String, Option<String>) {
+        (opens.to_owned(), closes.map(str::to_owned))
+    }
+
+    #[test]
+    fn a_window_of_the_first_schema_gets_the_offset_of_its_site() {
+        let windows = migrated_windows(
+            r#"INSERT INTO status (site, status, observed_offset) VALUES (1, '{}', 3600), (2, '{}', -12600);
+               INSERT INTO window (site, number, entry) VALUES
+                   (1, 1, '{"opens_at":"2026-11-23T08:00:00","closes_at":"2026-11-24T04:00:00","policy":"2026-11-23T08:00 for 72000 s"}'),
+                   (1, 2, '{"opens_at":"2026-11-24T08:00:00","closes_at":null,"policy":"when released for ever"}'),
+                   (1, 3, '{"opens_at":"2026-11-24T09:00:00","closes_at":"2026-11-24T09:10:41","policy":"when released for 600 s"}'),
+                   (1, 4, '{"opens_at":"2026-11-25T08:00:00","closes_at":"2026-11-25T09:00:00"}'),
+                   (2, 1, '{"opens_at":"2026-11-23T08:00:00","closes_at":null}'),
+                   (3, 1, '{"opens_at":"2026-11-23T08:00:00","closes_at":null}');"#,
+        );
         assert_eq!(
-            rows,
+            windows,
             [
-                ("2026-11-23T08:00:00+01:00".to_owned(), Some("2026-11-24T04:00:00+01:00".to_owned())),
-                ("2026-11-24T08:00:00+01:00".to_owned(), None),
-                ("2026-11-23T08:00:00-03:30".to_owned(), None),
-                ("2026-11-23T08:00:00+00:00".to_owned(), None),
+                window("2026-11-23T08:00:00+01:00", Some("2026-11-24T04:00:00+01:00")),
+                window("2026-11-24T08:00:00+01:00", None),
+                window("2026-11-24T09:00:00+01:00", Some("2026-11-24T09:10:41+01:00")),
+                window("2026-11-25T08:00:00+01:00", Some("2026-11-25T09:00:00+01:00")),
+                window("2026-11-23T08:00:00-03:30", None),
+                window("2026-11-23T08:00:00+00:00", None),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_window_of_the_first_schema_over_a_clock_change_ends_when_it_was_meant_to() {
+        // Twenty hours over the end of summer time, and over its beginning; last looked at before the change.
+        let entries = r#"INSERT INTO window (site, number, entry) VALUES
+            (1, 1, '{"opens_at":"2026-03-28T20:00:00","closes_at":"2026-03-29T17:00:00","policy":"when released for 72000 s"}'),
+            (1, 2, '{"opens_at":"2026-10-24T20:00:00","closes_at":"2026-10-25T15:00:00","policy":"2026-10-24T20:00 for 72000 s"}');"#;
+        let before = "INSERT INTO status (site, status, observed_offset) VALUES (1, '{}', 7200);";
+        assert_eq!(
+            migrated_windows(&format!("{before}{entries}")),
+            [
+                // What is long over may be an hour off as a whole, its length is right.
+                window("2026-03-28T20:00:00+02:00", Some("2026-03-29T16:00:00+02:00")),
+                window("2026-10-24T20:00:00+02:00", Some("2026-10-25T16:00:00+02:00")),
+            ]
+        );
+        // Last looked at after it: what the status tells of the window is better than the offset of that look.
+        let after = r#"INSERT INTO status (site, status, observed_offset) VALUES
+            (1, '{"window":{"opens_at":"2026-10-24T20:00:00+02:00"}}', 3600);"#;
+        let windows = migrated_windows(&format!("{after}{entries}"));
+        assert_eq!(windows[1], window("2026-10-24T20:00:00+02:00", Some("2026-10-25T16:00:00+02:00")));
+    }
+
+    #[test]
+    fn a_window_of_the_first_schema_that_opens_after_a_clock_change_opens_when_it_was_meant_to() {
+        let windows = migrated_windows(
+            r#"INSERT INTO status (site, status, observed_offset) VALUES
+                   (1, '{"window":{"opens_at":"2026-10-26T08:00:00+01:00"}}', 7200),
+                   (2, '{"window":{"opens_at":"2026-10-26T08:00:00Z"}}', 3600);
+               INSERT INTO window (site, number, entry) VALUES
+                   (1, 1, '{"opens_at":"2026-10-26T08:00:00","closes_at":"2026-10-26T09:00:00","policy":"2026-10-26T08:00 for 3600 s"}'),
+                   (2, 1, '{"opens_at":"2026-10-26T08:00:00","closes_at":null,"policy":"2026-10-26T08:00 for ever"}');"#,
+        );
+        assert_eq!(
+            windows,
+            [
+                window("2026-10-26T08:00:00+01:00", Some("2026-10-26T09:00:00+01:00")),
+                window("2026-10-26T08:00:00Z", None),
             ]
         );
     }
