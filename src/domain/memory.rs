@@ -179,7 +179,7 @@ pub struct SlotRecord {
     /// Where what it rests on was seen; `None`: nothing was seen yet, or by an earlier version.
     #[serde(default)]
     pub source: Option<Source>,
-    /// What was seen, and of a lost handset the likely cause.
+    /// What was seen.
     pub evidence: String,
     /// When that was last seen.
     pub seen_at: DateTime<Utc>,
@@ -252,11 +252,21 @@ impl SlotRecord {
         }
     }
 
-    /// The grounds of the verdict for people: the evidence, and where else the handset was seen.
-    pub fn grounds(&self, zone: Tz) -> String {
-        match &self.elsewhere {
-            Some(elsewhere) => format!("{}; the handset is {}", self.evidence, elsewhere.told(zone)),
+    /// The evidence for people, with the likely cause of a loss behind it.
+    pub fn explained(&self) -> String {
+        match self.cause {
+            Some(cause) => format!("{}; {cause}", self.evidence),
             None => self.evidence.clone(),
+        }
+    }
+
+    /// The grounds of the verdict for people: the evidence, the likely cause of a loss, and where else the handset was
+    /// seen.
+    pub fn grounds(&self, zone: Tz) -> String {
+        let explained = self.explained();
+        match &self.elsewhere {
+            Some(elsewhere) => format!("{explained}; the handset is {}", elsewhere.told(zone)),
+            None => explained,
         }
     }
 

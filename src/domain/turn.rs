@@ -377,7 +377,7 @@ fn tell_registrations(
         let outcome = match (was == record.registration, record.cause) {
             (false, _) => {
                 let (was, is) = (was.as_str(), record.registration.as_str());
-                format!("slot {number} ({}): {was} -> {is}: {}", record.ipui, record.evidence)
+                format!("slot {number} ({}): {was} -> {is}: {}", record.ipui, record.explained())
             }
             (true, Some(cause)) if is_clearer => {
                 format!("slot {number} ({}): still lost: {cause}", record.ipui)

@@ -16,7 +16,7 @@ use crate::domain::observed::{HandsetState, Observation, Reading};
 /// after the other between two readings.
 const EVERY_ONE_OF: usize = 3;
 
-/// Writes the likely cause into each lost record that was judged anew, and behind its evidence.
+/// Writes the likely cause into each lost record that was judged anew. Its evidence stays what was seen.
 pub(super) fn explain(
     scene: &Scene<'_>,
     observation: &Observation,
@@ -38,7 +38,6 @@ pub(super) fn explain(
         .collect();
     for (slot, cause) in causes {
         if let Some(record) = records.get_mut(&slot) {
-            record.evidence = format!("{}; {cause}", record.evidence);
             record.cause = Some(cause);
         }
     }

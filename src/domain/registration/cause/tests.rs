@@ -19,7 +19,8 @@ fn first(bench: &Bench) -> LossCause {
     let record = bench.record(1);
     assert_eq!(record.registration, Registration::Lost, "{record:?}");
     let cause = record.cause.unwrap();
-    assert!(record.evidence.ends_with(&format!("; {cause}")), "{record:?}");
+    assert_eq!(record.explained(), format!("{}; {cause}", record.evidence));
+    assert!(!record.evidence.contains("cause"), "only what was seen: {record:?}");
     cause
 }
 
@@ -169,4 +170,23 @@ fn while_nothing_is_judged_the_words_stand_once() {
     bench.settled = true;
     bench.read(15, Look::default());
     assert_eq!((&bench.record(1).evidence, bench.record(1).cause), (&before.evidence, before.cause));
+}
+
+#[test]
+fn the_words_stand_once_however_often_nothing_decides() {
+    let mut bench = registered(1);
+    bench.read(5, whole(&[], &[(1, Filled)]).editors(&[(1, Page::Shows(9))]));
+    let lost = bench.record(1).clone();
+    for minute in [10, 15, 20, 25, 30] {
+        bench.read(minute, whole(&[], &[(2, Empty)]));
+        assert_eq!(bench.record(1).evidence, lost.evidence, "its account is off, minute {minute}");
+    }
+    for minute in [36, 42] {
+        bench.filled(minute - 1, &[1]).read(minute, listed(&[]));
+        assert_eq!(bench.record(1).evidence, lost.evidence, "its slot is not shown, minute {minute}");
+    }
+    assert_eq!(bench.record(1).explained(), lost.explained());
+    let told = "the editor page of slot 1 shows another handset, 02 B6 EC 8A 09; likely cause: replaced by handset \
+                02 B6 EC 8A 09";
+    assert_eq!(lost.explained(), told);
 }
