@@ -289,6 +289,31 @@ fn what_an_editor_page_showed_is_not_believed_for_ever_without_looking() {
 }
 
 #[test]
+fn who_came_in_is_not_believed_to_be_there_still_after_an_absence() {
+    let cut = whole(&[], &[(1, Filled)]).editors(&[(1, Page::Cut)]);
+    let days = 3 * 24 * 60;
+    let mut bench = waiting();
+    bench.read(5, cut).read(65, cut);
+    assert_eq!((first(&bench), bench.record(1).seen_at), (Registration::Registered, at(65 * 60)), "an hour");
+    assert_eq!(bench.asks_for(days, cut), super::testing::slots(&[1]));
+    for minute in [days, days + 5] {
+        bench.read(minute, cut);
+        let record = bench.record(1);
+        assert_eq!((record.registration, record.seen_at), (Registration::Registered, at(65 * 60)));
+        assert!(record.conflicts[0].evidence.contains("nobody has looked at for 7"), "{record:?}");
+    }
+    bench.read(days + 10, cut.editors(&[(1, Page::Shows(7))]));
+    assert_eq!(first(&bench), Registration::Lost, "it was exchanged meanwhile");
+}
+
+#[test]
+fn who_came_in_during_an_absence_is_known_by_its_reservation() {
+    let mut bench = waiting();
+    bench.read(3 * 24 * 60, whole(&[], &[(1, Filled)]).editors(&[(1, Page::Cut)]));
+    assert_eq!(first(&bench), Registration::Registered);
+}
+
+#[test]
 fn a_guess_of_an_earlier_version_is_taken_back() {
     let mut bench = registered();
     let stored = bench.world.memory.slots.get_mut(&slot(1)).unwrap();

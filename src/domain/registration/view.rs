@@ -110,13 +110,16 @@ impl View<'_> {
         if self.shown() != Some(HandsetState::Registered) {
             return None;
         }
-        Some(match self.registered_ipui() {
-            Some(ipui) => match self.unwatched_hours() {
-                Some(hours) => Occupant::NotTold(Doubt::NotWatched(hours)),
-                None => Occupant::Known(ipui),
-            },
-            None if self.has_come_in() => Occupant::CameIn,
-            None => Occupant::NotTold(self.doubt()),
+        let was_there = self.previous.registration == Registration::Registered;
+        Some(match (self.registered_ipui(), self.unwatched_hours()) {
+            (Some(_), Some(hours)) => Occupant::NotTold(Doubt::NotWatched(hours)),
+            (Some(ipui), None) => Occupant::Known(ipui),
+            // Whoever was last seen waiting has come in since; who was there already may have gone since.
+            (None, Some(hours)) if self.has_come_in() && was_there => {
+                Occupant::NotTold(Doubt::NotWatched(hours))
+            }
+            (None, _) if self.has_come_in() => Occupant::CameIn,
+            (None, _) => Occupant::NotTold(self.doubt()),
         })
     }
 
