@@ -314,6 +314,13 @@ fn who_came_in_during_an_absence_is_known_by_its_reservation() {
 }
 
 #[test]
+fn gone_during_an_absence_is_no_evidence() {
+    let mut bench = waiting();
+    bench.read(61, listed(&[]).editors(&[(1, Page::Cut)]));
+    assert_eq!((first(&bench), bench.record(1).seen_at), (Registration::Pending, at(0)));
+}
+
+#[test]
 fn a_guess_of_an_earlier_version_is_taken_back() {
     let mut bench = registered();
     let stored = bench.world.memory.slots.get_mut(&slot(1)).unwrap();

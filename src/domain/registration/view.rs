@@ -143,7 +143,7 @@ impl View<'_> {
     }
 
     /// For how many hours nobody has looked at this slot, where that is too long to go by what was known.
-    fn unwatched_hours(&self) -> Option<i64> {
+    pub(super) fn unwatched_hours(&self) -> Option<i64> {
         let gap = self.observation.at - self.previous.seen_at;
         (self.own_editor().is_none() && gap > WATCHED_WITHIN).then(|| gap.num_hours())
     }

@@ -197,7 +197,8 @@ fn inactive_account(view: &View<'_>) -> Option<Finding> {
 
 /// The last resort, where no page shows the slot: it was pending in its slot while the device let handsets in, and is
 /// not any more. An editor page that was asked for and did not come leaves the doubt standing, for a manager in such
-/// trouble may just be starting; and so does everybody's leaving the list at once, which is what a reset looks like.
+/// trouble may just be starting; so does everybody's leaving the list at once, which is what a reset looks like, and so
+/// does an absence, in which a handset may have come and gone.
 fn pending_then_gone(view: &View<'_>) -> Option<Finding> {
     let previous = view.previous;
     let verified = view.memory.release.as_ref().is_some_and(|release| {
@@ -205,6 +206,7 @@ fn pending_then_gone(view: &View<'_>) -> Option<Finding> {
     });
     let came_in = previous.registration == Registration::Pending
         && view.has_left_the_list()
+        && view.unwatched_hours().is_none()
         && verified
         && previous.waiting.window_open
         && view.lets_handsets_in()
