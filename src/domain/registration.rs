@@ -160,8 +160,10 @@ fn apply(scene: &Scene<'_>, mut record: SlotRecord, hearing: Hearing) -> SlotRec
     let was_itself = !record.unread_handset || waited_before || record.registered_at.is_some();
     let verdict = machine::verdict(record.registration, was_itself, sign, scene.window_state);
     let unmoved = sign == Sign::Undecided && verdict == record.registration;
-    let shows_slot = seen.source == Source::MobileDevicesPage || record.source.is_none();
-    if unmoved && (verdict == Registration::Registered || !shows_slot) {
+    // A source that says the same again renews what it said.
+    let is_renewed = record.source.is_none_or(|source| source == seen.source);
+    let is_told = seen.source == Source::MobileDevicesPage || is_renewed;
+    if unmoved && (verdict == Registration::Registered || !is_told) {
         // It stays on the old grounds, and with their age.
         conflicts.insert(0, seen);
         return SlotRecord { conflicts, ..record };

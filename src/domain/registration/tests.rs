@@ -321,6 +321,21 @@ fn gone_during_an_absence_is_no_evidence() {
 }
 
 #[test]
+fn a_source_that_says_the_same_again_is_no_conflict_of_its_own() {
+    let mut bench = registered();
+    let off = whole(&[], &[(2, Empty)]);
+    bench.want(1, 2).read(5, off);
+    let evidence = bench.record(1).evidence.clone();
+    assert_eq!(
+        (first(&bench), bench.record(1).source),
+        (Registration::Unknown, Some(Source::InactiveAccount))
+    );
+    bench.read(10, off);
+    let record = bench.record(1);
+    assert_eq!((&record.evidence, record.seen_at, record.conflicts.len()), (&evidence, at(600), 0));
+}
+
+#[test]
 fn a_guess_of_an_earlier_version_is_taken_back() {
     let mut bench = registered();
     let stored = bench.world.memory.slots.get_mut(&slot(1)).unwrap();
