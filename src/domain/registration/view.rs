@@ -3,6 +3,7 @@
 
 use chrono::TimeDelta;
 
+use super::reset;
 use crate::domain::ids::{Ipui, SlotNumber};
 use crate::domain::memory::{Registration, SiteMemory, SlotRecord, Waiting};
 use crate::domain::observed::{FilledSlots, HandsetState, Observation, ObservedSlot, Reading};
@@ -61,7 +62,7 @@ impl View<'_> {
         let remembered = self.previous.registered_ipui;
         match self.shown() {
             Some(HandsetState::Pending | HandsetState::None) => None,
-            None if self.is_cleared_unseen() => None,
+            None if self.is_cleared_unseen() || reset::is_likely(self.memory, self.observation) => None,
             Some(HandsetState::Registered) if self.looks_different() => None,
             Some(HandsetState::Registered) | None => remembered
                 .filter(|ipui| *ipui != self.ipui || !(self.is_listed() || self.elsewhere().is_some())),
