@@ -116,6 +116,9 @@ pub(crate) struct Step {
     /// The likely cause of a loss: its word.
     #[serde(default)]
     pub(crate) cause: BTreeMap<String, String>,
+    /// Where else a missing handset was seen.
+    #[serde(default)]
+    pub(crate) seen_elsewhere: BTreeMap<String, String>,
     /// Since when the verdict holds.
     #[serde(default)]
     pub(crate) since: BTreeMap<String, String>,

@@ -9,6 +9,7 @@ use n720d::domain::alert::{Alert, AlertState};
 use n720d::domain::ids::SlotNumber;
 use n720d::domain::loss::LossCause;
 use n720d::domain::memory::{Registration, SlotRecord};
+use n720d::domain::neighbours::Elsewhere;
 use n720d::domain::plan::{Disposition, Step as PlanStep};
 use n720d::domain::turn::Turn;
 
@@ -78,6 +79,10 @@ fn verdicts(step: &Step, turn: &Turn, tz: Tz, wrong: &mut Differences) {
     for (slot, word) in &step.cause {
         let cause = record(slot).and_then(|record| record.cause).map(LossCause::as_str);
         wrong.compare(&format!("cause of slot {slot}"), &cause, &Some(word.as_str()), &evidence);
+    }
+    for (slot, place) in &step.seen_elsewhere {
+        let found = record(slot).and_then(|record| record.elsewhere.as_ref()).map(Elsewhere::place);
+        wrong.compare(&format!("slot {slot} elsewhere"), &found, &Some(place.clone()), "");
     }
     let mut times = |what: &str, expected: &BTreeMap<String, String>, of: fn(&SlotRecord) -> _| {
         for (slot, time) in expected {

@@ -17,7 +17,7 @@ use crate::outcome::differences;
 use crate::site;
 
 /// As many as there are to be at least.
-const ENOUGH: usize = 100;
+const ENOUGH: usize = 120;
 
 #[test]
 fn every_case_ends_as_it_says() {
