@@ -433,6 +433,8 @@ pub(crate) fn policy() -> impl Strategy<Value = &'static str> {
         "duration = '2h'\nreopen = 2",
         "start = '2026-11-23T09:00'\nduration = '3h'\nreopen = 1",
         "duration = 'always'",
+        "duration = '2h'\nclose_when_filled = true",
+        "schedule = '0 9 * * *'\nduration = '2h'\nreopen = 1",
     ])
 }
 
