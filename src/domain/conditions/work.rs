@@ -211,18 +211,17 @@ fn drift_phase(steps: &[&Step]) -> String {
     phases.join("; ")
 }
 
-/// Whether nobody carries this step out and no other condition says so.
+/// Whether nobody carries this step out and no other condition tells of it.
 fn is_left_alone(view: &View<'_>, step: &Step) -> bool {
     match &step.disposition {
         Disposition::Ready => false,
         Disposition::Deferred { .. } => view.desired.mode == Mode::Observe,
         Disposition::Blocked { alert, .. } => match alert {
-            AlertKind::PushIneffective
-            | AlertKind::PlanNeedsApproval
-            | AlertKind::WrongDevice
-            | AlertKind::FirmwareTooOld
-            | AlertKind::SecretMissing
-            | AlertKind::PageNotUnderstood => false,
+            AlertKind::PushIneffective | AlertKind::PlanNeedsApproval | AlertKind::WrongDevice => false,
+            // They say why nothing is done, and not that somebody changed something.
+            AlertKind::FirmwareTooOld | AlertKind::SecretMissing | AlertKind::PageNotUnderstood => {
+                is_by_hand(step)
+            }
             AlertKind::WindowClosing
             | AlertKind::WindowExpiredUnfilled
             | AlertKind::HandsetLost

@@ -208,6 +208,22 @@ fn a_change_by_hand_is_told_from_the_cycle_that_orders_its_repair_until_it_is_ba
 }
 
 #[test]
+fn a_change_by_hand_is_told_also_where_something_else_holds_up_its_repair() {
+    for alert in [AlertKind::SecretMissing, AlertKind::FirmwareTooOld, AlertKind::PageNotUnderstood] {
+        let mut stage = by_hand(blocked(alert));
+        assert!(stage.the(AlertKind::Drift).summary.contains("not being mended (another handset"), "{alert}");
+        stage.plan.steps[0].cause = Some(Cause::SiteFile);
+        assert_eq!(stage.kinds(), [], "{alert}");
+    }
+    let approval = by_hand(blocked(AlertKind::PlanNeedsApproval));
+    assert_eq!(approval.kinds(), [AlertKind::PlanNeedsApproval]);
+    assert!(
+        approval.the(AlertKind::PlanNeedsApproval).summary.contains("renamed by hand"),
+        "it tells by itself"
+    );
+}
+
+#[test]
 fn what_the_site_file_changed_is_mended_without_a_word() {
     for cause in [Cause::NotYet, Cause::SiteFile, Cause::UnderWay] {
         let mut stage = by_hand(Disposition::Ready);
