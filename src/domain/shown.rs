@@ -21,6 +21,9 @@ use super::sighting::{Holder, Sighting, Standing};
 /// What was seen in place at one manager.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Shown {
+    /// Whether it is followed already: an n720d that did not do so has left nothing here.
+    #[serde(default)]
+    pub followed: bool,
     /// Listed slots.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub slots: BTreeMap<SlotNumber, ShownSlot>,
@@ -65,8 +68,11 @@ impl<T: PartialEq> InPlace<T> {
     }
 }
 
-/// What was seen in place once this observation is entered. `wanted` are the parts of the content that the site file
-/// asks for, `settled` whether the last push has had its time.
+/// What was seen in place once this observation is entered, the one before still being in the memory. `wanted` are the
+/// parts of the content that the site file asks for, `settled` whether the last push has had its time.
+///
+/// The first time on a manager that had been read before, by an n720d that kept no record, what was verified stands for
+/// what was shown: otherwise whatever was changed meanwhile would be put back in silence.
 pub(super) fn after(
     desired: &DesiredSite,
     memory: &SiteMemory,
@@ -74,21 +80,23 @@ pub(super) fn after(
     wanted: &BTreeMap<String, Generation>,
     settled: bool,
 ) -> Shown {
-    let entry = Entry { memory, wanted, settled, at: observation.at };
+    let taken_over = !memory.shown.followed && memory.observation.is_some();
+    let entry = Entry { memory, wanted, settled, taken_over, at: observation.at };
     let pin = desired.registration.as_ref().and_then(|policy| policy.pin).and_then(|pin| {
         let shows = observation.registration_pin.known().map(|shown| *shown == pin);
         entry.follow(memory.shown.pin.clone(), &pin, shows, PIN_PART)
     });
     let sighting = Sighting::new(observation, memory);
-    let slots = desired.slots.iter().filter_map(|(&number, slot)| {
+    let of_slot = |(&number, slot): (&SlotNumber, &DesiredSlot)| {
         let before = memory.shown.slots.get(&number).cloned().unwrap_or_default();
         let after = match &sighting {
             Some(sighting) => entry.of_slot(sighting, number, slot, &before),
             None => before,
         };
         (after != ShownSlot::default()).then_some((number, after))
-    });
-    Shown { slots: slots.collect(), pin }
+    };
+    let slots = desired.slots.iter().filter_map(of_slot).collect();
+    Shown { followed: !taken_over || sighting.is_some(), slots, pin }
 }
 
 /// What an observation is entered with.
@@ -96,6 +104,8 @@ struct Entry<'a> {
     memory: &'a SiteMemory,
     wanted: &'a BTreeMap<String, Generation>,
     settled: bool,
+    /// Whether an n720d without this record has read the manager before.
+    taken_over: bool,
     at: DateTime<Utc>,
 }
 
@@ -183,10 +193,13 @@ impl Entry<'_> {
         }
     }
 
-    /// What was shown in place; where nothing is known of that, what a release that was seen in effect carried, or what
-    /// was found in place and agreed with the site file.
+    /// What was shown in place; where nobody kept a record, what a release that was seen in effect carried, or what was
+    /// found in place and agreed with the site file.
     fn known<T: Clone>(&self, shown: Option<&InPlace<T>>, wanted: &T, part: &str) -> Option<InPlace<T>> {
-        let verified = || self.was_verified(part).then(|| InPlace { was: wanted.clone(), gone_at: None });
+        let verified = || {
+            (self.taken_over && self.was_verified(part))
+                .then(|| InPlace { was: wanted.clone(), gone_at: None })
+        };
         shown.cloned().or_else(verified)
     }
 

@@ -105,10 +105,10 @@ pub fn turn(input: &TurnInput<'_>, previous: SiteMemory) -> Turn {
         },
     );
     memory.slots = verdicts;
+    enter_foreign(input, &mut memory, seen, &frame, &mut history);
     if let Some(seen) = seen {
         enter_observation(input, &mut memory, seen, &frame, &mut history);
     }
-    enter_foreign(input, &mut memory, seen, &frame, &mut history);
     let marks = verify_release(input, &mut memory, seen, &frame, &mut history);
     let plan_input = plan_input(input, &memory, seen, &frame);
     let mut unread = planner::needs_deep(&plan_input);
@@ -321,7 +321,7 @@ fn enter_observation(
     }
 }
 
-/// Enters what others brought and changed.
+/// Enters what others brought and changed, while the observation before is still at hand.
 fn enter_foreign(
     input: &TurnInput<'_>,
     memory: &mut SiteMemory,

@@ -126,6 +126,7 @@ pub(crate) fn memory() -> SiteMemory {
         slots: BTreeMap::from([(slot(1), slot_record(5)), (slot(100), slot_record(6))]),
         alerts: vec![alert("z", 1), alert("a", 2)],
         shown: Shown {
+            followed: true,
             slots: BTreeMap::from([(
                 slot(1),
                 ShownSlot {

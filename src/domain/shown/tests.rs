@@ -169,7 +169,7 @@ fn a_slot_that_is_not_listed_any_more_is_forgotten_and_what_is_not_mentioned_is_
     world.desired.slots.clear();
     world.desired.registration = None;
     enter(&mut world);
-    assert_eq!(world.memory.shown, Shown::default());
+    assert_eq!(world.memory.shown, Shown { followed: true, ..Shown::default() });
 }
 
 #[test]
@@ -209,6 +209,7 @@ fn what_was_verified_was_in_place_though_nobody_wrote_it_down() {
         let mut world = World::new().want(1, present("1013", Some(1)));
         world.release();
         world.progress().verified_at = Some(at(0));
+        world.memory.observation = Some(world.seen.clone());
         world.later(300);
         world
     };
@@ -233,12 +234,21 @@ fn what_was_verified_was_in_place_though_nobody_wrote_it_down() {
         "it may have been the other one all the time, and a PIN is never verified"
     );
     let mut met = World::new().want(1, present("1013", None)).with_baseline();
+    met.memory.observation = Some(met.seen.clone());
     met.later(300);
     enter(&mut met);
     assert_eq!(gone(&met), [by_hand, None, None, None], "found in place when the manager was met");
     let mut edited = verified().want(1, present("1099", Some(2)));
     enter(&mut edited);
     assert_eq!(of_slot(&edited), ShownSlot::default());
+    let mut followed = verified();
+    followed.memory.shown.followed = true;
+    enter(&mut followed);
+    assert_eq!(of_slot(&followed), ShownSlot::default(), "then it would be written down");
+    let mut unread = verified();
+    unread.seen.slots = Reading::Unreadable("cut".into());
+    enter(&mut unread);
+    assert!(!unread.memory.shown.followed, "nothing was followed so far");
 }
 
 #[test]
@@ -259,7 +269,7 @@ fn an_absent_slot_that_was_empty_and_is_not_any_more_was_filled_by_hand() {
 fn it_is_stored_in_few_bytes() {
     let world = in_place();
     let text = serde_json::to_string(&world.memory.shown).unwrap();
-    insta::assert_snapshot!(text, @r#"{"slots":{"1":{"account":{"was":"1013"},"name":{"was":"N720_1013"},"handset":{"was":"02 B6 EC 8A 01"}}},"pin":{"was":{"fixed":[0,0,0,0]}}}"#);
+    insta::assert_snapshot!(text, @r#"{"followed":true,"slots":{"1":{"account":{"was":"1013"},"name":{"was":"N720_1013"},"handset":{"was":"02 B6 EC 8A 01"}}},"pin":{"was":{"fixed":[0,0,0,0]}}}"#);
     assert_eq!(serde_json::from_str::<Shown>(&text).unwrap(), world.memory.shown);
     let absent =
         ShownSlot { account: Some(InPlace { was: None, gone_at: Some(at(0)) }), ..ShownSlot::default() };
