@@ -4,6 +4,7 @@
 //! before it and carries out the plan's orders after it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 
@@ -134,16 +135,20 @@ pub fn turn(input: &TurnInput<'_>, previous: SiteMemory) -> Turn {
         plan: &plan,
         looked_at: input.contact.ok().map(|seen| seen.at),
         window_state: frame.state,
-        next_edge: frame
-            .window
-            .as_ref()
-            .and_then(|window| window::next_edge(window, frame.clock, input.now, &input.pace.before_close)),
+        next_edge: next_edge(input, &frame),
         missing: memory.slots.values().any(|record| record.registration.is_missing()),
         more_pages: !unread.is_empty() && seen.is_some_and(editors_came),
         pace: input.pace,
         now: input.now,
     });
     Turn { memory, plan, unread, marks, history, registration_times, status, next_look }
+}
+
+/// How long from now until something happens to the window. What happened to it while the manager was being read is
+/// still to be looked at.
+fn next_edge(input: &TurnInput<'_>, frame: &Frame) -> Option<Duration> {
+    let edge = window::next_edge(frame.window.as_ref()?, frame.clock, frame.as_of, &input.pace.before_close)?;
+    Some(edge.saturating_sub((input.now - frame.as_of).to_std().unwrap_or_default()))
 }
 
 /// The status alone, for what changed outside a turn (a release, a trigger).
@@ -165,6 +170,8 @@ fn identified<'a>(input: &TurnInput<'a>) -> Option<&'a Observation> {
 /// What this turn goes by: what is wanted, the clock and the window.
 #[derive(Debug)]
 struct Frame {
+    /// What was read is no newer than this, however long the reading took; where nothing was read, it is now.
+    as_of: DateTime<Utc>,
     /// Identity of what the site file asks for, and of its parts.
     wanted: Generation,
     parts: BTreeMap<String, Generation>,
@@ -173,6 +180,7 @@ struct Frame {
     /// Whether the last push has settled, as far as what was read can show.
     settled: bool,
     window: Option<Window>,
+    /// Where it stood then: of a window that closed meanwhile, nobody has seen yet who is left out.
     state: WindowState,
 }
 
@@ -181,7 +189,6 @@ fn frame(input: &TurnInput<'_>, memory: &SiteMemory, seen: Option<&Observation>)
     // The last clock that was read stands in while none can be: windows close all the same.
     let shown = seen.and_then(clock_of).or(memory.clock);
     let clock = DeviceClock::last_read(zone, shown);
-    // A page that was read within the settle time shows nothing of its end, however long the reading took.
     let as_of = input.contact.map_or(input.now, |seen| seen.at);
     let settled_at = rhythm::settled_at(memory, input.pace.settle);
     // A fetch in the future is one before our clock was set back: it must not freeze verdicts till then.
@@ -189,10 +196,9 @@ fn frame(input: &TurnInput<'_>, memory: &SiteMemory, seen: Option<&Observation>)
         |at: DateTime<Utc>| at - input.now > TimeDelta::from_std(input.pace.settle).unwrap_or_default();
     let settled = settled_at.is_none_or(|at| at <= as_of || in_future(at));
     let window = window::in_force(&memory.windows, input.desired, clock, input.now);
-    let state =
-        window.as_ref().map_or(WindowState::None, |window| window::state_of(window, clock, input.now));
+    let state = window.as_ref().map_or(WindowState::None, |window| window::state_of(window, clock, as_of));
     let (wanted, parts) = planner::desired_generation(input.desired, input.secrets, input.key);
-    Frame { wanted, parts, clock, clock_was_read: shown.is_some(), settled, window, state }
+    Frame { as_of, wanted, parts, clock, clock_was_read: shown.is_some(), settled, window, state }
 }
 
 /// The clock that an observation shows, and when.
@@ -450,7 +456,7 @@ fn alerts(input: &TurnInput<'_>, memory: &SiteMemory, plan: &Plan, frame: &Frame
         plan,
         window,
         window_state: frame.state,
-        closes_in: window.and_then(|window| window::closes_in(window, frame.clock, input.now)),
+        closes_in: window.and_then(|window| window::closes_in(window, frame.clock, frame.as_of)),
         closes_at: window.and_then(|window| window.closes_at).map(|end| frame.clock.ours(end)),
         clock: frame.clock,
         skew_seconds: frame.clock_was_read.then_some(frame.clock.skew_seconds),

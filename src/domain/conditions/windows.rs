@@ -139,12 +139,16 @@ fn missed(view: &View<'_>) -> Vec<SlotNumber> {
     let standing = |slot: SlotNumber| is_told_of(view, AlertKind::WindowExpiredUnfilled, slot);
     let ledger = &view.memory.windows;
     let planned = view.window.filter(|window| ledger.iter().all(|one| one.number != window.number));
+    let state = |one: &Window| match view.window {
+        Some(in_force) if in_force.number == one.number => view.window_state,
+        Some(_) | None => window::state_of(one, view.clock, view.now),
+    };
     let closed: Vec<&Window> = ledger
         .iter()
         .chain(planned)
         .filter(|one| {
-            let closed = window::state_of(one, view.clock, view.now) == WindowState::Closed;
-            closed || window::overdue_since(one, view.clock, view.now).is_some()
+            let overdue = window::overdue_since(one, view.clock, view.now).is_some();
+            state(one) == WindowState::Closed || overdue
         })
         .collect();
     listed(view)

@@ -203,6 +203,29 @@ fn a_window_that_closed_is_entered_with_who_was_missing_and_told_once() {
     assert!(alert_kinds(&closed).contains(&AlertKind::WindowExpiredUnfilled));
 }
 
+/// What was read before the end says nothing of who came in until it: the next look does, and it comes at once.
+#[test]
+fn a_window_that_closed_while_the_manager_was_read_has_left_nobody_out_yet() {
+    let mut world = in_step(World::new().want(1, present("1013", Some(1))).show_pending(1, "1013", 1));
+    let mut open = crate::domain::world::window(1, 0);
+    (open.opens_at, open.closes_at) = (at(0).fixed_offset(), Some(at(3600).fixed_offset()));
+    world.memory.windows = vec![open];
+    world.memory = take(&world, None).memory;
+    world.later(3598);
+    let straddling = take(&in_step_of(&world), None);
+    assert_eq!(straddling.memory.slots[&slot(1)].registration, Registration::Pending);
+    assert!(!alert_kinds(&straddling).contains(&AlertKind::WindowExpiredUnfilled));
+    assert_eq!(straddling.next_look.reason, "the window's next edge");
+    assert!(straddling.next_look.after <= Duration::from_secs(1), "{:?}", straddling.next_look);
+    world.memory = straddling.memory;
+    let dark = take(&world, Some(&ContactFailure::Unreachable("no answer".into())));
+    assert!(alert_kinds(&dark).contains(&AlertKind::WindowExpiredUnfilled), "nobody can look any more");
+    world.later(3604);
+    let behind = take(&in_step(world), None);
+    assert_eq!(behind.memory.slots[&slot(1)].registration, Registration::Expired);
+    assert!(alert_kinds(&behind).contains(&AlertKind::WindowExpiredUnfilled));
+}
+
 #[test]
 fn mode_observe_shows_and_never_orders() {
     let mut world = in_step(World::new().want(1, present("1013", Some(1))));
