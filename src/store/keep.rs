@@ -4,8 +4,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Transaction, params};
 
 use super::error::{Fault, StoreError};
-use super::{Store, codec, history, memory, outbox, sites, strays};
-use crate::domain::alert::Alert;
+use super::{Store, codec, history, memory, outbox, reading, sites, strays};
 use crate::domain::history::HistoryEntry;
 use crate::domain::ids::SiteName;
 use crate::domain::memory::{Hindrance, SiteMemory, Window};
@@ -44,7 +43,7 @@ impl Store {
             }
             keep_slots(db, id, record.memory)?;
             strays::keep(db, id, &record.memory.strays)?;
-            keep_alerts(db, id, &record.memory.alerts)?;
+            keep_alerts(db, id, record.memory)?;
             sites::keep_status(db, id, record.status)?;
             for mark in record.marks {
                 keep_mark(db, id, mark)?;
@@ -171,7 +170,9 @@ fn keep_slots(db: &Transaction<'_>, site: i64, memory: &SiteMemory) -> Result<()
     Ok(())
 }
 
-fn keep_alerts(db: &Transaction<'_>, site: i64, alerts: &[Alert]) -> Result<(), Fault> {
+fn keep_alerts(db: &Transaction<'_>, site: i64, memory: &SiteMemory) -> Result<(), Fault> {
+    let alerts = &memory.alerts;
+    let observed = memory.observation.as_ref().map(|observation| memory::as_shown(observation.at));
     let ids: Vec<&str> = alerts.iter().map(|alert| alert.id.as_str()).collect();
     db.prepare_cached("DELETE FROM alert WHERE site = ?1 AND id NOT IN (SELECT value FROM json_each(?2))")?
         .execute(params![site, codec::json("alert.id", &ids)?])?;
@@ -181,7 +182,8 @@ fn keep_alerts(db: &Transaction<'_>, site: i64, alerts: &[Alert]) -> Result<(), 
          WHERE position IS NOT ?3 OR alert IS NOT ?4",
     )?;
     for (position, alert) in (0_i64..).zip(alerts) {
-        put.execute(params![site, alert.id, position, codec::json("alert.alert", alert)?])?;
+        let text = reading::detached("alert.alert", alert, observed)?;
+        put.execute(params![site, alert.id, position, text])?;
     }
     Ok(())
 }
@@ -210,6 +212,7 @@ mod tests {
     };
     use super::*;
     use crate::domain::memory::Registration;
+    use chrono::{SubsecRound, TimeDelta};
 
     fn record<'a>(memory: &'a SiteMemory, status: &'a SiteStatus) -> CycleRecord<'a> {
         CycleRecord { memory, status, marks: &[], history: &[], notifications: &[] }
@@ -246,6 +249,50 @@ mod tests {
         store.keep(&acme, &record(&memory, &status("acme", 10))).unwrap();
         assert_eq!(changes(&store) - before, 3, "the times of site and status changed");
         assert_eq!(store.memory(&acme).unwrap(), memory);
+    }
+
+    #[test]
+    fn a_reading_that_saw_the_same_again_moves_times_alone() {
+        let (_dir, store) = store();
+        let acme = site("acme");
+        // The reading has fractions of a second, what people see of it has none.
+        let reading = |second: i64| {
+            let (mut memory, mut status) = (memory(), status("acme", second));
+            let shown = at(second).with_timezone(status.observed_at.unwrap().offset());
+            memory.observation.as_mut().unwrap().at = at(second) + TimeDelta::milliseconds(7);
+            memory.alerts[0].handsets[0].evidence_at = Some(shown.trunc_subsecs(0));
+            status.slots[0].evidence_at = Some(shown);
+            status.slots[0].conflicts[0].at = shown;
+            status.alerts[0].handsets[0].evidence_at = Some(shown);
+            (memory, status)
+        };
+        let keep = |second: i64| {
+            let (memory, status) = reading(second);
+            let before = changes(&store);
+            store.keep(&acme, &record(&memory, &status)).unwrap();
+            assert_eq!(store.memory(&acme).unwrap(), memory, "what is read is whole");
+            assert_eq!(store.statuses(None).unwrap(), [status]);
+            let written = |sql: &str| {
+                store.read("look", |db| Ok(db.query_row(sql, (), |row| row.get::<_, String>(0))?)).unwrap()
+            };
+            let texts = written("SELECT status || (SELECT group_concat(alert) FROM alert) FROM status");
+            (changes(&store) - before, texts)
+        };
+        let (_, first) = keep(20);
+        assert_eq!(keep(21), (2, first), "the times of site and status, and neither status nor alert");
+    }
+
+    #[test]
+    fn evidence_that_was_not_seen_again_keeps_its_age() {
+        let (_dir, store) = store();
+        let acme = site("acme");
+        let mut memory = memory();
+        memory.alerts[0].handsets[0].evidence_at = Some(at(9).fixed_offset());
+        store.keep(&acme, &record(&memory, &status("acme", 9))).unwrap();
+        memory.observation.as_mut().unwrap().at = at(300);
+        store.keep(&acme, &record(&memory, &status("acme", 300))).unwrap();
+        let kept = store.memory(&acme).unwrap().alerts;
+        assert_eq!(kept[0].handsets[0].evidence_at, Some(at(9).fixed_offset()));
     }
 
     #[test]

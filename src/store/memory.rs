@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, SubsecRound, Utc};
 use rusqlite::{Row, Transaction, params};
 use serde::de::DeserializeOwned;
 
 use super::error::{Fault, StoreError};
-use super::{Store, codec, releases, sites, strays};
+use super::{Store, codec, reading, releases, sites, strays};
+use crate::domain::alert::Alert;
 use crate::domain::ids::{Mac, SiteName, SlotNumber};
 use crate::domain::memory::{SiteMemory, Window};
 use crate::domain::observed::Observation;
@@ -29,12 +31,7 @@ impl Store {
             memory.release = releases.next();
             memory.past_releases = releases.map(|release| PastRelease::from(&release)).collect();
             memory.windows = windows(db, id, Some(WINDOWS_IN_MEMORY))?;
-            memory.alerts = values(
-                db,
-                "SELECT alert FROM alert WHERE site = ?1 ORDER BY position, id",
-                "alert.alert",
-                id,
-            )?;
+            memory.alerts = alerts(db, id, memory.observation.as_ref())?;
             memory.slots = slots(db, id)?;
             memory.strays = strays::of_site(db, id)?;
             Ok(memory)
@@ -127,20 +124,21 @@ fn slots<T: DeserializeOwned>(db: &Transaction<'_>, site: i64) -> Result<BTreeMa
     Ok(slots)
 }
 
-/// The JSON values in the first column of `sql`'s rows.
-fn values<T: DeserializeOwned>(
-    db: &Transaction<'_>,
-    sql: &str,
-    what: &'static str,
-    site: i64,
-) -> Result<Vec<T>, Fault> {
-    let mut query = db.prepare_cached(sql)?;
+/// The alerts, in the order in which the cycle listed them.
+fn alerts(db: &Transaction<'_>, site: i64, observation: Option<&Observation>) -> Result<Vec<Alert>, Fault> {
+    let observed = observation.map(|observation| as_shown(observation.at));
+    let mut query = db.prepare_cached("SELECT alert FROM alert WHERE site = ?1 ORDER BY position, id")?;
     let mut rows = query.query([site])?;
-    let mut values = Vec::new();
+    let mut alerts = Vec::new();
     while let Some(row) = rows.next()? {
-        values.push(codec::from_json(what, text(row, 0)?.unwrap_or_default())?);
+        alerts.push(reading::attached("alert.alert", text(row, 0)?.unwrap_or_default(), observed)?);
     }
-    Ok(values)
+    Ok(alerts)
+}
+
+/// A time as it stands in what people read: whole seconds.
+pub(super) fn as_shown(at: DateTime<Utc>) -> DateTime<Utc> {
+    at.trunc_subsecs(0)
 }
 
 /// A text column, borrowed.

@@ -20,6 +20,7 @@ mod keep;
 mod lock;
 mod memory;
 mod outbox;
+mod reading;
 mod releases;
 mod schema;
 mod sites;

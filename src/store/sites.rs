@@ -9,7 +9,7 @@ use sha2::Sha256;
 
 use super::error::{Fault, StoreError};
 use super::files::Seed;
-use super::{Store, codec, strays};
+use super::{Store, codec, reading, strays};
 use crate::domain::ids::SiteName;
 use crate::domain::secret::MASK;
 use crate::domain::status::SiteStatus;
@@ -60,12 +60,10 @@ impl Store {
             let mut rows = query.query([site.map(SiteName::as_str)])?;
             let mut statuses = Vec::new();
             while let Some(row) = rows.next()? {
-                let mut status: SiteStatus = codec::from_json(
-                    "status.status",
-                    row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?,
-                )?;
                 let at: Option<String> = row.get(1)?;
                 let at = codec::from_optional_time("status.observed_at", at.as_deref())?;
+                let text = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
+                let mut status: SiteStatus = reading::attached("status.status", text, at)?;
                 let offset: Option<i32> = row.get(2)?;
                 status.observed_at = at.map(|at| at.with_timezone(&offset_of(offset)));
                 statuses.push(status);
@@ -111,12 +109,13 @@ pub(super) fn known_site(db: &Transaction<'_>, site: &SiteName) -> Result<Option
     Ok(query.query_row([site.as_str()], |row| row.get(0)).optional()?)
 }
 
-/// Writes a status where it differs from the one kept; `observed_at` is kept apart, so that a reading that found nothing new moves that alone.
+/// Writes a status where it differs from the one kept; `observed_at` is kept apart, and what was seen then refers to
+/// it, so that a reading that found nothing new moves that alone.
 pub(super) fn keep_status(db: &Transaction<'_>, site: i64, status: &SiteStatus) -> Result<(), Fault> {
     let observed_at = status.observed_at.map(|at| codec::time(at.to_utc()));
     let offset = status.observed_at.map(|at| at.offset().local_minus_utc());
     let timeless = SiteStatus { observed_at: None, ..status.clone() };
-    let text = codec::json("status.status", &timeless)?;
+    let text = reading::detached("status.status", &timeless, status.observed_at.map(|at| at.to_utc()))?;
     db.prepare_cached(
         "INSERT INTO status (site, status, observed_at, observed_offset) VALUES (?1, ?2, ?3, ?4)
          ON CONFLICT (site) DO UPDATE SET status = ?2, observed_at = ?3, observed_offset = ?4
