@@ -101,6 +101,7 @@ pub(super) async fn assemble(config: Config) -> Result<Assembly, StartError> {
         in_force: receiver,
         store,
         store_failed: AtomicBool::new(false),
+        store_in_use: Arc::default(),
     });
     let (stop, servers) = (CancellationToken::new(), TaskTracker::new());
     let listener = bind("provisioning.listen", daemon.provisioning.listen).await?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use chrono::{DateTime, Utc};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{RwLock, Semaphore, watch};
 
 use super::clock;
 use crate::alerting::Alerting;
@@ -50,6 +50,8 @@ pub(super) struct Context {
     pub(super) store: Store,
     /// Whether the store could not be used the last time.
     pub(super) store_failed: AtomicBool,
+    /// Held by every operation of the store that is under way: one goes on when whoever waited for it is gone.
+    pub(super) store_in_use: Arc<RwLock<()>>,
 }
 
 impl Context {
@@ -88,9 +90,19 @@ impl Context {
         operation: impl FnOnce(&Store, &SiteName) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (store, site) = (self.store.clone(), site.clone());
-        tokio::task::spawn_blocking(move || operation(&store, &site))
-            .await
-            .unwrap_or(Err(StoreError::Abandoned))
+        let in_use = Arc::clone(&self.store_in_use).read_owned().await;
+        tokio::task::spawn_blocking(move || {
+            let outcome = operation(&store, &site);
+            drop(in_use);
+            outcome
+        })
+        .await
+        .unwrap_or(Err(StoreError::Abandoned))
+    }
+
+    /// Waits until every store operation that is under way has ended.
+    pub(super) async fn store_at_rest(&self) {
+        drop(self.store_in_use.write().await);
     }
 
     /// Resolves every secret of a site; a keyring or a file may block.

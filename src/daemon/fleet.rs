@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -15,8 +16,16 @@ use crate::config::Config;
 use crate::domain::ids::SiteName;
 use crate::domain::status::SiteStatus;
 
-/// A site that is not watched has no status, neither here nor in the store; all else about it is kept.
-async fn forget_status(context: Arc<Context>, site: SiteName) {
+/// A site that is not watched has no status, neither here nor in the store; all else about it is kept. A cycle that is
+/// broken off may still publish, and what it was keeping is kept: both come before this, unless the site is back.
+async fn forget_status(context: Arc<Context>, site: SiteName, running: JoinHandle<()>) {
+    // However it ended.
+    drop(running.await);
+    context.store_at_rest().await;
+    if context.in_force.borrow().config.sites.contains_key(&site) {
+        return;
+    }
+    context.board.remove(&site);
     if let Err(error) = context.store(&site, |store, site| store.forget_status(site)).await {
         tracing::warn!(%site, error = chain(&error), "the status of a site that is gone stays in the store");
     }
@@ -44,11 +53,11 @@ impl Fleet {
         let gone: Vec<SiteName> =
             tasks.keys().filter(|name| !config.sites.contains_key(*name)).cloned().collect();
         for name in gone {
+            self.context.board.remove(&name);
             if let Some(task) = tasks.remove(&name) {
                 task.stop.cancel();
+                self.tracker.spawn(forget_status(Arc::clone(&self.context), name.clone(), task.running));
             }
-            self.context.board.remove(&name);
-            self.tracker.spawn(forget_status(Arc::clone(&self.context), name.clone()));
             tracing::info!(site = %name, "no longer watched: its site file is gone; nothing was changed on the device");
         }
         let place = Place { sites: config.sites.len() };
@@ -104,5 +113,91 @@ impl Fleet {
 
     fn tasks(&self) -> std::sync::MutexGuard<'_, BTreeMap<SiteName, SiteTask>> {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::atomic::AtomicBool;
+    use std::time::Duration;
+
+    use tokio::sync::{Semaphore, watch};
+
+    use super::super::context::InForce;
+    use super::super::{clock, reload};
+    use super::*;
+    use crate::api::{Board, Metrics};
+    use crate::config;
+    use crate::device::n720::Driver;
+    use crate::store::Store;
+
+    const SITE: &str = "[site]\ntime_zone = \"Europe/Berlin\"\n[manager]\nurl = \"http://127.0.0.1:9\"\n\
+                        mac = \"7C2F80CA21E4\"\npassword = \"env:N720D_TEST_NOT_SET\"\n";
+
+    /// What the files in `dir` say.
+    fn in_force(dir: &Path) -> Arc<InForce> {
+        Arc::new(reload::build(config::load(&dir.join("n720d.toml")).unwrap()).unwrap())
+    }
+
+    fn context(dir: &Path, in_force: watch::Receiver<Arc<InForce>>) -> Arc<Context> {
+        let board = Board::default();
+        Arc::new(Context {
+            driver: Driver::new(Duration::from_secs(5)).unwrap(),
+            metrics: Arc::new(Metrics::new(board.clone(), "1")),
+            board,
+            limit: Arc::new(Semaphore::new(1)),
+            outbox_wake: watch::Sender::new(()),
+            in_force,
+            store: Store::open(&dir.join("state"), clock::now()).unwrap().0,
+            store_failed: AtomicBool::new(false),
+            store_in_use: Arc::default(),
+        })
+    }
+
+    #[tokio::test]
+    async fn what_a_removed_site_was_keeping_does_not_bring_its_status_back() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("sites")).unwrap();
+        std::fs::write(dir.path().join("n720d.toml"), "state_dir = \"state\"\n").unwrap();
+        let file = dir.path().join("sites/acme.toml");
+        std::fs::write(&file, SITE).unwrap();
+        let acme: SiteName = "acme".parse().unwrap();
+        let (sender, receiver) = watch::channel(in_force(dir.path()));
+        let context = context(dir.path(), receiver);
+        let stop = CancellationToken::new();
+        let fleet = Fleet::new(Arc::clone(&context), stop.clone());
+        fleet.follow(&sender.borrow().config);
+        let status = fleet.poll(&acme, false).await.unwrap();
+        assert_eq!(context.store.statuses(None).unwrap().len(), 1);
+
+        // Something is being kept when the file goes, and whoever waited for it is gone.
+        let (begin, begun) = oneshot::channel();
+        let (go_on, held) = std::sync::mpsc::channel();
+        let (of_keeper, kept) = (Arc::clone(&context), status.clone());
+        let keeper = tokio::spawn(async move {
+            let keep = move |store: &Store, site: &SiteName| {
+                begin.send(()).unwrap();
+                held.recv().unwrap();
+                store.keep_status(site, &kept)
+            };
+            of_keeper.store(&"acme".parse().unwrap(), keep).await
+        });
+        begun.await.unwrap();
+        keeper.abort();
+        std::fs::remove_file(&file).unwrap();
+        sender.send_replace(in_force(dir.path()));
+        fleet.follow(&sender.borrow().config);
+        assert_eq!(context.board.get(&acme), None);
+        // As a cycle does that is broken off behind its last wait.
+        context.publish(&status);
+
+        stop.cancel();
+        let early = tokio::time::timeout(Duration::from_millis(300), fleet.ended()).await;
+        assert!(early.is_err(), "it is not forgotten before what is under way has ended");
+        go_on.send(()).unwrap();
+        fleet.ended().await;
+        assert_eq!(context.store.statuses(None).unwrap(), []);
+        assert_eq!(context.board.get(&acme), None);
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -48,6 +49,8 @@ pub(super) struct SiteTask {
     pub(super) stop: CancellationToken,
     /// Shows that it lives.
     pub(super) heartbeat: Heartbeat,
+    /// Ends when it has ended.
+    pub(super) running: JoinHandle<()>,
 }
 
 /// Where in the fleet a site stands, for spreading.
@@ -75,8 +78,8 @@ pub(super) fn spawn(
         stop: stop.clone(),
         heartbeat: heartbeat.clone(),
     };
-    tracker.spawn(task.run(place));
-    SiteTask { desired: sender, requests, stop, heartbeat }
+    let running = tracker.spawn(task.run(place));
+    SiteTask { desired: sender, requests, stop, heartbeat, running }
 }
 
 struct Task {
