@@ -71,7 +71,10 @@ fn state(alive: &Arc<AtomicBool>) -> ApiState {
                 if limit == 77 {
                     return Err("cannot read the history in /s/n720d.db".to_owned());
                 }
-                let all = [entry("beta", "release"), entry("acme", "fetch"), entry("acme", "release")];
+                let mut all =
+                    vec![entry("beta", "release"), entry("acme", "fetch"), entry("acme", "release")];
+                // What is known of a site whose file is gone is told only when it is asked for.
+                all.extend(site.iter().map(|_| entry("removed", "release")));
                 let asked = all.into_iter().filter(|(name, _)| site.as_ref().is_none_or(|site| site == name));
                 Ok(asked.take(limit).collect())
             })
@@ -101,12 +104,13 @@ fn sheet_of(site: &SiteName) -> Result<Option<Sheet>, String> {
     }
 }
 
-/// A ledger that shows in its statistics what was asked for; that of gone cannot be read.
+/// A ledger that shows in its statistics what was asked for; that of gone cannot be read, that of nobody is empty.
 fn windows_of(site: &SiteName, limit: usize) -> Result<WindowLedger, String> {
     if site.as_str() == "gone" {
         return Err("cannot read the window ledger of a site in /s/n720d.db".into());
     }
-    let statistics = Statistics { windows: limit, ..Statistics::default() };
+    let windows = if site.as_str() == "nobody" { 0 } else { limit };
+    let statistics = Statistics { windows, ..Statistics::default() };
     Ok(WindowLedger { site: site.clone(), windows: Vec::new(), statistics })
 }
 
@@ -242,6 +246,22 @@ async fn history_is_of_all_or_of_one_site_and_limited() {
     }
     let answer = get(&server, "/api/v1/history?limit=77").await;
     assert_eq!((answer.status, answer.json()["kind"].as_str()), (503, Some("unavailable")));
+}
+
+#[tokio::test]
+async fn what_was_kept_of_a_site_whose_file_is_gone_is_told() {
+    let server = server().await;
+    assert_eq!(get(&server, "/api/v1/sites/removed").await.status, 404, "it is not on the board");
+    let history = get(&server, "/api/v1/sites/removed/history").await;
+    assert_eq!((history.status, history.json()["history"].as_array().unwrap().len()), (200, 1));
+    let windows = get(&server, "/api/v1/sites/removed/windows").await;
+    let ledger: WindowLedger = serde_json::from_str(&windows.body).unwrap();
+    assert_eq!(Ok(ledger), windows_of(&site("removed"), 100));
+    // A site that was never read has no history, and is known all the same.
+    server.state.board.publish(Arc::new(status("nobody", Health::Unknown)));
+    for path in ["history", "windows"] {
+        assert_eq!(get(&server, &format!("/api/v1/sites/nobody/{path}")).await.status, 200, "{path}");
+    }
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ use super::wire::{HistoryPage, Refusal, RefusalKind};
 use crate::domain::handoff::Sheet;
 use crate::domain::history::HistoryEntry;
 use crate::domain::ids::SiteName;
-use crate::domain::ledger::WindowLedger;
+use crate::domain::ledger::{Statistics, WindowLedger};
 
 /// Lines of history, or windows, in an answer, unless `?limit=` says otherwise.
 const HISTORY_LIMIT: usize = 100;
@@ -42,8 +42,8 @@ pub type HistorySource = Arc<
         + Sync,
 >;
 
-/// Asks the store for the window ledger of a site on the board, at most so many windows, newest first. The error is a
-/// text for a person.
+/// Asks the store for the window ledger of a site, at most so many windows, newest first; of one that it does not know,
+/// an empty one. The error is a text for a person.
 pub type WindowSource =
     Arc<dyn Fn(SiteName, usize) -> BoxFuture<'static, Result<WindowLedger, String>> + Send + Sync>;
 
@@ -173,28 +173,41 @@ async fn history(State(state): State<ApiState>, page: PageQuery) -> Response {
 }
 
 async fn site_history(State(state): State<ApiState>, Path(name): Path<String>, page: PageQuery) -> Response {
-    match known(&state, &name) {
+    match name.parse() {
         Ok(name) => history_of(&state, Some(name), page).await.unwrap_or_else(Refusal::into_response),
-        Err(refusal) => refusal.into_response(),
+        Err(_) => Refusal::unknown_site(&name).into_response(),
     }
 }
 
+/// A site whose file is gone has a history all the same.
 async fn history_of(state: &ApiState, site: Option<SiteName>, page: PageQuery) -> Result<Response, Refusal> {
-    let entries = (state.history)(site, limit_of(page)?).await;
+    let limit = limit_of(page)?;
+    let unknown = site.clone().filter(|site| state.board.get(site).is_none());
+    let entries = (state.history)(site, limit).await;
     let entries = entries.map_err(|error| Refusal::new(RefusalKind::Unavailable, error))?;
-    Ok(json(&HistoryPage::from(entries)))
+    match unknown {
+        Some(site) if entries.is_empty() => Err(Refusal::unknown_site(site.as_str())),
+        Some(_) | None => Ok(json(&HistoryPage::from(entries))),
+    }
 }
 
 async fn windows(State(state): State<ApiState>, Path(name): Path<String>, page: PageQuery) -> Response {
-    match known(&state, &name) {
+    match name.parse() {
         Ok(name) => windows_of(&state, name, page).await.unwrap_or_else(Refusal::into_response),
-        Err(refusal) => refusal.into_response(),
+        Err(_) => Refusal::unknown_site(&name).into_response(),
     }
 }
 
+/// A site whose file is gone has had windows all the same.
 async fn windows_of(state: &ApiState, site: SiteName, page: PageQuery) -> Result<Response, Refusal> {
-    let ledger = (state.windows)(site, limit_of(page)?).await;
-    Ok(json(&ledger.map_err(|error| Refusal::new(RefusalKind::Unavailable, error))?))
+    let ledger = (state.windows)(site.clone(), limit_of(page)?).await;
+    let ledger = ledger.map_err(|error| Refusal::new(RefusalKind::Unavailable, error))?;
+    // The statistics are over all windows that opened, whatever the limit.
+    let is_empty = ledger.windows.is_empty() && ledger.statistics == Statistics::default();
+    if is_empty && state.board.get(&site).is_none() {
+        return Err(Refusal::unknown_site(site.as_str()));
+    }
+    Ok(json(&ledger))
 }
 
 fn limit_of(page: PageQuery) -> Result<usize, Refusal> {

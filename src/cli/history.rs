@@ -41,6 +41,6 @@ fn ask(config: &Config, site: Option<&SiteName>, limit: usize) -> Result<History
     if let Some(daemon) = ControlClient::connect(state_dir).map_err(CliError::other)? {
         return async_runtime()?.block_on(daemon.history(site, limit)).map_err(CliError::other);
     }
-    let Some(store) = known::store(state_dir)? else { return Ok(HistoryPage { history: Vec::new() }) };
+    let Some(store) = known::left_behind(state_dir)? else { return Ok(HistoryPage { history: Vec::new() }) };
     Ok(HistoryPage::from(store.history(site, limit).map_err(CliError::other)?))
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::CliError;
+use super::{CliError, output};
 use crate::domain::fingerprint::SiteKey;
 use crate::domain::ids::SiteName;
 use crate::domain::memory::SiteMemory;
@@ -28,4 +28,10 @@ pub(super) fn store(state_dir: &Path) -> Result<Option<Store>, CliError> {
         Err(error) if error.kind() == StoreErrorKind::Missing => Ok(None),
         Err(error) => Err(CliError::other(error)),
     }
+}
+
+/// The same for a command that shows what the daemon would: whoever reads it is told that none runs.
+pub(super) fn left_behind(state_dir: &Path) -> Result<Option<Store>, CliError> {
+    output::complaint("no daemon is running; this is what the last one stored");
+    store(state_dir)
 }

@@ -43,8 +43,7 @@ fn ask(state_dir: &Path) -> Result<FleetStatus, CliError> {
 }
 
 fn stored(state_dir: &Path) -> Result<FleetStatus, CliError> {
-    output::complaint("no daemon is running; this is what the last one stored");
-    let Some(store) = known::store(state_dir)? else { return Ok(FleetStatus { sites: Vec::new() }) };
+    let Some(store) = known::left_behind(state_dir)? else { return Ok(FleetStatus { sites: Vec::new() }) };
     Ok(FleetStatus { sites: store.statuses(None).map_err(CliError::other)? })
 }
 

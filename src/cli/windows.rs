@@ -46,7 +46,7 @@ fn ask(config: &Config, site: &SiteName, limit: usize) -> Result<WindowLedger, C
     if let Some(daemon) = ControlClient::connect(state_dir).map_err(CliError::other)? {
         return async_runtime()?.block_on(daemon.windows(site, limit)).map_err(CliError::other);
     }
-    let (windows, memory) = match known::store(state_dir)? {
+    let (windows, memory) = match known::left_behind(state_dir)? {
         Some(store) => {
             let windows = store.windows(site).map_err(CliError::other)?;
             (windows, store.memory(site).map_err(CliError::other)?)

@@ -174,7 +174,9 @@ async fn sheet_and_ledger_tell_who_is_missing_and_who_came_when() {
     assert_eq!(without_ages(&stored), without_ages(&by_daemon), "without a daemon it says the same");
     assert_eq!(ledger(&lab, &device).await, of_daemon);
     let says = |ran: &Ran| ran.err.contains("no daemon is running");
-    assert!(says(&lab.n720d(&["handoff", "acme"]).await));
+    for command in [&["handoff", "acme"][..], &["history", "acme"], &["history", "acme", "--windows"]] {
+        assert!(says(&lab.n720d(command).await), "{command:?}");
+    }
     assert_eq!(lab.n720d(&["handoff", "nobody"]).await.code, 1);
     left_in_order(&device);
 }
