@@ -52,13 +52,10 @@ fn each_time(value: &mut Value, change: &dyn Fn(&str) -> Option<String>) {
     match value {
         Value::Object(fields) => {
             for (key, value) in fields {
-                match value {
-                    Value::String(text) if KEYS.contains(&key.as_str()) => {
-                        if let Some(changed) = change(text) {
-                            *text = changed;
-                        }
-                    }
-                    value => each_time(value, change),
+                let time = value.as_str().filter(|_| KEYS.contains(&key.as_str())).and_then(change);
+                match time {
+                    Some(changed) => *value = Value::String(changed),
+                    None => each_time(value, change),
                 }
             }
         }
