@@ -171,6 +171,16 @@ pub struct PastRelease {
     pub verified: bool,
     /// Whether it turned out to be ineffective, and never came into effect.
     pub ineffective: bool,
+    /// When it was released.
+    pub released_at: DateTime<Utc>,
+}
+
+impl PastRelease {
+    /// The same as one that was made for another manager: its VERSION stays taken, and nothing of it tells anything.
+    #[must_use]
+    pub fn of_another_manager(self) -> Self {
+        Self { parts: BTreeMap::new(), verified: false, ineffective: false, ..self }
+    }
 }
 
 impl From<&Release> for PastRelease {
@@ -182,6 +192,7 @@ impl From<&Release> for PastRelease {
             parts: release.parts.clone(),
             verified: release.progress.verified_at.is_some(),
             ineffective: release.progress.is_ineffective(),
+            released_at: release.released_at,
         }
     }
 }

@@ -230,6 +230,9 @@ fn of_this_manager(desired: &DesiredSite, mut memory: SiteMemory) -> SiteMemory 
     {
         memory.past_releases.insert(0, PastRelease::from(&old));
     }
+    let is_old = |past: &PastRelease| since.is_none_or(|since| past.released_at < since);
+    let told = |past: PastRelease| if is_old(&past) { past.of_another_manager() } else { past };
+    memory.past_releases = memory.past_releases.into_iter().map(told).collect();
     memory
 }
 
