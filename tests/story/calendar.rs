@@ -16,7 +16,7 @@ async fn both_are_around() -> Device {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_recurring_window_is_written_ahead_and_only_while_somebody_is_missing() {
-    let lab = Lab::new().await;
+    let lab = Lab::with(Settings { interval: "5s", ..Settings::default() }).await;
     let device = both_are_around().await;
     let minute = coming_minute();
     lab.site("acme", &two_handsets(&device).with(|site| site.window = Some("1h")).recurs_daily(minute));

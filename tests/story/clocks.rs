@@ -18,11 +18,12 @@ const TEN_YEARS: i64 = 3_652 * DAY;
 const LATE: i64 = 12;
 
 /// The site file says so of every window here.
-const LENGTH: i64 = 12;
-const WARNING: i64 = 5;
+const LENGTH: i64 = 16;
+const WARNING: i64 = 10;
 
-fn settings() -> Settings {
-    Settings { before_close: "['5s']", ..Settings::default() }
+/// Most of these stories is waiting, and needs no looks meanwhile but those that a window brings.
+fn looking_every(interval: &'static str) -> Settings {
+    Settings { interval, before_close: "['10s']", ..Settings::default() }
 }
 
 /// The handset of a slot of one of the sites.
@@ -36,10 +37,10 @@ fn ahead(site: u8, offset_s: i64) -> DeviceBuilder {
     builder.handset(handset(&ipui(site, 1))).handset(handset(&ipui(site, 2)))
 }
 
-/// Its site, with a window of 12 seconds.
+/// Its site, with a window of 16 seconds.
 fn site_of(site: u8, device: &Device) -> Site {
     let file = Site::of(device).slot(1, &ipui(site, 1), "1013", "Reception");
-    file.slot(2, &ipui(site, 2), "1014", "Workshop").with(|file| file.window = Some("12s"))
+    file.slot(2, &ipui(site, 2), "1014", "Workshop").with(|file| file.window = Some("16s"))
 }
 
 fn press(device: &Device, site: u8, slot: u8) {
@@ -102,7 +103,7 @@ async fn opens_when_meant(lab: &Lab, name: &str, site: u8, device: &Device, minu
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_window_opens_and_closes_when_meant_however_wrong_the_clock_is() {
-    let lab = Lab::with(settings()).await;
+    let lab = Lab::with(looking_every("20s")).await;
     let fast = ahead(1, HOUR).start().await.unwrap();
     let slow = ahead(2, -DAY).start().await.unwrap();
     let never_set = ahead(3, -TEN_YEARS).start().await.unwrap();
@@ -147,7 +148,7 @@ async fn is_written_again(lab: &Lab, name: &str, site: u8, device: &Device, to: 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_window_is_written_again_when_the_clock_is_set_before_it_opens() {
-    let lab = Lab::with(settings()).await;
+    let lab = Lab::with(looking_every("4s")).await;
     let set_right = ahead(1, -HOUR).start().await.unwrap();
     let set_back = ahead(2, HOUR).start().await.unwrap();
     let set_wrong = ahead(3, 0).start().await.unwrap();
@@ -170,7 +171,7 @@ async fn a_window_is_written_again_when_the_clock_is_set_before_it_opens() {
 /// one of its reopenings.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_window_that_a_jump_of_the_clock_closes_is_opened_again() {
-    let lab = Lab::with(settings()).await;
+    let lab = Lab::with(looking_every("4s")).await;
     let device = ahead(1, 0).start().await.unwrap();
     lab.site("acme", &site_of(1, &device).with(|file| file.window = Some("5m")));
     let daemon = lab.start().await;

@@ -1,7 +1,7 @@
 //! What others bring: handsets in gaps, handsets of other sites. All of it is told with whose it is; what is not listed
 //! is left alone.
 
-use n720_sim::Device;
+use n720_sim::{Device, Event};
 use serde_json::{Value, json};
 
 use super::fills::{RECEPTION, STORE, WORKSHOP, handset, left_in_order, two_handsets};
@@ -99,7 +99,8 @@ async fn who_missed_a_window_is_told_with_the_site_it_was_seen_at() {
     lab.site("hamburg", &file.with(|site| site.window = Some("10s")));
     let daemon = lab.start().await;
     lab.converged("berlin").await;
-    hamburg.wait_until("the window", BOUND, |seen| seen.window_open).await.unwrap();
+    let opened = |event: &Event| *event == Event::WindowOpened { nth: 1 };
+    hamburg.wait_event("the window", BOUND, opened).await.unwrap();
 
     assert_eq!(berlin.add_account_with("7777", "By hand", &handset(harbour)).unwrap(), 3);
     for (slot, ipui) in [(4, STORE), (5, nobodys)] {

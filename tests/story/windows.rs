@@ -12,12 +12,12 @@ fn named(alert: &Value) -> Vec<(u64, &str)> {
     handsets.map(|one| (one["number"].as_u64().unwrap(), one["display_name"].as_str().unwrap())).collect()
 }
 
-async fn three_of_whom_one_comes(lab: &Lab, reopen: u8) -> Device {
+async fn three_of_whom_one_comes(lab: &Lab, window: &'static str, reopen: u8) -> Device {
     let around = [RECEPTION, WORKSHOP, STORE].map(handset);
     let builder = around.into_iter().fold(manager("7C2F80CA21E4"), |manager, one| manager.handset(one));
     let device = builder.start().await.unwrap();
     let site = two_handsets(&device).slot(3, STORE, "1015", "Store").with(|site| {
-        site.window = Some("8s");
+        site.window = Some(window);
         site.reopen = reopen;
     });
     lab.site("acme", &site);
@@ -31,7 +31,7 @@ fn short_windows() -> Settings {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_window_that_closes_without_two_is_told_opened_again_and_filled() {
     let lab = Lab::with(short_windows()).await;
-    let device = three_of_whom_one_comes(&lab, 1).await;
+    let device = three_of_whom_one_comes(&lab, "8s", 1).await;
     let daemon = lab.start().await;
     device.wait_until("the window", BOUND, |seen| seen.window_open).await.unwrap();
     device.press(RECEPTION.parse().unwrap()).unwrap();
@@ -74,7 +74,7 @@ async fn a_window_that_closes_without_two_is_told_opened_again_and_filled() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_budget_a_closed_window_stays_closed_and_says_so() {
     let lab = Lab::with(short_windows()).await;
-    let device = three_of_whom_one_comes(&lab, 0).await;
+    let device = three_of_whom_one_comes(&lab, "8s", 0).await;
     let daemon = lab.start().await;
     device.wait_until("the window", BOUND, |seen| seen.window_open).await.unwrap();
     device.press(RECEPTION.parse().unwrap()).unwrap();
@@ -98,7 +98,7 @@ async fn without_a_budget_a_closed_window_stays_closed_and_says_so() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_window_that_closes_out_of_sight_is_told_by_what_was_seen_last() {
     let lab = Lab::with(Settings { before_close: "[]", ..Settings::default() }).await;
-    let device = three_of_whom_one_comes(&lab, 0).await;
+    let device = three_of_whom_one_comes(&lab, "15s", 0).await;
     let daemon = lab.start().await;
     device.wait_until("the window", BOUND, |seen| seen.window_open).await.unwrap();
     device.press(RECEPTION.parse().unwrap()).unwrap();
