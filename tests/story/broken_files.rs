@@ -131,3 +131,29 @@ async fn a_site_that_comes_is_watched_and_one_that_goes_is_left_as_it_is() {
     left_in_order(&first);
     left_in_order(&second);
 }
+
+/// Times of windows that a clock leaves out, shows twice, or that exclude each other.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_window_at_no_certain_time_is_refused_with_what_to_write() {
+    let lab = Lab::new().await;
+    let device = a_filled_site(&lab).await;
+    for (lines, code, words) in [
+        (&["start = '2027-03-28T02:30'"][..], 78, "leaves out when the clock goes forward"),
+        (&["start = '2026-10-25T02:30'"], 78, "2026-10-25T02:30+02:00"),
+        (&["start = '2026-10-25T02:30+01:00'"], 0, "comes twice"),
+        (&["start = '2027-03-28T03:30'"], 0, "no findings"),
+        (&["schedule = '0 8 * * MON'"], 0, "no findings"),
+        (&["schedule = '0 8 * * MON'", "start = '2027-03-28T03:30'"], 78, "either start"),
+        (&["schedule = '*/2 * * * *'"], 0, "begins again while the window"),
+        (&["schedule = '0 8 32 * *'"], 78, "schedule"),
+        (&["reopen_schedule = '0 8 * * *'"], 0, "without it no window is opened again"),
+    ] {
+        let site = lines.iter().fold(of(&device), |site, line| site.registration(line));
+        lab.site("acme", &site);
+        let check = lab.n720d(&["check"]).await;
+        assert_eq!(check.code, code, "{lines:?}: {check:?}");
+        assert!(check.out.contains(words) || words == "no findings", "{lines:?}: {}", check.out);
+        let is_named = check.out.contains("sites/acme.toml");
+        assert_eq!(is_named, words != "no findings", "{lines:?}: {}", check.out);
+    }
+}
