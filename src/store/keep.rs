@@ -155,6 +155,7 @@ fn keep_site_row(db: &Transaction<'_>, site: i64, memory: &SiteMemory) -> Result
 }
 
 fn keep_slots(db: &Transaction<'_>, site: i64, memory: &SiteMemory) -> Result<(), Fault> {
+    let observed = memory.observation.as_ref().map(|observation| observation.at);
     let numbers: Vec<u8> = memory.slots.keys().map(|slot| slot.number()).collect();
     db.prepare_cached(
         "DELETE FROM slot WHERE site = ?1 AND number NOT IN (SELECT value FROM json_each(?2))",
@@ -165,7 +166,8 @@ fn keep_slots(db: &Transaction<'_>, site: i64, memory: &SiteMemory) -> Result<()
          ON CONFLICT (site, number) DO UPDATE SET record = ?3 WHERE record IS NOT ?3",
     )?;
     for (slot, record) in &memory.slots {
-        put.execute(params![site, slot.number(), codec::json("slot.record", record)?])?;
+        let text = reading::detached("slot.record", record, observed)?;
+        put.execute(params![site, slot.number(), text])?;
     }
     Ok(())
 }
@@ -261,6 +263,12 @@ mod tests {
             let shown = at(second).with_timezone(status.observed_at.unwrap().offset());
             memory.observation.as_mut().unwrap().at = at(second) + TimeDelta::milliseconds(7);
             memory.alerts[0].handsets[0].evidence_at = Some(shown.trunc_subsecs(0));
+            for record in memory.slots.values_mut() {
+                let seen = memory.observation.as_ref().unwrap().at;
+                record.seen_at = seen;
+                (record.registered_at, record.pending_at) = (Some(seen), Some(seen));
+                record.conflicts[0].at = seen;
+            }
             status.slots[0].evidence_at = Some(shown);
             status.slots[0].conflicts[0].at = shown;
             status.alerts[0].handsets[0].evidence_at = Some(shown);
@@ -279,7 +287,7 @@ mod tests {
             (changes(&store) - before, texts)
         };
         let (_, first) = keep(20);
-        assert_eq!(keep(21), (2, first), "the times of site and status, and neither status nor alert");
+        assert_eq!(keep(21), (2, first), "the times of site and status, and no status, alert or slot");
     }
 
     #[test]

@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, SubsecRound, Utc};
 use rusqlite::{Row, Transaction, params};
-use serde::de::DeserializeOwned;
 
 use super::error::{Fault, StoreError};
 use super::{Store, codec, reading, releases, sites, strays};
 use crate::domain::alert::Alert;
 use crate::domain::ids::{Mac, SiteName, SlotNumber};
-use crate::domain::memory::{SiteMemory, Window};
+use crate::domain::memory::{SiteMemory, SlotRecord, Window};
 use crate::domain::observed::Observation;
 use crate::domain::release::{Generation, PastRelease};
 
@@ -32,7 +31,7 @@ impl Store {
             memory.past_releases = releases.map(|release| PastRelease::from(&release)).collect();
             memory.windows = windows(db, id, Some(WINDOWS_IN_MEMORY))?;
             memory.alerts = alerts(db, id, memory.observation.as_ref())?;
-            memory.slots = slots(db, id)?;
+            memory.slots = slots(db, id, memory.observation.as_ref())?;
             memory.strays = strays::of_site(db, id)?;
             Ok(memory)
         })
@@ -112,14 +111,20 @@ pub(super) fn timeless(observation: &Observation) -> Result<String, Fault> {
     codec::json(what, &value)
 }
 
-fn slots<T: DeserializeOwned>(db: &Transaction<'_>, site: i64) -> Result<BTreeMap<SlotNumber, T>, Fault> {
+fn slots(
+    db: &Transaction<'_>,
+    site: i64,
+    observation: Option<&Observation>,
+) -> Result<BTreeMap<SlotNumber, SlotRecord>, Fault> {
+    let observed = observation.map(|observation| observation.at);
     let mut query = db.prepare_cached("SELECT number, record FROM slot WHERE site = ?1")?;
     let mut rows = query.query([site])?;
     let mut slots = BTreeMap::new();
     while let Some(row) = rows.next()? {
         let number = SlotNumber::try_from(row.get::<_, u8>(0)?);
         let number = number.map_err(|error| codec::unreadable("slot.number", error))?;
-        slots.insert(number, codec::from_json("slot.record", text(row, 1)?.unwrap_or_default())?);
+        let record = text(row, 1)?.unwrap_or_default();
+        slots.insert(number, reading::attached("slot.record", record, observed)?);
     }
     Ok(slots)
 }

@@ -10,7 +10,7 @@ use super::codec;
 use super::error::Fault;
 
 /// The keys of such times.
-const KEYS: [&str; 2] = ["evidence_at", "at"];
+const KEYS: [&str; 5] = ["evidence_at", "at", "seen_at", "registered_at", "pending_at"];
 
 /// What stands in place of the time, followed by the offset in which it is shown.
 const REFERENCE: &str = "observed_at";
