@@ -52,6 +52,19 @@ pub enum StoreError {
         /// The last one known here.
         known: i64,
     },
+    /// The database was written by an earlier n720d, and only a writer brings it up to date.
+    #[error(
+        "{} has schema version {found}, this n720d reads {known}: start the daemon once, which brings it up to date",
+        path.display()
+    )]
+    OlderSchema {
+        /// The database.
+        path: PathBuf,
+        /// Its schema version.
+        found: i64,
+        /// The one that is read here.
+        known: i64,
+    },
     /// The file is a database of something else.
     #[error("{} is a database of another program: set another state_dir", path.display())]
     NotOurs {
@@ -140,7 +153,9 @@ impl StoreError {
         match self {
             Self::InUse { .. } | Self::OtherOwner { .. } => StoreErrorKind::InUse,
             Self::Missing { .. } => StoreErrorKind::Missing,
-            Self::NewerSchema { .. } | Self::NotOurs { .. } => StoreErrorKind::Foreign,
+            Self::NewerSchema { .. } | Self::OlderSchema { .. } | Self::NotOurs { .. } => {
+                StoreErrorKind::Foreign
+            }
             Self::File { source, .. } => io_kind(source),
             Self::Sql { source, .. } => sql_kind(source),
             Self::Corrupt { .. } | Self::Unreadable { .. } => StoreErrorKind::Corrupt,
@@ -213,6 +228,8 @@ pub(super) enum Fault {
     NoRelease(i64),
     /// Schema version found.
     NewerSchema(i64),
+    /// Schema version found by a reader.
+    OlderSchema(i64),
     /// Another program's tables.
     NotOurs,
 }
@@ -228,6 +245,9 @@ impl Fault {
             Self::NoRelease(release) => StoreError::NoRelease { operation, release },
             Self::NewerSchema(found) => {
                 StoreError::NewerSchema { path, found, known: super::schema::VERSION }
+            }
+            Self::OlderSchema(found) => {
+                StoreError::OlderSchema { path, found, known: super::schema::VERSION }
             }
             Self::NotOurs => StoreError::NotOurs { path },
         }

@@ -78,7 +78,11 @@ fn read_only(path: &Path, option: &str) -> Result<Option<Connection>, Fault> {
     connection.pragma_update(None, "trusted_schema", false)?;
     match whose(&connection)? {
         Found::Fresh => Ok(None),
-        Found::Ours => Ok(Some(connection)),
+        Found::Ours => {
+            let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+            // A reader changes nothing, and what it cannot read must not look like damage.
+            if version < VERSION { Err(Fault::OlderSchema(version)) } else { Ok(Some(connection)) }
+        }
     }
 }
 
@@ -294,6 +298,19 @@ mod tests {
         let kept: (String, String, Option<String>) =
             connection.query_row(row, (), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
         assert_eq!(kept, ("t".to_owned(), "{}".to_owned(), None));
+    }
+
+    #[test]
+    fn a_reader_leaves_an_earlier_schema_to_the_daemon() {
+        let (_dir, path) = path();
+        let first = Connection::open(&path).unwrap();
+        first.execute_batch(MIGRATIONS[0]).unwrap();
+        first.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        first.pragma_update(None, "user_version", 1).unwrap();
+        drop(first);
+        assert!(matches!(open_read_only(&path).unwrap_err(), Fault::OlderSchema(1)));
+        drop(open(&path).unwrap());
+        assert!(open_read_only(&path).unwrap().is_some());
     }
 
     #[test]
