@@ -65,8 +65,8 @@ fn clock_skew(view: &View<'_>, found: &mut Conditions) {
     if size > limit {
         let way = if skew > 0 { "fast" } else { "slow" };
         let summary = format!(
-            "the DECT manager's clock is {} {way}; registration windows are written for that clock, so that they \
-             open when they were meant to; check its time server and time zone",
+            "the DECT manager's clock is {} {way}; registration windows are written for that clock, which helps as \
+             long as it keeps its pace; check its time server and time zone",
             off(skew)
         );
         found.hold(Condition::new(AlertKind::ClockSkew, Severity::Warning, summary).in_phase(way));

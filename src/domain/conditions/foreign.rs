@@ -23,7 +23,10 @@ const NAMED: usize = 5;
 /// Looks at what the site's own manager shows.
 pub(super) fn look(view: &View<'_>, found: &mut Conditions) {
     let own = Some(&view.desired.manager.mac);
-    let Some(observation) = view.observation.filter(|seen| seen.mac.known() == own) else { return };
+    let Some(observation) = view.observation.filter(|seen| seen.mac.known() == own) else {
+        found.cannot_tell([AlertKind::ForeignReservation]);
+        return;
+    };
     reservations(view, observation, found);
     newcomers(view, observation, found);
 }

@@ -42,7 +42,7 @@ fn a_clock_is_off_beyond_two_minutes() {
     }
     let mut stage = Stage::well();
     stage.skew_seconds = Some(-3_600);
-    insta::assert_snapshot!(stage.the(AlertKind::ClockSkew).summary, @"the DECT manager's clock is 1 h slow; registration windows are written for that clock, so that they open when they were meant to; check its time server and time zone");
+    insta::assert_snapshot!(stage.the(AlertKind::ClockSkew).summary, @"the DECT manager's clock is 1 h slow; registration windows are written for that clock, which helps as long as it keeps its pace; check its time server and time zone");
     stage.skew_seconds = Some(86_400 * 3650);
     assert!(stage.the(AlertKind::ClockSkew).summary.contains("is 3650 d fast"));
     stage.pace.clock_skew = std::time::Duration::from_secs(86_400 * 4000);

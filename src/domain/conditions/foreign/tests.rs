@@ -194,3 +194,10 @@ fn a_missing_handset_is_told_with_where_it_was_seen_and_stays_missing() {
     let other = stage.look().holding.into_iter().find(|one| one.kind == AlertKind::HandsetLost);
     assert!(other.is_none_or(|one| !one.summary.contains("hamburg")), "that was another handset");
 }
+
+#[test]
+fn a_page_that_does_not_say_whose_it_is_ends_no_alert() {
+    let mut stage = Stage::well();
+    stage.edit(|seen| seen.mac = Reading::Unreadable("cut".into()));
+    assert!(stage.look().unknown.contains(&AlertKind::ForeignReservation));
+}
