@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, FixedOffset, SubsecRound};
+use chrono::{DateTime, FixedOffset};
 use serde::Serialize;
 
 use crate::domain::desired::DesiredSite;
 use crate::domain::ids::{Ipui, SiteName, SlotNumber};
 use crate::domain::observed::{BaseStation, HandsetState, Observation, ObservedSlot, SipState};
+use crate::domain::wording::local;
 
 /// An observation; `null` is unreadable, never empty.
 #[derive(Debug, Serialize)]
@@ -62,7 +63,7 @@ impl ObservationShape {
         }
         Self {
             site: desired.name.clone(),
-            at: seen.at.trunc_subsecs(0).with_timezone(&desired.time_zone).fixed_offset(),
+            at: local(seen.at, desired.time_zone),
             firmware: seen.firmware.known().map(ToString::to_string),
             mac: seen.mac.known().map(ToString::to_string),
             device_clock: seen.device_clock.known().map(|clock| clock.format("%Y-%m-%dT%H:%M").to_string()),

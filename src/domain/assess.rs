@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, FixedOffset, SubsecRound, Utc};
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use super::alert::{AlertState, Severity};
@@ -16,6 +16,7 @@ use super::release::Generation;
 use super::status::{
     Conflict, GenerationStatus, Health, PlanStatus, SiteStatus, SlotStatus, WindowState, WindowStatus,
 };
+use super::wording::local;
 
 /// What the status is made from.
 #[derive(Debug)]
@@ -78,11 +79,6 @@ pub fn needs_a_person(status: &SiteStatus) -> bool {
     };
     status.health == Health::Blocked
         || status.alerts.iter().any(|alert| alert.state == AlertState::Firing && alarming(alert.severity))
-}
-
-/// As people and their scripts read it: the site's time zone, whole seconds.
-fn local(at: DateTime<Utc>, zone: Tz) -> DateTime<FixedOffset> {
-    at.trunc_subsecs(0).with_timezone(&zone).fixed_offset()
 }
 
 fn plan_status(plan: Option<&Plan>) -> PlanStatus {

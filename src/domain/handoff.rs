@@ -3,8 +3,7 @@
 //! One function, [`note`], says it of a handset, for alerts and for the sheet alike. No sentences about windows here:
 //! those are in [`super::instruction`]; nothing is printed.
 
-use chrono::{DateTime, FixedOffset, SubsecRound, Utc};
-use chrono_tz::Tz;
+use chrono::{DateTime, FixedOffset, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::alert::HandsetNote;
@@ -18,7 +17,7 @@ use super::pin;
 use super::plan::{Action, Disposition, Step};
 use super::status::{WindowState, WindowStatus};
 use super::window;
-use super::wording::clock;
+use super::wording::{clock, local};
 
 /// What the notes on a site's handsets rest on.
 #[derive(Debug, Clone)]
@@ -185,11 +184,6 @@ fn notes(situation: &Situation<'_>) -> Vec<String> {
         notes.push("the DECT manager has not fetched the registration window".to_owned());
     }
     notes
-}
-
-/// As people and their scripts read it: the site's time zone, whole seconds.
-fn local(at: DateTime<Utc>, zone: Tz) -> DateTime<FixedOffset> {
-    at.trunc_subsecs(0).with_timezone(&zone).fixed_offset()
 }
 
 #[cfg(test)]

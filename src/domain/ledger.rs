@@ -184,7 +184,7 @@ pub fn ledger(
 /// When a window opened and closed by a clock that was right: the device's was as far off as when it was written.
 fn bounds(window: &Window) -> (DateTime<Utc>, Option<DateTime<Utc>>) {
     let opened = window.meant_at.unwrap_or_else(|| window.opens_at.to_utc());
-    let length = window.closes_at.map(|closes| closes - window.opens_at);
+    let length = window.length();
     (opened, length.map(|length| opened.checked_add_signed(length).unwrap_or(DateTime::<Utc>::MAX_UTC)))
 }
 

@@ -154,6 +154,18 @@ pub struct WindowRelease {
     pub fetched_at: Option<DateTime<Utc>>,
 }
 
+impl Window {
+    /// How long it is open, in real seconds; `None`: for ever.
+    pub fn length(&self) -> Option<TimeDelta> {
+        Some(self.closes_at? - self.opens_at)
+    }
+
+    /// When it was meant to end, by a clock that is right; `None`: never, or that was not written down.
+    pub fn meant_end(&self) -> Option<DateTime<Utc>> {
+        self.meant_at?.checked_add_signed(self.length()?)
+    }
+}
+
 /// A handset that came in through a window.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Arrival {

@@ -49,7 +49,7 @@ impl Target {
             .filter(|(slot, standing)| standing.is_awaited() && !withheld.slots.contains(slot))
             .map(|(&slot, _)| slot)
             .collect();
-        let (later, opening): (Option<Opening>, Option<Opening>) =
+        let (later, mut opening): (Option<Opening>, Option<Opening>) =
             match choose_window(input, observation, &wanted, &missing) {
                 Some(opening) if opening.until.is_some() => (Some(opening), None),
                 opening => (None, opening),
@@ -58,7 +58,6 @@ impl Target {
             items = drift::unseen_of_manager(input.desired, observation, input.memory, &wanted);
         }
         let (mut content, logical) = contents(input, &withheld, &missing, opening.as_ref());
-        let mut opening = opening;
         // What ends a window has to be released along with a reservation; where none can be, it ends by itself.
         if opening
             .as_ref()

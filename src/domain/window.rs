@@ -71,7 +71,7 @@ pub fn rest(
     entry: Entry,
 ) -> Option<Window> {
     let length = seconds_of(policy.duration).map(|seconds| TimeDelta::seconds(i64::from(seconds)));
-    let had = ended.closes_at? - ended.opens_at;
+    let had = ended.length()?;
     let window = at_once(policy, clock, now, entry);
     match length {
         None => Some(window),
@@ -111,11 +111,10 @@ pub fn at_once(policy: &RegistrationPolicy, clock: DeviceClock, now: DateTime<Ut
 /// The same window again, for the clock that the device has by now: it is not one more.
 pub fn set_right(window: &Window, meant: DateTime<Utc>, clock: DeviceClock, entry: Entry) -> Window {
     let opens_at = whole_minute(clock.shows(meant));
-    let length = window.closes_at.map(|closes| closes - window.opens_at);
     Window {
         number: entry.number,
         opens_at,
-        closes_at: length.map(|length| later(opens_at, length, clock.tz)),
+        closes_at: window.length().map(|length| later(opens_at, length, clock.tz)),
         meant_at: Some(meant),
         reason: entry.reason,
         missing_at_start: entry.missing,
@@ -143,7 +142,7 @@ pub fn ended(window: &Window, clock: DeviceClock, now: DateTime<Utc>) -> Window 
 /// When a window was to end by a right clock, where that is over and the device's clock has not come so far: for people
 /// it is over all the same.
 pub fn overdue_since(window: &Window, clock: DeviceClock, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let end = window.meant_at?.checked_add_signed(window.closes_at? - window.opens_at)?;
+    let end = window.meant_end()?;
     let waits = match state_of(window, clock, now) {
         WindowState::Scheduled | WindowState::Open => true,
         WindowState::None | WindowState::Closed | WindowState::Always => false,
@@ -164,7 +163,7 @@ pub fn misplaced(
         WindowStart::At(start) if window.reopened == 0 => Some(start.to_utc()),
         WindowStart::At(_) | WindowStart::WhenReleased | WindowStart::Recurring(_) => None,
     })?;
-    let over = match window.closes_at.map(|closes| closes - window.opens_at) {
+    let over = match window.length() {
         Some(length) => meant.checked_add_signed(length).is_none_or(|end| end <= now),
         // What is open for ever is open, whenever it began.
         None => clock.ours(window.opens_at) <= now,
@@ -180,9 +179,8 @@ pub fn content_of(window: &Window, written_in: WindowClock) -> WindowContent {
         WindowClock::Local => window.opens_at.naive_local(),
         WindowClock::Utc => window.opens_at.naive_utc(),
     };
-    let seconds = window.closes_at.map_or(0, |closes| {
-        u32::try_from((closes - window.opens_at).num_seconds().max(1)).unwrap_or(u32::MAX)
-    });
+    let seconds =
+        window.length().map_or(0, |length| u32::try_from(length.num_seconds().max(1)).unwrap_or(u32::MAX));
     WindowContent { start, seconds }
 }
 

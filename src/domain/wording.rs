@@ -1,6 +1,12 @@
 //! Times and spans as people read them, in alerts, instructions and sheets. No sentences here.
 
-use chrono::{DateTime, FixedOffset, TimeDelta};
+use chrono::{DateTime, FixedOffset, SubsecRound, TimeDelta, Utc};
+use chrono_tz::Tz;
+
+/// An instant in the time zone of a site, in whole seconds: what people and their scripts read.
+pub fn local(at: DateTime<Utc>, zone: Tz) -> DateTime<FixedOffset> {
+    at.trunc_subsecs(0).with_timezone(&zone).fixed_offset()
+}
 
 /// An instant as people read it: to the minute, with its offset.
 pub fn clock(at: DateTime<FixedOffset>) -> String {

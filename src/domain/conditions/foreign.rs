@@ -3,8 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::SubsecRound;
-
 use super::{Conditions, View};
 use crate::domain::alert::{AlertKind, Condition, HandsetNote, Severity};
 use crate::domain::gaps::{self, Newcomer};
@@ -13,6 +11,7 @@ use crate::domain::memory::Registration;
 use crate::domain::neighbours::{Elsewhere, Home};
 use crate::domain::observed::{HandsetState, Observation};
 use crate::domain::registration;
+use crate::domain::wording::local;
 
 /// What tells the alert about newcomers apart from the one about listed slots.
 const UNLISTED: &str = "unlisted";
@@ -118,7 +117,7 @@ fn handset(view: &View<'_>, slot: SlotNumber, newcomer: Newcomer, observation: &
         Some(HandsetState::Pending) => (Registration::Reserved, "a reservation"),
         Some(HandsetState::None) | None => (Registration::Unknown, "an account"),
     };
-    let at = observation.at.trunc_subsecs(0).with_timezone(&view.desired.time_zone).fixed_offset();
+    let at = local(observation.at, view.desired.time_zone);
     HandsetNote {
         number: slot,
         ipui: newcomer.ipui,

@@ -35,7 +35,9 @@ fn closing(view: &View<'_>, found: &mut Conditions) {
     }
     let severity = match tightest {
         // It held from the moment at which the window opened, so it warns of nothing: it is only told.
-        threshold if length(view).is_some_and(|length| length <= threshold) => Severity::Info,
+        threshold if view.window.and_then(Window::length).is_some_and(|length| length <= threshold) => {
+            Severity::Info
+        }
         threshold if thresholds.first() == Some(&threshold) => Severity::Critical,
         _ => Severity::Warning,
     };
@@ -49,11 +51,6 @@ fn closing(view: &View<'_>, found: &mut Conditions) {
     );
     let condition = Condition::new(AlertKind::WindowClosing, severity, summary);
     found.hold(condition.in_phase(format!("under {}", spoken(tightest))).about(notes(view, &missing)));
-}
-
-/// The whole length of the window in force.
-fn length(view: &View<'_>) -> Option<TimeDelta> {
-    view.window.and_then(|window| Some(window.closes_at? - window.opens_at))
 }
 
 fn expired_unfilled(view: &View<'_>, found: &mut Conditions) {
@@ -186,8 +183,7 @@ fn is_later(view: &View<'_>, window: &Window, slot: SlotNumber) -> bool {
 /// seems to have closed it before it was even opened.
 fn ended_at(view: &View<'_>, window: &Window) -> Option<DateTime<Utc>> {
     let closes = window.closes_at?;
-    let meant = window.meant_at.and_then(|opens| opens.checked_add_signed(closes - window.opens_at));
-    meant.into_iter().chain([view.clock.ours(closes).to_utc()]).max()
+    window.meant_end().into_iter().chain([view.clock.ours(closes).to_utc()]).max()
 }
 
 /// Whether an alert of this kind that has not ended names the very handset that is listed for this slot.

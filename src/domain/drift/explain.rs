@@ -9,6 +9,7 @@ use super::super::observed::ObservedSlot;
 use super::super::plan::Cause;
 use super::super::shown::InPlace;
 use super::super::sighting::Holder;
+use super::super::wording;
 
 /// What the words rest on.
 pub(super) struct Explain<'a> {
@@ -134,7 +135,7 @@ impl Explain<'_> {
     }
 
     fn clock(&self, at: DateTime<Utc>) -> String {
-        at.with_timezone(&self.desired.time_zone).format("%Y-%m-%d %H:%M %:z").to_string()
+        wording::clock(wording::local(at, self.desired.time_zone))
     }
 }
 
