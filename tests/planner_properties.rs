@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use n720d::domain::clearance::Clearance;
 use n720d::domain::content::{HandsetCode, ReleaseContent};
 use n720d::domain::desired::{
     DesiredManager, DesiredSite, DesiredSlot, Mode, Pin, PresentSlot, Provider, RegistrationPolicy,
@@ -147,6 +148,7 @@ struct Site {
     blind: u8,
     /// The content of the release that the manager may fetch.
     served: Option<ReleaseContent>,
+    clearance: Clearance,
     now: DateTime<Utc>,
 }
 
@@ -162,7 +164,17 @@ impl Site {
             ..SiteMemory::default()
         };
         let (secrets, key) = (SecretBook::default(), SiteKey::new([3; 32]));
-        Self { desired, secrets, key, memory, model, blind: 0, served: None, now }
+        Self {
+            desired,
+            secrets,
+            key,
+            memory,
+            model,
+            blind: 0,
+            clearance: Clearance::default(),
+            served: None,
+            now,
+        }
     }
 
     fn input<'a>(&'a self, observation: &'a Observation) -> PlanInput<'a> {
@@ -180,6 +192,7 @@ impl Site {
             clock: DeviceClock::in_step(self.desired.time_zone),
             settle: SETTLE,
             own_url: None,
+            clearance: &self.clearance,
             now: self.now,
         }
     }
@@ -317,6 +330,8 @@ fn site(slots: BTreeMap<SlotNumber, DesiredSlot>, windowed: bool) -> DesiredSite
             close_when_filled: false,
         }),
         providers: BTreeMap::from([(ProviderIndex::default(), Provider::default())]),
+        maintenance: None,
+        approval: n720d::domain::desired::ApprovalRule::default(),
         slots,
     }
 }

@@ -11,6 +11,7 @@ use super::context::Context;
 use super::executor::{self, Acted};
 use super::neighbours;
 use crate::device::n720::{Ask, Editors, Session, Target};
+use crate::domain::clearance::Clearance;
 use crate::domain::desired::DesiredSite;
 use crate::domain::fingerprint::{self, SiteKey};
 use crate::domain::history::HistoryEntry;
@@ -46,6 +47,8 @@ pub(super) struct Scope<'a> {
     pub(super) own_url: Option<String>,
     /// What of other sites bears on this one; nothing before the manager was read.
     pub(super) neighbours: Neighbours,
+    /// What people and the fleet allow.
+    pub(super) clearance: Clearance,
 }
 
 impl Scope<'_> {
@@ -71,6 +74,7 @@ impl Scope<'_> {
             own_url: self.own_url.as_deref(),
             contact,
             neighbours: &self.neighbours,
+            clearance: &self.clearance,
             now,
         }
     }
@@ -163,7 +167,16 @@ async fn scope<'a>(
     let secrets = context.secrets_of(desired).await;
     let key = SiteKey::new(site_secret.key);
     let own_url = context.own_url(desired, &site_secret.token);
-    Ok(Scope { context, desired, pace, secrets, key, own_url, neighbours: Neighbours::default() })
+    Ok(Scope {
+        context,
+        desired,
+        pace,
+        secrets,
+        key,
+        own_url,
+        neighbours: Neighbours::default(),
+        clearance: Clearance::default(),
+    })
 }
 
 /// Opens a session, unless the password is missing or was refused before.

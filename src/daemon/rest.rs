@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::context::Context;
 use crate::config::Config;
+use crate::domain::clearance::Clearance;
 use crate::domain::desired::{DesiredSite, Mode};
 use crate::domain::fingerprint::SiteKey;
 use crate::domain::ids::SiteName;
@@ -45,6 +46,7 @@ pub(super) async fn publish_site(context: &Context, desired: &DesiredSite) -> Re
         own_url: None,
         contact: Err(&contact),
         neighbours: &Neighbours::default(),
+        clearance: &Clearance::default(),
         now: context.now(),
     };
     context.board.publish(Arc::new(turn::status_at_rest(&input, &memory)));

@@ -10,6 +10,7 @@ use super::cycle::{self, Asked};
 use super::{chain, clock, context};
 use crate::config::{Config, DaemonConfig};
 use crate::device::n720::{Ask, Driver, Editors, RecordedPage, Session};
+use crate::domain::clearance::Clearance;
 use crate::domain::desired::DesiredSite;
 use crate::domain::fingerprint::SiteKey;
 use crate::domain::ids::Ipui;
@@ -147,6 +148,7 @@ async fn look_with(
             own_url: own_url.as_deref(),
             contact: Ok(observation),
             neighbours: &Neighbours::answer(&questions, directory, known.elsewhere.clone()),
+            clearance: &Clearance::default(),
             now: clock::now(),
         };
         turn::turn(&input, memory)

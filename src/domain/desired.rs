@@ -10,6 +10,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use super::ids::{Ipui, Mac, ProviderIndex, SiteName, SlotNumber};
+use super::maintenance::MaintenanceWindow;
 use super::schedule::Schedule;
 use super::secret::SecretRef;
 
@@ -32,6 +33,10 @@ pub struct DesiredSite {
     pub registration: Option<RegistrationPolicy>,
     /// SIP providers by index.
     pub providers: BTreeMap<ProviderIndex, Provider>,
+    /// When steps that disturb people may be carried out, if the site's file says; else what n720d.toml says holds.
+    pub maintenance: Option<MaintenanceWindow>,
+    /// Who has to approve what deregisters.
+    pub approval: ApprovalRule,
     /// The slots that are listed; all others stay untouched.
     pub slots: BTreeMap<SlotNumber, DesiredSlot>,
 }
@@ -75,6 +80,17 @@ impl Mode {
             Self::Manage => "manage",
         }
     }
+}
+
+/// Who has to approve a plan that deregisters a handset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ApprovalRule {
+    /// One person.
+    #[default]
+    OnePerson,
+    /// Two, of different names.
+    SecondPerson,
 }
 
 /// How to reach a DECT manager.

@@ -254,6 +254,8 @@ mod tests {
             impact: Impact::None,
             disposition,
             who: Vec::new(),
+            hits: Vec::new(),
+            relocation: None,
             why: "somebody is missing".into(),
             cause: None,
         }

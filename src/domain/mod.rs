@@ -5,6 +5,7 @@
 
 pub mod alert;
 pub mod assess;
+pub mod clearance;
 pub mod compose;
 pub mod conditions;
 pub mod content;
@@ -22,6 +23,7 @@ pub mod ids;
 pub mod instruction;
 pub mod ledger;
 pub mod loss;
+pub mod maintenance;
 pub mod memory;
 pub mod neighbours;
 pub mod notification;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::alert::AlertKind;
 use super::content::ReleaseContent;
 use super::desired::Trigger;
-use super::ids::{Ipui, SlotNumber};
+use super::ids::{Ipui, SiteName, SlotNumber};
 use super::memory::Window;
 use super::release::{Generation, Version};
 
@@ -96,11 +96,69 @@ pub struct Step {
     pub disposition: Disposition,
     /// The extensions it touches.
     pub who: Vec<String>,
+    /// The phones it disturbs, by name, with what their users have to do afterwards; empty: it disturbs none.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub hits: Vec<Hit>,
+    /// Where the handset comes from or goes to, of one that changes its place; `None`: it changes none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub relocation: Option<Relocation>,
     /// Why, for a person.
     pub why: String,
     /// How the difference came about that it mends; `None`: it mends none.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub cause: Option<Cause>,
+}
+
+/// A phone that a step disturbs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hit {
+    /// The slot that it is in.
+    pub slot: SlotNumber,
+    /// Its handset; `None`: no page told which it is.
+    pub ipui: Option<Ipui>,
+    /// Its number: the user id that the manager shows, or the site file names.
+    pub user: Option<String>,
+    /// Its display name, likewise.
+    pub display_name: Option<String>,
+    /// What its user notices.
+    pub impact: Impact,
+    /// What its user has to do afterwards, for a person to read out.
+    pub afterwards: String,
+}
+
+/// A handset changes its place, rather than being new or going for good.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Relocation {
+    /// It changes places with the handset of another slot of this site.
+    Swap {
+        /// The other slot.
+        with: SlotNumber,
+    },
+    /// It comes from another slot of this site.
+    From {
+        /// Where it is registered.
+        slot: SlotNumber,
+    },
+    /// It goes to another slot of this site.
+    To {
+        /// Where it is wanted.
+        slot: SlotNumber,
+    },
+    /// It comes from another site, where it has to be deregistered first.
+    FromSite {
+        /// Where it is registered.
+        site: SiteName,
+        /// In which slot; `None`: no page tells.
+        slot: Option<SlotNumber>,
+    },
+    /// It goes to another site, which reserves it once it is deregistered here.
+    ToSite {
+        /// Where it is wanted.
+        site: SiteName,
+        /// In which slot.
+        slot: SlotNumber,
+    },
 }
 
 /// How a difference between site file and manager came about, as far as what was seen tells. In rising order of what it

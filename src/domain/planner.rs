@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use super::clearance::Clearance;
 use super::desired::{DesiredSite, Trigger};
 use super::device_clock::DeviceClock;
 use super::fingerprint::{self, SiteKey};
@@ -41,6 +42,8 @@ pub struct PlanInput<'a> {
     pub settle: Duration,
     /// The configuration file URL that the manager ought to have; `None`: not known, nothing to enrol with.
     pub own_url: Option<&'a str>,
+    /// What people and the fleet allow.
+    pub clearance: &'a Clearance,
     /// Now.
     pub now: DateTime<Utc>,
 }
@@ -157,6 +160,8 @@ impl<'a> Draft<'a> {
                 impact: item.impact,
                 disposition: self.disposition(hold),
                 who: item.who.clone(),
+                hits: Vec::new(),
+                relocation: None,
                 why: item.why.clone(),
                 cause: Some(item.cause),
             });
@@ -207,7 +212,17 @@ impl<'a> Draft<'a> {
     /// A step on the manager as a whole, which disturbs nobody.
     fn of_manager(&self, action: Action, who: Vec<String>, why: String, hold: Option<Disposition>) -> Step {
         let disposition = self.disposition(hold);
-        Step { action, slot: None, impact: Impact::None, disposition, who, why, cause: None }
+        Step {
+            action,
+            slot: None,
+            impact: Impact::None,
+            disposition,
+            who,
+            hits: Vec::new(),
+            relocation: None,
+            why,
+            cause: None,
+        }
     }
 
     /// What stands in the way of everything comes before what holds this one step.
@@ -304,7 +319,7 @@ fn hash(
     steps: &[Step],
 ) -> super::release::Generation {
     let mut lines: Vec<String> = vec![input.desired.name.to_string(), input.desired.manager.mac.to_string()];
-    for Step { action, slot, impact, disposition, who, why, cause: _ } in steps {
+    for Step { action, slot, impact, disposition, who, hits: _, relocation: _, why, cause: _ } in steps {
         let barrier = match disposition {
             Disposition::Blocked { alert, .. } => Some(alert),
             Disposition::Ready | Disposition::Deferred { .. } => None,

@@ -10,6 +10,7 @@ use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 
 use super::alert::{Alert, AlertKind, AlertState, Condition, Severity};
 use super::assess::{self, Picture};
+use super::clearance::Clearance;
 use super::conditions::{self, Conditions, View};
 use super::desired::DesiredSite;
 use super::device_clock::DeviceClock;
@@ -50,6 +51,8 @@ pub struct TurnInput<'a> {
     pub contact: Result<&'a Observation, &'a ContactFailure>,
     /// What of other sites bears on this one.
     pub neighbours: &'a Neighbours,
+    /// What people and the fleet allow.
+    pub clearance: &'a Clearance,
     /// The time after the reading.
     pub now: DateTime<Utc>,
 }
@@ -365,6 +368,7 @@ fn plan_input<'a>(
         clock: frame.clock,
         settle: input.pace.settle,
         own_url: input.own_url,
+        clearance: input.clearance,
         now: input.now,
     }
 }

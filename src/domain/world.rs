@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::clearance::Clearance;
 use super::desired::{
-    DesiredManager, DesiredSite, DesiredSlot, Mode, Pin, PresentSlot, Provider, RegistrationPolicy,
-    SipAccount, Trigger, WindowClock, WindowDuration, WindowStart,
+    ApprovalRule, DesiredManager, DesiredSite, DesiredSlot, Mode, Pin, PresentSlot, Provider,
+    RegistrationPolicy, SipAccount, Trigger, WindowClock, WindowDuration, WindowStart,
 };
 use super::device_clock::DeviceClock;
 use super::drift::{self, DriftItem};
@@ -96,6 +97,8 @@ pub(super) fn site() -> DesiredSite {
             close_when_filled: false,
         }),
         providers: BTreeMap::from([(ProviderIndex::default(), Provider::default())]),
+        maintenance: None,
+        approval: ApprovalRule::default(),
         slots: BTreeMap::new(),
     }
 }
@@ -125,6 +128,7 @@ pub(super) struct World {
     pub(super) seen: Observation,
     pub(super) window_state: WindowState,
     pub(super) own_url: Option<String>,
+    pub(super) clearance: Clearance,
     pub(super) now: DateTime<Utc>,
 }
 
@@ -153,6 +157,7 @@ impl World {
             seen,
             window_state: WindowState::None,
             own_url: None,
+            clearance: Clearance::default(),
             now: at(5),
         }
     }
@@ -248,6 +253,7 @@ impl World {
             clock: self.clock(),
             settle: SETTLE,
             own_url: self.own_url.as_deref(),
+            clearance: &self.clearance,
             now: self.now,
         }
     }

@@ -186,7 +186,8 @@ mod tests {
 
     use super::*;
     use crate::domain::desired::{
-        DesiredManager, DesiredSlot, DigestPolicy, Mode, PresentSlot, SipAccount, Trigger, WindowClock,
+        ApprovalRule, DesiredManager, DesiredSlot, DigestPolicy, Mode, PresentSlot, SipAccount, Trigger,
+        WindowClock,
     };
     use crate::domain::ids::{ProviderIndex, SlotNumber};
 
@@ -297,6 +298,8 @@ mod tests {
             },
             registration: None,
             providers: std::collections::BTreeMap::new(),
+            maintenance: None,
+            approval: ApprovalRule::default(),
             slots: SlotNumber::all().zip(slots).collect(),
         };
         let book = book_for(&site);

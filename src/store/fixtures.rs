@@ -294,6 +294,8 @@ fn step() -> Step {
         impact: Impact::None,
         disposition: Disposition::Deferred { reason: "settles".into(), until: Some(at(180)) },
         who: vec!["1013".into()],
+        hits: Vec::new(),
+        relocation: None,
         why: "the site file reserves it".into(),
         cause: Some(Cause::ByHand { since: at(3) }),
     }

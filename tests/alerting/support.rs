@@ -40,6 +40,8 @@ pub(crate) fn site(name: &str) -> DesiredSite {
         },
         registration: None,
         providers: BTreeMap::new(),
+        maintenance: None,
+        approval: n720d::domain::desired::ApprovalRule::default(),
         slots: BTreeMap::new(),
     }
 }

@@ -120,6 +120,7 @@ impl Care {
             pace: &self.pace,
             own_url: None,
             neighbours: &neighbours,
+            clearance: &n720d::domain::clearance::Clearance::default(),
             contact,
             now,
         };

@@ -15,7 +15,8 @@ use super::report::{Located, Place, Report};
 use super::tree::{self, Section};
 use super::{secret_ref, value};
 use crate::domain::desired::{
-    DesiredManager, DesiredSite, DigestPolicy, Mode, RegistrationPolicy, Trigger, WindowClock, WindowStart,
+    ApprovalRule, DesiredManager, DesiredSite, DigestPolicy, Mode, RegistrationPolicy, Trigger, WindowClock,
+    WindowStart,
 };
 use crate::domain::device_text;
 use crate::domain::ids::{Ipui, Mac, SiteName};
@@ -71,6 +72,8 @@ pub(super) fn read(report: &Report<'_>, name: SiteName) -> SiteReading {
             manager,
             registration,
             providers: providers.listed,
+            maintenance: None,
+            approval: ApprovalRule::default(),
             slots: slots.listed,
         }),
         _ => None,

@@ -216,6 +216,8 @@ mod tests {
             impact: Impact::None,
             disposition,
             who: Vec::new(),
+            hits: Vec::new(),
+            relocation: None,
             why: String::new(),
             cause: None,
         }

@@ -9,8 +9,8 @@ use chrono_tz::Europe::Berlin;
 use super::{Conditions, View, conditions};
 use crate::domain::alert::{AlertKind, Condition};
 use crate::domain::desired::{
-    DesiredManager, DesiredSite, DesiredSlot, Mode, Pin, PresentSlot, RegistrationPolicy, SipAccount,
-    Trigger, WindowClock, WindowDuration, WindowStart,
+    ApprovalRule, DesiredManager, DesiredSite, DesiredSlot, Mode, Pin, PresentSlot, RegistrationPolicy,
+    SipAccount, Trigger, WindowClock, WindowDuration, WindowStart,
 };
 use crate::domain::device_clock::DeviceClock;
 use crate::domain::ids::{Ipui, ProviderIndex, SlotNumber};
@@ -104,6 +104,8 @@ impl Stage {
             impact: Impact::None,
             disposition,
             who: vec![format!("10{slot}")],
+            hits: Vec::new(),
+            relocation: None,
             why: "the page shows something else".into(),
             cause: None,
         });
@@ -250,6 +252,8 @@ fn desired() -> DesiredSite {
             close_when_filled: false,
         }),
         providers: BTreeMap::new(),
+        maintenance: None,
+        approval: ApprovalRule::default(),
         slots: BTreeMap::from([
             (slot_number(1), slot(FIRST, "Reception", "1013")),
             (slot_number(2), slot(SECOND, "Workshop", "1014")),

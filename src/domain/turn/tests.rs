@@ -41,6 +41,7 @@ fn take_over(world: &World, contact: Result<&Observation, &ContactFailure>, neig
         own_url: None,
         contact,
         neighbours,
+        clearance: &world.clearance,
         now: world.now,
     };
     turn(&input, world.memory.clone())
@@ -449,6 +450,7 @@ fn nothing_goes_out_while_it_is_not_known_where_the_manager_fetches_from() {
         own_url: Some("http://10.0.0.1:8720/p/t/M.xml"),
         contact: Ok(&world.seen),
         neighbours: &Neighbours::default(),
+        clearance: &world.clearance,
         now: world.now,
     };
     let turn = turn(&input, world.memory.clone());

@@ -4,7 +4,7 @@ use chrono::{NaiveDateTime, TimeZone};
 use chrono_tz::Australia::Lord_Howe;
 
 use super::*;
-use crate::domain::desired::{DesiredManager, Trigger};
+use crate::domain::desired::{ApprovalRule, DesiredManager, Trigger};
 use crate::domain::memory::Registration;
 use crate::domain::observed::Reading;
 use crate::domain::secret::SecretRef;
@@ -88,6 +88,8 @@ fn site(mode: Mode, registration: Option<RegistrationPolicy>) -> DesiredSite {
         },
         registration,
         providers: BTreeMap::new(),
+        maintenance: None,
+        approval: ApprovalRule::default(),
         slots: BTreeMap::new(),
     }
 }

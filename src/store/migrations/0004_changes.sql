@@ -1,0 +1,65 @@
+-- What the site file listed when it was last followed; NULL: it was not followed since this is written down.
+ALTER TABLE site ADD COLUMN listed TEXT;
+-- What the configuration in force asked of the site, by a fingerprint: what differs from it at a reload or a start has
+-- changed.
+ALTER TABLE site ADD COLUMN mark TEXT;
+-- What of a release was looked for and not found: names of its parts.
+ALTER TABLE release ADD COLUMN missed TEXT;
+-- The slots in which it deregisters a handset, by an approval; NULL: none.
+ALTER TABLE release ADD COLUMN approved TEXT;
+
+-- The approval of a site's plan: the last one given.
+CREATE TABLE approval (
+    site     INTEGER PRIMARY KEY REFERENCES site (id),
+    approval TEXT NOT NULL
+) STRICT;
+
+-- Plans that were shown to people, so that one who approves an older one is told what has changed. At most 16 a site.
+CREATE TABLE reviewed (
+    id   INTEGER PRIMARY KEY,
+    site INTEGER NOT NULL REFERENCES site (id),
+    hash TEXT NOT NULL,
+    at   TEXT NOT NULL,
+    plan TEXT NOT NULL,
+    UNIQUE (site, hash)
+) STRICT;
+
+-- Every handset that a release of ours deregisters: what the budgets count. `run` is the rollout it belongs to.
+CREATE TABLE deregistration (
+    id      INTEGER PRIMARY KEY,
+    site    INTEGER NOT NULL REFERENCES site (id),
+    release INTEGER NOT NULL,
+    slot    INTEGER NOT NULL CHECK (slot BETWEEN 1 AND 100),
+    ipui    TEXT,
+    at      TEXT NOT NULL,
+    run     INTEGER
+) STRICT;
+CREATE INDEX deregistration_of_site ON deregistration (site, at);
+CREATE INDEX deregistration_of_run ON deregistration (run);
+
+-- Who paused changes at a site, since when and until when.
+CREATE TABLE pause (
+    site  INTEGER PRIMARY KEY REFERENCES site (id),
+    pause TEXT NOT NULL
+) STRICT;
+
+-- A web password on its way to a manager, old and new in clear.
+CREATE TABLE rotation (
+    site     INTEGER PRIMARY KEY REFERENCES site (id),
+    rotation TEXT NOT NULL
+) STRICT;
+
+-- What was observed before a release that disturbs somebody, as a site file. It outlives the release.
+CREATE TABLE way_back (
+    release INTEGER PRIMARY KEY,
+    site    INTEGER NOT NULL REFERENCES site (id),
+    at      TEXT NOT NULL,
+    file    TEXT NOT NULL
+) STRICT;
+CREATE INDEX way_back_of_site ON way_back (site, release);
+
+-- What is known of the fleet as a whole: its rollout, its pause, its alerts. JSON of the domain's types by a name.
+CREATE TABLE fleet (
+    name  TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
