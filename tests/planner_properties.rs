@@ -257,6 +257,7 @@ impl Site {
             version: new.version,
             parts: new.parts,
             reserved: new.reserved,
+            approved: new.approved.keys().copied().collect(),
             window: number,
             released_at: self.now,
             progress: Progress::default(),

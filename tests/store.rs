@@ -36,6 +36,9 @@ fn acme() -> SiteName {
 fn new_release(minute: i64) -> NewRelease {
     let id = format!("content {minute}");
     NewRelease {
+        approved: BTreeMap::new(),
+        approval: None,
+        impact: n720d::domain::plan::Impact::None,
         content: ReleaseContent {
             mac: "7C2F80CA21E4".parse().unwrap(),
             providers: BTreeMap::new(),

@@ -7,6 +7,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use super::alert::Alert;
+use super::approval::Approval;
 use super::desired::WindowClock;
 use super::evidence::{Source, Testimony};
 use super::gaps::Gaps;
@@ -52,12 +53,31 @@ pub struct SiteMemory {
     pub unreadable_cycles: u32,
     /// The last clock that was read off the device, and when: windows go by it while it cannot be read.
     pub clock: Option<(NaiveDateTime, DateTime<Utc>)>,
+    /// The approval last given.
+    pub approval: Option<Approval>,
+    /// The slots that the site file listed when it was last followed; `None`: it was not, so far.
+    pub listed: Option<BTreeSet<SlotNumber>>,
+    /// The handsets that releases of ours have deregistered in the last 48 hours, oldest first.
+    pub deregistered: Vec<Deregistration>,
     /// What kept the last orders from being carried out, if something did.
     pub hindrance: Option<Hindrance>,
     /// Keyed hash of a web password that the device refused.
     pub refused_password: Option<Generation>,
     /// When the nightly audit last ran.
     pub audited_at: Option<DateTime<Utc>>,
+}
+
+/// A handset that a release of ours has deregistered, or was about to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deregistration {
+    /// When it was released.
+    pub at: DateTime<Utc>,
+    /// The release.
+    pub release: i64,
+    /// From which slot.
+    pub slot: SlotNumber,
+    /// Which one; `None`: no page told.
+    pub ipui: Option<Ipui>,
 }
 
 /// Failed contacts in a row.

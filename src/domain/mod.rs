@@ -4,6 +4,7 @@
 #![deny(clippy::disallowed_methods)]
 
 pub mod alert;
+pub mod approval;
 pub mod assess;
 pub mod clearance;
 pub mod compose;

@@ -17,8 +17,10 @@ use super::release::{Generation, Version};
 /// What to do about one site.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
-    /// Hash over the steps and the observed state they rest on.
+    /// Hash over the terms.
     pub hash: Generation,
+    /// What an approval of this plan is bound to, a line each, in words: its steps, and the observed state they rest on.
+    pub terms: Vec<String>,
     /// Every drift item as one step, ready or not, in a stable order.
     pub steps: Vec<Step>,
     /// What the executor is to do, in this order: enrol, release, trigger. Empty when no step is ready.
@@ -60,6 +62,12 @@ pub struct NewRelease {
     pub reserved: BTreeMap<SlotNumber, Ipui>,
     /// What it means for the ledger of windows.
     pub window: Option<WindowEntry>,
+    /// The slots in which it deregisters a handset, by an approval; which handset, as far as a page told.
+    pub approved: BTreeMap<SlotNumber, Option<Ipui>>,
+    /// The approval that it makes use of, by the hash of its plan.
+    pub approval: Option<Generation>,
+    /// What people notice of it: the gravest impact of its steps.
+    pub impact: Impact,
     /// Why it is made, for the history.
     pub reason: String,
 }

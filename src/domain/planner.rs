@@ -51,16 +51,17 @@ pub struct PlanInput<'a> {
 /// Makes the plan.
 pub fn plan(input: &PlanInput<'_>) -> Plan {
     let Some(observation) = input.observation else {
-        return Plan { hash: hash(input, None, &[]), steps: Vec::new(), orders: Orders::default() };
+        let terms = terms(input, None, &[]);
+        return Plan { hash: hash(input, &terms), terms, steps: Vec::new(), orders: Orders::default() };
     };
     let mut draft = Draft::new(input, observation);
     let unread = draft.unread();
     if !unread.is_empty() {
         draft.defer(&policy::unread(unread.len()));
     }
-    let hash = hash(input, Some(observation), &draft.steps);
+    let terms = terms(input, Some(observation), &draft.steps);
     let (steps, orders) = draft.finish();
-    Plan { hash, steps, orders }
+    Plan { hash: hash(input, &terms), terms, steps, orders }
 }
 
 /// The slots whose editor page must be read, in the same session as all else, before this plan can go ahead: before
@@ -311,13 +312,9 @@ fn words(action: Action) -> &'static str {
     }
 }
 
-/// Over the steps and over what was observed of the listed slots. Waiting does not change it: an approval stays good
+/// The steps, and what was observed of the listed slots, a line each. Waiting does not change it: an approval stays good
 /// while a push settles.
-fn hash(
-    input: &PlanInput<'_>,
-    observation: Option<&Observation>,
-    steps: &[Step],
-) -> super::release::Generation {
+fn terms(input: &PlanInput<'_>, observation: Option<&Observation>, steps: &[Step]) -> Vec<String> {
     let mut lines: Vec<String> = vec![input.desired.name.to_string(), input.desired.manager.mac.to_string()];
     for Step { action, slot, impact, disposition, who, hits: _, relocation: _, why, cause: _ } in steps {
         let barrier = match disposition {
@@ -332,7 +329,11 @@ fn hash(
             lines.extend(input.desired.slots.keys().map(|&slot| observed_line(&sighting, slot)));
         }
     }
-    fingerprint::of_lines(lines.iter().map(String::as_str), input.key)
+    lines
+}
+
+fn hash(input: &PlanInput<'_>, terms: &[String]) -> super::release::Generation {
+    fingerprint::of_lines(terms.iter().map(String::as_str), input.key)
 }
 
 /// What was seen of a slot, less what changes by itself, such as whether its account is registered at the moment.

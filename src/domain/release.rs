@@ -1,6 +1,6 @@
 //! Releases: what a DECT manager may fetch, under which VERSION, and how far the push has come. No rendering here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -88,6 +88,8 @@ pub struct Release {
     pub reserved: BTreeMap<SlotNumber, Ipui>,
     /// The window it opens, by its number in the window ledger.
     pub window: Option<u32>,
+    /// The slots in which it deregisters a handset, by an approval.
+    pub approved: BTreeSet<SlotNumber>,
     /// When it was released.
     pub released_at: DateTime<Utc>,
     /// How far it has come.

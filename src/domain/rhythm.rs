@@ -184,7 +184,7 @@ mod tests {
     };
 
     fn empty_plan() -> Plan {
-        Plan { hash: Generation("0".into()), steps: Vec::new(), orders: Orders::default() }
+        Plan { hash: Generation("0".into()), terms: Vec::new(), steps: Vec::new(), orders: Orders::default() }
     }
 
     fn look(
@@ -268,6 +268,7 @@ mod tests {
             version: "2811121640".parse().unwrap(),
             parts: std::collections::BTreeMap::new(),
             reserved: std::collections::BTreeMap::new(),
+            approved: std::collections::BTreeSet::new(),
             window: None,
             released_at: DateTime::UNIX_EPOCH,
             progress: Progress { fetched_at: Some(DateTime::UNIX_EPOCH), ..Progress::default() },

@@ -157,6 +157,9 @@ impl Target {
                 .map(Opening::into_entry)
                 .or(repeated.map(WindowEntry::Opens))
                 .filter(|_| self.content.reserves()),
+            approved: BTreeMap::new(),
+            approval: None,
+            impact: Impact::None,
             parts: self.parts,
             content_id: self.content_id,
             content: self.content,

@@ -303,6 +303,7 @@ impl World {
             version: new.version,
             parts: new.parts,
             reserved: new.reserved,
+            approved: std::collections::BTreeSet::new(),
             window: number,
             released_at: self.now,
             progress: Progress::default(),

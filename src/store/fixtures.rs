@@ -106,6 +106,9 @@ pub(crate) fn new_release(version: &str) -> NewRelease {
         content_id: generation(&format!("c{version}")),
         parts: BTreeMap::from([("slot 1".to_owned(), generation("abc"))]),
         version: version.parse().unwrap(),
+        approved: BTreeMap::new(),
+        approval: None,
+        impact: Impact::None,
         reserved: BTreeMap::from([(slot(1), ipui())]),
         window: Some(WindowEntry::Opens(window(99))),
         reason: "first release".into(),
@@ -115,6 +118,9 @@ pub(crate) fn new_release(version: &str) -> NewRelease {
 /// A memory with everything in it that a cycle keeps.
 pub(crate) fn memory() -> SiteMemory {
     SiteMemory {
+        approval: None,
+        listed: None,
+        deregistered: Vec::new(),
         first_contact: Some((at(0), "7C2F80CA21E4".parse().unwrap())),
         observation: Some(observation()),
         filled: None,

@@ -8,7 +8,7 @@ use rusqlite::{OptionalExtension, Row, Transaction, params};
 use super::error::{Fault, StoreError};
 use super::{Store, codec, history, keep, memory};
 use crate::domain::history::HistoryEntry;
-use crate::domain::ids::SiteName;
+use crate::domain::ids::{SiteName, SlotNumber};
 use crate::domain::memory::Window;
 use crate::domain::plan::{NewRelease, WindowEntry};
 use crate::domain::release::{Generation, Progress, Release, TriggerOutcome, Upon, Version};
@@ -70,8 +70,9 @@ impl Store {
             let window = new.window.as_ref().map(|entry| enter_window(db, id, entry)).transpose()?;
             db.execute("UPDATE release SET body = NULL WHERE site = ?1 AND body IS NOT NULL", [id])?;
             db.execute(
-                "INSERT INTO release (site, generation, content, version, parts, reserved, window, body, released_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                "INSERT INTO release (site, generation, content, version, parts, reserved, window, body, released_at,
+                     approved)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
                 params![
                     id,
                     new.generation.0,
@@ -82,6 +83,7 @@ impl Store {
                     window,
                     body,
                     codec::time(released_at),
+                    approved(new)?,
                 ],
             )?;
             let release = db.last_insert_rowid();
@@ -95,6 +97,7 @@ impl Store {
                 parts: new.parts.clone(),
                 reserved: new.reserved.clone(),
                 window,
+                approved: new.approved.keys().copied().collect(),
                 released_at,
                 progress: Progress::default(),
             }))
@@ -163,6 +166,12 @@ impl Store {
     }
 }
 
+/// The slots in which it deregisters a handset; `None`: there are none.
+fn approved(new: &NewRelease) -> Result<Option<String>, Fault> {
+    let slots: Vec<SlotNumber> = new.approved.keys().copied().collect();
+    codec::optional_json("release.approved", Some(&slots).filter(|slots| !slots.is_empty()))
+}
+
 /// The last release of a site, and when it was fetched.
 fn last(db: &Transaction<'_>, site: i64) -> Result<Upon, Fault> {
     let mut query =
@@ -186,7 +195,7 @@ fn prune(db: &Transaction<'_>, site: i64) -> Result<(), Fault> {
 pub(super) fn all(db: &Transaction<'_>, site: i64) -> Result<Vec<Release>, Fault> {
     let mut query = db.prepare_cached(
         "SELECT id, generation, content, version, parts, reserved, window, released_at, attempts, triggered_at,
-                trigger, fetched_at, verified_at, ineffective_at
+                trigger, fetched_at, verified_at, ineffective_at, approved
          FROM release WHERE site = ?1 ORDER BY id DESC",
     )?;
     let mut rows = query.query([site])?;
@@ -208,6 +217,7 @@ fn from_row(row: &Row<'_>) -> Result<Release, Fault> {
         parts: codec::from_json("release.parts", text(4)?)?,
         reserved: codec::from_json("release.reserved", text(5)?)?,
         window: row.get(6)?,
+        approved: codec::from_optional_json("release.approved", memory::text(row, 14)?)?.unwrap_or_default(),
         released_at: codec::from_time("release.released_at", text(7)?)?,
         progress: Progress {
             attempts: row.get(8)?,

@@ -83,6 +83,7 @@ impl Keep {
             parts: new.parts.clone(),
             reserved: new.reserved.clone(),
             window,
+            approved: new.approved.keys().copied().collect(),
             released_at: at,
             progress: Progress::default(),
         });
@@ -153,6 +154,9 @@ fn restarted(memory: &SiteMemory) -> SiteMemory {
         shown,
         gaps,
         strays,
+        approval,
+        listed,
+        deregistered,
     } = memory;
     SiteMemory {
         first_contact: through_json(first_contact),
@@ -179,6 +183,9 @@ fn restarted(memory: &SiteMemory) -> SiteMemory {
         shown: through_json(shown),
         gaps: through_json(gaps),
         strays: through_json(strays),
+        approval: through_json(approval),
+        listed: through_json(listed),
+        deregistered: through_json(deregistered),
     }
 }
 

@@ -47,7 +47,12 @@ impl Stage {
             desired: desired(),
             memory: SiteMemory { windows: vec![window.clone()], ..SiteMemory::default() },
             observation: Some(observation()),
-            plan: Plan { hash: Generation("0".into()), steps: Vec::new(), orders: Orders::default() },
+            plan: Plan {
+                hash: Generation("0".into()),
+                terms: Vec::new(),
+                steps: Vec::new(),
+                orders: Orders::default(),
+            },
             window: Some(window),
             pace: Pace {
                 interval: Duration::from_secs(300),
@@ -205,6 +210,7 @@ pub(super) fn release(stage: &Stage, progress: Progress) -> Release {
         version: "2311260800".parse().unwrap(),
         parts: BTreeMap::new(),
         reserved: BTreeMap::new(),
+        approved: std::collections::BTreeSet::new(),
         window: Some(1),
         released_at: stage.now(),
         progress,

@@ -236,6 +236,7 @@ mod tests {
             version: "2311260802".parse().unwrap(),
             parts: BTreeMap::new(),
             reserved: BTreeMap::from([(slot(3), ipui(3))]),
+            approved: std::collections::BTreeSet::new(),
             window,
             released_at: at(released),
             progress: Progress { fetched_at: fetched.map(at), ..Progress::default() },

@@ -168,6 +168,7 @@ fn the_last_release_is_told_before_a_turn_has_entered_it() {
         version: "2311260801".parse().unwrap(),
         parts: BTreeMap::new(),
         reserved: BTreeMap::new(),
+        approved: std::collections::BTreeSet::new(),
         window: Some(1),
         released_at: at(1),
         progress: Progress::default(),

@@ -135,6 +135,7 @@ impl Bench {
             version: "2811121640".parse().unwrap(),
             parts: BTreeMap::new(),
             reserved: reserved.iter().map(|(number, handset)| (slot(*number), ipui(*handset))).collect(),
+            approved: std::collections::BTreeSet::new(),
             window: None,
             released_at: fetched,
             progress: Progress {
