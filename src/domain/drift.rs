@@ -15,7 +15,7 @@ use super::fingerprint::{self, PIN_PART};
 use super::ids::{ProviderIndex, SlotNumber};
 use super::memory::SiteMemory;
 use super::observed::Observation;
-use super::plan::{Action, Cause, Impact};
+use super::plan::{Action, Cause, Hit, Impact, Relocation};
 use super::release::Generation;
 use super::shown::{InPlace, ShownSlot, comparable};
 use super::sighting::{Holder, Sighting, Standing};
@@ -41,6 +41,33 @@ pub struct DriftItem {
     pub visible: bool,
     /// The slot whose editor page has to come before it can be told whether mending this deregisters its handset.
     pub unread: Option<SlotNumber>,
+    /// The phones that mending it disturbs. A phone may be hit by several items, such as both of a swap.
+    pub hits: Vec<Hit>,
+    /// Where its handset comes from or goes to, of one that changes its place.
+    pub relocation: Option<Relocation>,
+    /// What stands in the way of a handset that another site's manager still holds; `None`: nothing of that kind.
+    pub barrier: Option<Barrier>,
+}
+
+/// A handset is wanted here and registered at another site: to reserve it here is a decision about that site too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Barrier {
+    /// Why a person has to approve it first, and what to do about it.
+    pub approval: String,
+    /// What it waits for, once approved; `None`: for nothing.
+    pub departure: Option<String>,
+}
+
+impl DriftItem {
+    /// Whether it is mended only with an approval: it deregisters a handset, or may; or it takes in one that another
+    /// site's manager holds. Until it is approved, its slot's handset code must not be in the file.
+    pub fn needs_approval(&self) -> bool {
+        self.barrier.is_some()
+            || match self.impact {
+                Impact::Deregisters => true,
+                Impact::None | Impact::Interrupts => false,
+            }
+    }
 }
 
 /// Every difference, in the order of their steps: providers, PIN, then slot by slot.
@@ -182,6 +209,9 @@ impl Scene<'_> {
             parts: BTreeSet::from([part]),
             visible: false,
             unread: None,
+            hits: Vec::new(),
+            relocation: None,
+            barrier: None,
         }
     }
 
@@ -198,6 +228,9 @@ impl Scene<'_> {
             parts: BTreeSet::from([PIN_PART.to_owned()]),
             visible,
             unread: None,
+            hits: Vec::new(),
+            relocation: None,
+            barrier: None,
         };
         if let Some((was, shown, cause)) = self.pin_by_hand() {
             return Some(item(self.explain().pin(was, shown, cause), cause, true));
@@ -250,6 +283,9 @@ impl Scene<'_> {
             parts: BTreeSet::from([fingerprint::sign_on_part(number), fingerprint::handset_part(number)]),
             visible: true,
             unread: None,
+            hits: Vec::new(),
+            relocation: None,
+            barrier: None,
         })
     }
 
@@ -280,6 +316,9 @@ impl Scene<'_> {
             parts: BTreeSet::from([sign_on, labels]),
             visible,
             unread: None,
+            hits: Vec::new(),
+            relocation: None,
+            barrier: None,
         })
     }
 
@@ -335,6 +374,9 @@ impl Scene<'_> {
             parts: BTreeSet::from([fingerprint::handset_part(number)]),
             visible: true,
             unread,
+            hits: Vec::new(),
+            relocation: None,
+            barrier: None,
         })
     }
 

@@ -161,8 +161,8 @@ impl<'a> Draft<'a> {
                 impact: item.impact,
                 disposition: self.disposition(hold),
                 who: item.who.clone(),
-                hits: Vec::new(),
-                relocation: None,
+                hits: item.hits.clone(),
+                relocation: item.relocation.clone(),
                 why: item.why.clone(),
                 cause: Some(item.cause),
             });
