@@ -148,6 +148,7 @@ fn action(action: Action) -> &'static str {
         Action::ReopenWindow => "reopen window",
         Action::CloseWindow => "close window",
         Action::Fetch => "fetch",
+        Action::FollowFile => "follow site file",
     }
 }
 

@@ -8,7 +8,7 @@ use super::args::RenderArgs;
 use super::{CliError, Exit, configuration, known, output, site};
 use crate::daemon;
 use crate::device::n720::provisioning::{Secrets, render};
-use crate::domain::compose::compose;
+use crate::domain::compose::{Omit, compose};
 use crate::domain::content::{ReleaseContent, WindowContent};
 use crate::domain::desired::DesiredSite;
 use crate::domain::device_clock::DeviceClock;
@@ -28,7 +28,7 @@ pub(super) fn run(file: &Path, args: &RenderArgs) -> Result<Exit, CliError> {
     let secrets = if args.reveal_secrets { Secrets::Reveal } else { Secrets::Mask };
     let book = book(desired, secrets)?;
     let window = window_content(desired, &memory);
-    let content = compose(desired, &book, &BTreeSet::new(), &BTreeSet::new(), window);
+    let content = compose(desired, &book, &Omit::default(), window);
     let version = version_of(&content, &memory, &key);
     let text = render(&content, &version, secrets).map_err(|errors| {
         errors.iter().for_each(output::complaint);

@@ -136,6 +136,7 @@ fn poll(section: Section<'_>, limits: Limits) -> Option<PollConfig> {
         interval_open: length("interval_open", 60),
         settle: length("settle", DEVICE_SETTLES.as_secs()),
         before_close: limits.before_close,
+        budget: crate::domain::budget::SiteBudget::DEFAULT,
         clock_skew: limits.clock_skew,
     };
     if pace.settle < DEVICE_SETTLES {
@@ -286,6 +287,7 @@ mod tests {
             interval_open: seconds(60),
             settle: seconds(180),
             before_close: vec![seconds(86_400), seconds(7_200)],
+            budget: crate::domain::budget::SiteBudget::DEFAULT,
             clock_skew: seconds(120),
         };
         assert_eq!(config.poll.pace, pace);

@@ -49,10 +49,15 @@ impl Approval {
             }
     }
 
-    /// Whether it holds for this plan now: complete, in time, not used, and given for exactly this. One given in the future was
-    /// given before our clock was set back, and still ends when it was said to.
+    /// Whether it may be made use of now, by the plan that it was given for: complete, in time and not used. One given in
+    /// the future was given before our clock was set back, and still ends when it was said to.
+    pub fn is_in_force(&self, rule: ApprovalRule, now: DateTime<Utc>) -> bool {
+        self.used.is_none() && now < self.expires_at && self.is_complete(rule)
+    }
+
+    /// Whether it is in force for the plan of this hash.
     pub fn holds(&self, hash: &Generation, rule: ApprovalRule, now: DateTime<Utc>) -> bool {
-        self.used.is_none() && self.hash == *hash && now < self.expires_at && self.is_complete(rule)
+        self.hash == *hash && self.is_in_force(rule, now)
     }
 
     /// Who approved, for people: `anna and ben`.

@@ -5,37 +5,55 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::content::{AccountContent, HandsetCode, ReleaseContent, SlotContent, WindowContent};
 use super::desired::{DesiredSite, DesiredSlot, PresentSlot};
-use super::ids::SlotNumber;
+use super::ids::{ProviderIndex, SlotNumber};
 use super::secret::{Secret, SecretBook};
 
-/// What the file for this site says.
+/// What is left out of a file, so that the device keeps what it has. The default leaves nothing out.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Omit {
+    /// The handset codes of these slots.
+    pub handsets: BTreeSet<SlotNumber>,
+    /// The accounts of these slots.
+    pub accounts: BTreeSet<SlotNumber>,
+    /// These slots whole.
+    pub slots: BTreeSet<SlotNumber>,
+    /// These providers.
+    pub providers: BTreeSet<ProviderIndex>,
+    /// The registration PIN.
+    pub pin: bool,
+}
+
+/// What the file for this site says, less what is to be left out.
 ///
-/// `withhold_handsets`: these slots' handset codes are left out, so that the device keeps what it has.
-/// `withhold_slots`: these slots are left out whole; so is, in any case, a slot whose password cannot be had, because
-/// an account without it would stop working. The window is dropped when nothing is reserved: without a reservation it
-/// would block registration by hand (n720.md section 3).
+/// Left out whole is in any case a slot whose password cannot be had, because an account without it would stop working.
+/// The window is dropped when nothing is reserved: without a reservation it would block registration by hand
+/// (n720.md section 3).
 pub fn compose(
     desired: &DesiredSite,
     secrets: &SecretBook,
-    withhold_handsets: &BTreeSet<SlotNumber>,
-    withhold_slots: &BTreeSet<SlotNumber>,
+    omit: &Omit,
     window: Option<WindowContent>,
 ) -> ReleaseContent {
     let slots = desired
         .slots
         .iter()
-        .filter(|(number, _)| !withhold_slots.contains(number))
+        .filter(|(number, _)| !omit.slots.contains(number))
         .filter_map(|(&number, slot)| {
             let mut content = slot_content(slot, secrets)?;
-            content.handset = content.handset.filter(|_| !withhold_handsets.contains(&number));
+            content.handset = content.handset.filter(|_| !omit.handsets.contains(&number));
+            if omit.accounts.contains(&number) {
+                content.account = AccountContent::default();
+                content.handset?;
+            }
             Some((number, content))
         })
         .collect();
+    let providers = desired.providers.iter().filter(|(index, _)| !omit.providers.contains(index));
     let mut content = ReleaseContent {
         mac: desired.manager.mac,
-        providers: desired.providers.clone(),
+        providers: providers.map(|(index, provider)| (*index, provider.clone())).collect(),
         slots,
-        pin: desired.registration.as_ref().and_then(|policy| policy.pin),
+        pin: desired.registration.as_ref().and_then(|policy| policy.pin).filter(|_| !omit.pin),
         window: None,
     };
     content.window = window.filter(|_| content.reserves());
@@ -110,7 +128,8 @@ mod tests {
 
     fn content(world: &World, handsets: &[u8], slots: &[u8]) -> ReleaseContent {
         let set = |numbers: &[u8]| numbers.iter().map(|&number| slot(number)).collect();
-        compose(&world.desired, &world.secrets, &set(handsets), &set(slots), open())
+        let omit = Omit { handsets: set(handsets), slots: set(slots), ..Omit::default() };
+        compose(&world.desired, &world.secrets, &omit, open())
     }
 
     fn codes(content: &ReleaseContent) -> Vec<(u8, Option<HandsetCode>)> {

@@ -213,6 +213,28 @@ pub enum Action {
     CloseWindow,
     /// Make the manager fetch what is already released.
     Fetch,
+    /// Go by a site file that lists far fewer slots than it did.
+    FollowFile,
+}
+
+impl Action {
+    /// The word of the interface.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Enrol => "enrol",
+            Self::ConfigureProvider => "configure-provider",
+            Self::SetPin => "set-pin",
+            Self::ConfigureAccount => "configure-account",
+            Self::Reserve => "reserve",
+            Self::Replace => "replace",
+            Self::Deregister => "deregister",
+            Self::OpenWindow => "open-window",
+            Self::ReopenWindow => "reopen-window",
+            Self::CloseWindow => "close-window",
+            Self::Fetch => "fetch",
+            Self::FollowFile => "follow-file",
+        }
+    }
 }
 
 /// What people notice of a step.

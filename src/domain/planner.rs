@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use super::budget::SiteBudget;
 use super::clearance::Clearance;
+use super::compose::Omit;
 use super::desired::{DesiredSite, Trigger};
 use super::device_clock::DeviceClock;
 use super::fingerprint::{self, SiteKey};
@@ -17,9 +19,9 @@ use super::plan::{Action, Disposition, Impact, Orders, Plan, Step};
 use super::policy;
 use super::push::{self, Push};
 use super::secret::SecretBook;
-use super::sighting::Sighting;
 use super::status::WindowState;
 use super::target::Target;
+use super::terms;
 
 /// What a plan is made from.
 #[derive(Debug, Clone)]
@@ -42,6 +44,8 @@ pub struct PlanInput<'a> {
     pub settle: Duration,
     /// The configuration file URL that the manager ought to have; `None`: not known, nothing to enrol with.
     pub own_url: Option<&'a str>,
+    /// How many handsets releases of ours may deregister at this site within a day.
+    pub budget: SiteBudget,
     /// What people and the fleet allow.
     pub clearance: &'a Clearance,
     /// Now.
@@ -51,7 +55,7 @@ pub struct PlanInput<'a> {
 /// Makes the plan.
 pub fn plan(input: &PlanInput<'_>) -> Plan {
     let Some(observation) = input.observation else {
-        let terms = terms(input, None, &[]);
+        let terms = vec![terms::head(input.desired)];
         return Plan { hash: hash(input, &terms), terms, steps: Vec::new(), orders: Orders::default() };
     };
     let mut draft = Draft::new(input, observation);
@@ -59,16 +63,21 @@ pub fn plan(input: &PlanInput<'_>) -> Plan {
     if !unread.is_empty() {
         draft.defer(&policy::unread(unread.len()));
     }
-    let terms = terms(input, Some(observation), &draft.steps);
+    let terms = draft.terms();
     let (steps, orders) = draft.finish();
     Plan { hash: hash(input, &terms), terms, steps, orders }
 }
 
 /// The slots whose editor page must be read, in the same session as all else, before this plan can go ahead: before
 /// anything is released that says something about handsets, it must be known of every registered one which it is.
-/// Empty when nothing would be released. [`plan`] defers until none is left.
+/// [`plan`] defers until none is left. Where nothing would be released, these are the slots whose handset waits for an
+/// approval: whoever is to approve must be told which it is.
 pub fn needs_deep(input: &PlanInput<'_>) -> BTreeSet<SlotNumber> {
-    input.observation.map_or_else(BTreeSet::new, |observation| Draft::new(input, observation).unread())
+    let Some(observation) = input.observation else { return BTreeSet::new() };
+    let draft = Draft::new(input, observation);
+    let mut unread = draft.unread();
+    unread.extend(draft.target.iter().flat_map(|target| &target.unnamed));
+    unread
 }
 
 /// The identity of everything the site file asks for, and of its parts as [`super::verify::verify`] wants them.
@@ -79,8 +88,7 @@ pub fn desired_generation(
     secrets: &SecretBook,
     key: &SiteKey,
 ) -> (super::release::Generation, BTreeMap<String, super::release::Generation>) {
-    let nobody = BTreeSet::new();
-    let content = super::compose::compose(desired, secrets, &nobody, &nobody, None);
+    let content = super::compose::compose(desired, secrets, &Omit::default(), None);
     let parts = fingerprint::parts(&content, key);
     (fingerprint::generation(&parts, key), parts)
 }
@@ -94,6 +102,8 @@ struct Draft<'a> {
     way: Option<Trigger>,
     gate: Option<Disposition>,
     steps: Vec<Step>,
+    /// Whether one of them is released as soon as the last push allows it.
+    releases: bool,
 }
 
 /// Where n720d is to say where the manager fetches from, and the page that shows it was not understood: told to fetch
@@ -107,14 +117,16 @@ fn url_unread(input: &PlanInput<'_>, observation: &Observation) -> Option<Dispos
 impl<'a> Draft<'a> {
     fn new(input: &'a PlanInput<'a>, observation: &'a Observation) -> Self {
         let release = input.memory.release.as_ref();
+        let push = push::state(release, input.settle, Some(observation.at), input.now);
         let mut draft = Self {
             input,
-            target: Target::aim(input, observation),
-            push: push::state(release, input.settle, Some(observation.at), input.now),
+            target: Target::aim(input, observation, push),
+            push,
             way: push::way(input.desired.manager.trigger, release, observation),
-            gate: policy::gate(input.desired, input.memory, observation, input.now)
+            gate: policy::gate(input.desired, input.memory, observation, input.clearance, input.now)
                 .or_else(|| url_unread(input, observation)),
             steps: Vec::new(),
+            releases: false,
         };
         draft.enrol(observation);
         draft.mend();
@@ -148,18 +160,24 @@ impl<'a> Draft<'a> {
         };
         let hold = self.hold(target.is_released(self.input));
         let in_vain = |is_hopeless: bool| is_hopeless.then(policy::ineffective);
-        let mut steps = Vec::new();
-        for item in &target.items {
+        let (mut steps, mut releases) = (Vec::new(), false);
+        steps.extend(target.shrunken.as_ref().zip(target.permits.of_file.clone()).map(|(shrunken, hold)| {
+            self.of_manager(Action::FollowFile, Vec::new(), shrunken.what(), Some(hold))
+        }));
+        for (place, item) in target.items.iter().enumerate() {
             let secret = item.slot.and_then(|slot| target.missing_secrets.get(&slot)).map(String::as_str);
-            let hold = policy::obstacle(item.impact, secret)
+            let hold = policy::obstacle(secret)
+                .or_else(|| target.permits.hold(place).cloned())
                 .or_else(|| item.unread.map(policy::in_doubt))
                 .or_else(|| in_vain(target.is_hopeless(item, self.input)))
                 .or_else(|| hold.clone());
+            let disposition = self.disposition(hold);
+            releases |= target.permits.hold(place).is_none() && !is_blocked(&disposition);
             steps.push(Step {
                 action: item.action,
                 slot: item.slot,
                 impact: item.impact,
-                disposition: self.disposition(hold),
+                disposition,
                 who: item.who.clone(),
                 hits: item.hits.clone(),
                 relocation: item.relocation.clone(),
@@ -174,9 +192,12 @@ impl<'a> Draft<'a> {
             let hold = in_vain(target.is_vain_opening(opening, self.input))
                 .or_else(|| opening.until.map(|at| policy::reopens_later(at, self.input.desired.time_zone)))
                 .or(hold.clone());
-            steps.push(self.of_manager(opening.action, who, opening.why.clone(), hold));
+            let step = self.of_manager(opening.action, who, opening.why.clone(), hold);
+            releases |= !is_blocked(&step.disposition);
+            steps.push(step);
         }
         self.steps.extend(steps);
+        self.releases = releases;
     }
 
     /// Makes the manager fetch what is released and was not fetched; replaces it first where it no longer fits.
@@ -185,7 +206,6 @@ impl<'a> Draft<'a> {
             return;
         };
         let fits = target.is_released(self.input);
-        let releases = self.steps.iter().any(|step| policy::is_released(step.action) && !is_blocked(step));
         match self.push {
             Push::Unfetched { .. } if fits => {
                 let why =
@@ -194,7 +214,7 @@ impl<'a> Draft<'a> {
                     policy::hold_fetch(self.push, self.way, self.input.now, self.input.desired.time_zone);
                 self.steps.push(self.of_manager(Action::Fetch, Vec::new(), why, hold));
             }
-            Push::Unfetched { .. } if !releases => {
+            Push::Unfetched { .. } if !self.releases => {
                 let why = format!(
                     "VERSION {} was never fetched and no longer fits: it is replaced",
                     release.version
@@ -204,6 +224,12 @@ impl<'a> Draft<'a> {
             }
             Push::Unfetched { .. } | Push::None | Push::Settling { .. } | Push::ToBeRead | Push::Settled => {}
         }
+    }
+
+    /// What an approval of this plan is bound to.
+    fn terms(&self) -> Vec<String> {
+        let of_target = self.target.as_ref().map(|target| target.terms.clone());
+        of_target.unwrap_or_else(|| vec![terms::head(self.input.desired)])
     }
 
     fn hold(&self, in_release: bool) -> Option<Disposition> {
@@ -252,12 +278,14 @@ impl<'a> Draft<'a> {
         let ready: Vec<&Step> =
             self.steps.iter().filter(|step| is_ready(step) && step.action != Action::Enrol).collect();
         let mut orders = Orders { enrol, ..Orders::default() };
+        let impact = ready.iter().map(|step| step.impact).max().unwrap_or(Impact::None);
         if let (false, Some(target)) = (ready.is_empty(), self.target) {
             let repeats_unfetched = match self.push {
                 Push::Unfetched { .. } => target.is_released(self.input),
                 Push::None | Push::Settling { .. } | Push::ToBeRead | Push::Settled => false,
             };
-            orders.release = (!repeats_unfetched).then(|| target.into_release(self.input, reason(&ready)));
+            orders.release =
+                (!repeats_unfetched).then(|| target.into_release(self.input, impact, reason(&ready)));
             orders.trigger = self.way;
         }
         (self.steps, orders)
@@ -273,8 +301,8 @@ fn is_ready(step: &Step) -> bool {
     step.disposition == Disposition::Ready
 }
 
-fn is_blocked(step: &Step) -> bool {
-    match step.disposition {
+fn is_blocked(disposition: &Disposition) -> bool {
+    match disposition {
         Disposition::Blocked { .. } => true,
         Disposition::Ready | Disposition::Deferred { .. } => false,
     }
@@ -309,41 +337,15 @@ fn words(action: Action) -> &'static str {
         Action::ReopenWindow => "open the registration window again",
         Action::CloseWindow => "close the registration window",
         Action::Fetch => "replace what was not fetched",
+        Action::FollowFile => "follow the site file",
     }
-}
-
-/// The steps, and what was observed of the listed slots, a line each. Waiting does not change it: an approval stays good
-/// while a push settles.
-fn terms(input: &PlanInput<'_>, observation: Option<&Observation>, steps: &[Step]) -> Vec<String> {
-    let mut lines: Vec<String> = vec![input.desired.name.to_string(), input.desired.manager.mac.to_string()];
-    for Step { action, slot, impact, disposition, who, hits: _, relocation: _, why, cause: _ } in steps {
-        let barrier = match disposition {
-            Disposition::Blocked { alert, .. } => Some(alert),
-            Disposition::Ready | Disposition::Deferred { .. } => None,
-        };
-        lines.push(format!("{action:?} {slot:?} {impact:?} {barrier:?} {who:?} {why:?}"));
-    }
-    if let Some(observation) = observation {
-        lines.push(format!("{:?} {:?}", observation.mac, observation.firmware));
-        if let Some(sighting) = Sighting::new(observation, input.memory) {
-            lines.extend(input.desired.slots.keys().map(|&slot| observed_line(&sighting, slot)));
-        }
-    }
-    lines
 }
 
 fn hash(input: &PlanInput<'_>, terms: &[String]) -> super::release::Generation {
     fingerprint::of_lines(terms.iter().map(String::as_str), input.key)
 }
 
-/// What was seen of a slot, less what changes by itself, such as whether its account is registered at the moment.
-fn observed_line(sighting: &Sighting<'_>, slot: SlotNumber) -> String {
-    let account =
-        sighting.account(slot).map(|account| (&account.user_id, &account.display_name, account.handset));
-    format!("{slot} {account:?} {:?}", sighting.holder(slot))
-}
-
 #[cfg(test)]
 mod push_tests;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -5,11 +5,12 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use super::alert::AlertKind;
+use super::clearance::Clearance;
 use super::desired::{DesiredSite, Mode, Trigger};
 use super::ids::SlotNumber;
 use super::memory::SiteMemory;
 use super::observed::Observation;
-use super::plan::{Action, Disposition, Impact};
+use super::plan::Disposition;
 use super::push::Push;
 
 /// What stands in the way of every write to this manager, whatever it is. The reasons are in this order: what people
@@ -18,11 +19,20 @@ pub(super) fn gate(
     desired: &DesiredSite,
     memory: &SiteMemory,
     observation: &Observation,
+    clearance: &Clearance,
     now: DateTime<Utc>,
 ) -> Option<Disposition> {
     match desired.mode {
         Mode::Observe => return Some(deferred("mode = observe", None)),
         Mode::Manage => {}
+    }
+    if let Some(pause) = &clearance.pause
+        && pause.until.is_none_or(|until| now < until)
+    {
+        return Some(deferred(&format!("changes are paused by {}", pause.by), pause.until));
+    }
+    if clearance.password_change {
+        return Some(deferred("the web password is being changed (rotate-password)", None));
     }
     match observation.mac.known() {
         None => return Some(not_understood("the manager's MAC", observation.mac.why_not())),
@@ -52,19 +62,10 @@ pub(super) fn gate(
     (!met).then(|| deferred("first contact: read only", None))
 }
 
-/// What stands in the way of this one step, for as long as nobody acts.
-pub(super) fn obstacle(impact: Impact, secret_missing: Option<&str>) -> Option<Disposition> {
-    if let Some(why) = secret_missing {
-        let reason = format!("a secret cannot be resolved: {why}");
-        return Some(blocked(reason, AlertKind::SecretMissing));
-    }
-    match impact {
-        Impact::Deregisters => {
-            let reason = "this may deregister a handset, which a person would have to bring back by hand";
-            Some(blocked(reason.to_owned(), AlertKind::PlanNeedsApproval))
-        }
-        Impact::None | Impact::Interrupts => None,
-    }
+/// What stands in the way of this one step, whatever it is, for as long as nobody acts.
+pub(super) fn obstacle(secret_missing: Option<&str>) -> Option<Disposition> {
+    let why = secret_missing?;
+    Some(blocked(format!("a secret cannot be resolved: {why}"), AlertKind::SecretMissing))
 }
 
 /// What the step waits for before anything may be pushed. `in_release`: the last release already carries all this.
@@ -132,27 +133,11 @@ pub(super) fn in_doubt(other: SlotNumber) -> Disposition {
     blocked(reason, AlertKind::PageNotUnderstood)
 }
 
-/// Whether a step is carried out by releasing a file.
-pub(super) fn is_released(action: Action) -> bool {
-    match action {
-        Action::ConfigureProvider
-        | Action::SetPin
-        | Action::ConfigureAccount
-        | Action::Reserve
-        | Action::Replace
-        | Action::Deregister
-        | Action::OpenWindow
-        | Action::ReopenWindow
-        | Action::CloseWindow => true,
-        Action::Enrol | Action::Fetch => false,
-    }
-}
-
-fn deferred(reason: &str, until: Option<DateTime<Utc>>) -> Disposition {
+pub(super) fn deferred(reason: &str, until: Option<DateTime<Utc>>) -> Disposition {
     Disposition::Deferred { reason: reason.to_owned(), until }
 }
 
-fn blocked(reason: String, alert: AlertKind) -> Disposition {
+pub(super) fn blocked(reason: String, alert: AlertKind) -> Disposition {
     Disposition::Blocked { reason, alert }
 }
 
@@ -172,7 +157,7 @@ mod tests {
     fn gated(change: impl FnOnce(&mut World)) -> Option<Disposition> {
         let mut world = World::new();
         change(&mut world);
-        gate(&world.desired, &world.memory, &world.seen, world.now)
+        gate(&world.desired, &world.memory, &world.seen, &world.clearance, world.now)
     }
 
     fn alert(disposition: Option<Disposition>) -> Option<AlertKind> {
@@ -227,11 +212,9 @@ mod tests {
     }
 
     #[test]
-    fn what_may_deregister_and_what_lacks_a_secret_needs_a_person() {
-        assert_eq!(alert(obstacle(Impact::Deregisters, None)), Some(AlertKind::PlanNeedsApproval));
-        assert_eq!(alert(obstacle(Impact::Deregisters, Some("gone"))), Some(AlertKind::SecretMissing));
-        assert_eq!(obstacle(Impact::Interrupts, None), None);
-        assert_eq!(obstacle(Impact::None, None), None);
+    fn a_missing_secret_stops_its_step_alone() {
+        assert_eq!(alert(obstacle(Some("gone"))), Some(AlertKind::SecretMissing));
+        assert_eq!(obstacle(None), None);
     }
 
     #[test]

@@ -180,6 +180,7 @@ mod tests {
         interval_open: Duration::from_secs(60),
         settle: Duration::from_secs(180),
         before_close: Vec::new(),
+        budget: crate::domain::budget::SiteBudget::DEFAULT,
         clock_skew: Duration::from_secs(120),
     };
 

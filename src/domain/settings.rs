@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::budget::SiteBudget;
+
 /// How fast things go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pace {
@@ -13,6 +15,8 @@ pub struct Pace {
     pub settle: Duration,
     /// Warn when a window closes in less than this with handsets missing; longest first.
     pub before_close: Vec<Duration>,
+    /// How many handsets releases of ours may deregister at a site within a day.
+    pub budget: SiteBudget,
     /// Warn when a manager's clock is further off than this. It is known to a minute only.
     pub clock_skew: Duration,
 }

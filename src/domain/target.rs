@@ -2,25 +2,35 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::compose;
+use super::compose::{self, Omit};
 use super::content::{HandsetCode, ReleaseContent};
 use super::desired::DesiredSlot;
 use super::drift::{self, DriftItem};
 use super::fingerprint;
-use super::ids::{Ipui, SlotNumber};
+use super::ids::{Ipui, ProviderIndex, SlotNumber};
 use super::observed::Observation;
 use super::opening::{self, Opening};
+use super::permit::{self, Permits};
 use super::plan::{Action, Impact, NewRelease, WindowEntry};
 use super::planner::PlanInput;
+use super::push::Push;
 use super::release::{Generation, PastRelease, Release};
-use super::sighting::{Sighting, Standing};
+use super::shrunken::{self, Shrunken};
+use super::sighting::{Holder, Sighting, Standing};
 use super::status::WindowState;
+use super::terms;
 use super::version;
 use super::window;
 
 /// What would be released now, and the differences it would mend.
 pub(super) struct Target {
     pub(super) items: Vec<DriftItem>,
+    /// What of them may be mended now.
+    pub(super) permits: Permits,
+    /// What an approval of the plan is bound to.
+    pub(super) terms: Vec<String>,
+    /// What the site file does not list any more.
+    pub(super) shrunken: Option<Shrunken>,
     pub(super) missing_secrets: BTreeMap<SlotNumber, String>,
     /// The window to open or close now.
     pub(super) opening: Option<Opening>,
@@ -33,45 +43,53 @@ pub(super) struct Target {
     in_doubt: BTreeSet<SlotNumber>,
     /// Slots whose registered handset's number was not asked for in this session.
     pub(super) unasked: BTreeSet<SlotNumber>,
+    /// Those of them whose handset a step that needs approval would hit, and of which nobody knows which it is.
+    pub(super) unnamed: BTreeSet<SlotNumber>,
 }
 
 impl Target {
     /// `None` when the mobile devices page was not read: nothing follows from it then.
-    pub(super) fn aim(input: &PlanInput<'_>, observation: &Observation) -> Option<Self> {
+    pub(super) fn aim(input: &PlanInput<'_>, observation: &Observation, push: Push) -> Option<Self> {
         let sighting = Sighting::new(observation, input.memory)?;
         let missing_secrets = compose::missing_secrets(input.desired, input.secrets);
         let wanted = wanted_parts(input);
-        let mut items = drift::drift(input.desired, observation, input.memory, &wanted);
+        let shrunken = shrunken::shrunken(input.desired, input.memory);
+        let items = drift::drift(input.desired, observation, input.memory, &wanted);
+        let ground =
+            Ground { input, sighting: &sighting, wanted: &wanted, shrunken: shrunken.as_ref(), push };
         let standings = standings(input, &sighting);
-        let withheld = Withheld::sort(&items, &standings, &missing_secrets);
-        let missing = standings
-            .iter()
-            .filter(|(slot, standing)| standing.is_awaited() && !withheld.slots.contains(slot))
-            .map(|(&slot, _)| slot)
-            .collect();
+        let mut judged = ground.judge(items);
+        let mut withheld = Withheld::sort(&judged, &standings, &missing_secrets);
+        let missing = missing(input, &standings, &judged, &withheld);
         let (later, mut opening): (Option<Opening>, Option<Opening>) =
             match choose_window(input, observation, &wanted, &missing) {
                 Some(opening) if opening.until.is_some() => (Some(opening), None),
                 opening => (None, opening),
             };
-        if opening.is_some() && items.is_empty() && drift::in_place(input.memory).is_none() {
-            items = drift::unseen_of_manager(input.desired, observation, input.memory, &wanted);
+        if opening.is_some() && judged.items.is_empty() && drift::in_place(input.memory).is_none() {
+            judged =
+                ground.judge(drift::unseen_of_manager(input.desired, observation, input.memory, &wanted));
+            withheld = Withheld::sort(&judged, &standings, &missing_secrets);
         }
-        let (mut content, logical) = contents(input, &withheld, &missing, opening.as_ref());
+        let (mut content, mut parts) = contents(input, &withheld, &missing, opening.as_ref());
         // What ends a window has to be released along with a reservation; where none can be, it ends by itself.
         if opening
             .as_ref()
             .is_some_and(|opening| opening.action == Action::CloseWindow && !content.reserves())
         {
             opening = None;
-            (content, _) = contents(input, &withheld, &missing, None);
+            (content, parts) = contents(input, &withheld, &missing, None);
         }
         Some(Self {
             content_id: fingerprint::content_id(&content, input.key),
-            parts: fingerprint::parts(&logical, input.key),
-            in_doubt: withheld.handsets,
+            parts,
+            in_doubt: withheld.omit.handsets,
             unasked: sighting.unasked(),
-            items,
+            unnamed: judged.unnamed(&sighting),
+            items: judged.items,
+            permits: judged.permits,
+            terms: judged.terms,
+            shrunken,
             missing_secrets,
             opening,
             later,
@@ -140,7 +158,7 @@ impl Target {
     }
 
     /// The release that carries it.
-    pub(super) fn into_release(self, input: &PlanInput<'_>, reason: String) -> NewRelease {
+    pub(super) fn into_release(self, input: &PlanInput<'_>, impact: Impact, reason: String) -> NewRelease {
         let memory = input.memory;
         // A window that waits for its first fetch goes over to the release that replaces the one that carried it.
         let repeated = opening::running(memory, input.window_state)
@@ -157,9 +175,9 @@ impl Target {
                 .map(Opening::into_entry)
                 .or(repeated.map(WindowEntry::Opens))
                 .filter(|_| self.content.reserves()),
-            approved: BTreeMap::new(),
-            approval: None,
-            impact: Impact::None,
+            approved: self.permits.deregistered,
+            approval: self.permits.approval,
+            impact,
             parts: self.parts,
             content_id: self.content_id,
             content: self.content,
@@ -170,8 +188,7 @@ impl Target {
 
 /// The parts of everything the site file asks for.
 fn wanted_parts(input: &PlanInput<'_>) -> BTreeMap<String, Generation> {
-    let nobody = BTreeSet::new();
-    let content = compose::compose(input.desired, input.secrets, &nobody, &nobody, None);
+    let content = compose::compose(input.desired, input.secrets, &Omit::default(), None);
     fingerprint::parts(&content, input.key)
 }
 
@@ -184,21 +201,97 @@ fn standings(input: &PlanInput<'_>, sighting: &Sighting<'_>) -> BTreeMap<SlotNum
         .collect()
 }
 
+/// What permits are judged by.
+struct Ground<'a> {
+    input: &'a PlanInput<'a>,
+    sighting: &'a Sighting<'a>,
+    wanted: &'a BTreeMap<String, Generation>,
+    shrunken: Option<&'a Shrunken>,
+    push: Push,
+}
+
+/// The differences, each with its permit.
+struct Judged {
+    items: Vec<DriftItem>,
+    permits: Permits,
+    terms: Vec<String>,
+}
+
+impl Ground<'_> {
+    fn judge(&self, items: Vec<DriftItem>) -> Judged {
+        let shrunken = self.shrunken.map(Shrunken::what);
+        let terms = terms::of(self.input.desired, &items, self.sighting, self.wanted, shrunken.as_deref());
+        let permits = permit::judge(&permit::Scene {
+            input: self.input,
+            sighting: self.sighting,
+            items: &items,
+            terms: &terms,
+            shrunken: self.shrunken,
+            wanted: self.wanted,
+            push: self.push,
+        });
+        Judged { items, permits, terms }
+    }
+}
+
+impl Judged {
+    /// The items that are held back.
+    fn held(&self) -> impl Iterator<Item = &DriftItem> {
+        let held = |(place, item)| self.permits.hold(place).map(|_| item);
+        self.items.iter().enumerate().filter_map(held)
+    }
+
+    /// The slots whose handset would be hit with an approval, and of which nothing tells which it is.
+    fn unnamed(&self, sighting: &Sighting<'_>) -> BTreeSet<SlotNumber> {
+        let items = self.items.iter().filter(|item| item.needs_approval());
+        let slots = items.flat_map(|item| item.hits.iter().map(|hit| hit.slot).chain(item.slot));
+        slots.filter(|slot| sighting.holder(*slot) == Holder::NotRead).collect()
+    }
+
+    /// The slots whose handset gives way to another by an approval.
+    fn permitted(&self) -> BTreeSet<SlotNumber> {
+        let free = |(place, _): &(usize, &DriftItem)| self.permits.hold(*place).is_none();
+        let items = self.items.iter().enumerate().filter(free).map(|(_, item)| item);
+        items.filter(|item| item.needs_approval()).filter_map(|item| item.slot).collect()
+    }
+}
+
+/// The slots whose handset is to come in and has not: also where another gives way to it.
+fn missing(
+    input: &PlanInput<'_>,
+    standings: &BTreeMap<SlotNumber, Standing>,
+    judged: &Judged,
+    withheld: &Withheld,
+) -> BTreeSet<SlotNumber> {
+    let permitted = judged.permitted();
+    let comes_in = |slot: &SlotNumber, standing: &Standing| {
+        standing.is_awaited()
+            || permitted.contains(slot)
+                && input.desired.slots.get(slot).is_some_and(|slot| slot.ipui().is_some())
+    };
+    standings
+        .iter()
+        .filter(|(slot, standing)| comes_in(slot, standing))
+        .map(|(&slot, _)| slot)
+        .filter(|slot| !withheld.omit.slots.contains(slot) && !withheld.omit.handsets.contains(slot))
+        .collect()
+}
+
 /// What must not be in the file.
 struct Withheld {
-    /// Handset codes that might deregister somebody, or of which nothing is known.
-    handsets: BTreeSet<SlotNumber>,
+    /// What is left out: handset codes that might deregister somebody without a permit, or of which nothing is known;
+    /// slots of which a secret is missing, or which are to be absent and hold a handset; accounts, providers and the PIN
+    /// that are held back.
+    omit: Omit,
     /// Codes of handsets that are in place already, on evidence too weak to repeat them.
     settled: BTreeSet<SlotNumber>,
-    /// Whole slots: a secret is missing, or the slot is to be absent and holds a handset.
-    slots: BTreeSet<SlotNumber>,
     /// The slots that differ in any way.
     differing: BTreeSet<SlotNumber>,
 }
 
 impl Withheld {
     fn sort(
-        items: &[DriftItem],
+        judged: &Judged,
         standings: &BTreeMap<SlotNumber, Standing>,
         missing_secrets: &BTreeMap<SlotNumber, String>,
     ) -> Self {
@@ -209,19 +302,42 @@ impl Withheld {
                 .map(|(&slot, _)| slot)
                 .collect::<BTreeSet<_>>()
         };
-        let deregistered = items
-            .iter()
-            .filter(|item| item.impact == Impact::Deregisters)
-            .filter_map(|item| item.slot)
-            .filter(|slot| !standings.contains_key(slot));
-        Self {
-            handsets: with(|standing| {
-                matches!(standing, Standing::Unknown | Standing::Doubtful(_) | Standing::InTheWay(..))
-            }),
-            settled: with(|standing| *standing == Standing::RegisteredUnseen),
-            slots: missing_secrets.keys().copied().chain(deregistered).collect(),
-            differing: items.iter().filter_map(|item| item.slot).collect(),
+        let permitted = judged.permitted();
+        let mut omit = Omit {
+            handsets: with(|standing| matches!(standing, Standing::Unknown | Standing::Doubtful(_))),
+            slots: missing_secrets.keys().copied().collect(),
+            ..Omit::default()
+        };
+        let in_the_way = with(|standing| matches!(standing, Standing::InTheWay(..)));
+        omit.handsets.extend(in_the_way.difference(&permitted));
+        for item in judged.held() {
+            hold_back(item, &mut omit);
         }
+        Self {
+            omit,
+            settled: with(|standing| *standing == Standing::RegisteredUnseen),
+            differing: judged.items.iter().filter_map(|item| item.slot).collect(),
+        }
+    }
+}
+
+/// Leaves out what would mend this difference.
+fn hold_back(item: &DriftItem, omit: &mut Omit) {
+    match item.action {
+        Action::ConfigureProvider => {
+            let is_its = |index: &ProviderIndex| item.parts.contains(&fingerprint::provider_part(*index));
+            omit.providers.extend((0..=9).filter_map(ProviderIndex::new).filter(is_its));
+        }
+        Action::SetPin => omit.pin = true,
+        Action::ConfigureAccount => omit.accounts.extend(item.slot),
+        Action::Reserve | Action::Replace => omit.handsets.extend(item.slot),
+        Action::Deregister => omit.slots.extend(item.slot),
+        Action::Enrol
+        | Action::OpenWindow
+        | Action::ReopenWindow
+        | Action::CloseWindow
+        | Action::Fetch
+        | Action::FollowFile => {}
     }
 }
 
@@ -262,14 +378,15 @@ fn choose_window(
     })
 }
 
-/// What goes into the file, and what it stands for: codes and slots that are left out because they are in place
-/// already count as carried, so that the identity of the parts is that of the site file.
+/// What goes into the file, and the parts that it stands for: codes and slots that are left out because they are in place
+/// already count as carried, so that the identity of the parts is that of the site file; what is held back stays on the
+/// device as it was, and so does its part.
 fn contents(
     input: &PlanInput<'_>,
     withheld: &Withheld,
     missing: &BTreeSet<SlotNumber>,
     opening: Option<&Opening>,
-) -> (ReleaseContent, ReleaseContent) {
+) -> (ReleaseContent, BTreeMap<String, Generation>) {
     let desired = input.desired;
     let running = opening::running(input.memory, input.window_state);
     let window = opening.map(|opening| &opening.window).or(running);
@@ -278,26 +395,48 @@ fn contents(
         opening.action == Action::CloseWindow
     });
     let reopened = window.is_some_and(|window| window.reopened > 0 && !ends);
-    let mut handsets: BTreeSet<SlotNumber> = withheld.handsets.union(&withheld.settled).copied().collect();
-    let mut slots = withheld.slots.clone();
+    let mut omit = withheld.omit.clone();
+    omit.handsets.extend(&withheld.settled);
     for (&number, slot) in &desired.slots {
         match slot {
             // A reopening is for those still missing alone.
             DesiredSlot::Present(_) if reopened && !missing.contains(&number) => {
-                handsets.insert(number);
+                omit.handsets.insert(number);
             }
             DesiredSlot::Present(_) => {}
             // Absent as wanted, as far as can be seen: a handset that cannot be seen must not be cleared by the way.
             DesiredSlot::Absent if !withheld.differing.contains(&number) => {
-                slots.insert(number);
+                omit.slots.insert(number);
             }
             DesiredSlot::Absent => {}
         }
     }
     let window = window.map(|window| window::content_of(window, desired.manager.window_clock));
-    let content = compose::compose(desired, input.secrets, &handsets, &slots, window);
-    let logical = compose::compose(desired, input.secrets, &withheld.handsets, &withheld.slots, None);
-    (content, logical)
+    let content = compose::compose(desired, input.secrets, &omit, window);
+    let logical = compose::compose(desired, input.secrets, &withheld.omit, None);
+    let mut parts = fingerprint::parts(&logical, input.key);
+    stay_as_they_were(&withheld.omit, drift::in_place(input.memory), &mut parts);
+    (content, parts)
+}
+
+/// The parts that are held back, as they are in place.
+fn stay_as_they_were(
+    omit: &Omit,
+    in_place: Option<&BTreeMap<String, Generation>>,
+    parts: &mut BTreeMap<String, Generation>,
+) {
+    let accounts = omit
+        .accounts
+        .iter()
+        .flat_map(|&slot| [fingerprint::sign_on_part(slot), fingerprint::labels_part(slot)]);
+    let providers = omit.providers.iter().map(|&index| fingerprint::provider_part(index));
+    let pin = omit.pin.then(|| fingerprint::PIN_PART.to_owned());
+    for name in accounts.chain(providers).chain(pin) {
+        match in_place.and_then(|in_place| in_place.get(&name)) {
+            Some(part) => parts.insert(name, part.clone()),
+            None => parts.remove(&name),
+        };
+    }
 }
 
 fn reserved_by(content: &ReleaseContent) -> BTreeMap<SlotNumber, Ipui> {

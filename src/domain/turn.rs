@@ -23,7 +23,7 @@ use super::ledger::{self, Turnout};
 use super::memory::{Registration, SiteMemory, SlotRecord, Trouble, Window};
 use super::neighbours::Neighbours;
 use super::observed::{ContactFailure, Observation, Reading};
-use super::plan::{Orders, Plan};
+use super::plan::{Action, Orders, Plan};
 use super::planner::{self, PlanInput};
 use super::registration::{self, Scene};
 use super::release::{Generation, PastRelease, ReleaseMark};
@@ -127,6 +127,10 @@ pub fn turn(input: &TurnInput<'_>, previous: SiteMemory) -> Turn {
         plan.orders = Orders::default();
     }
     note_baseline(input, &mut memory, seen, &frame, &plan);
+    // A site file that has shrunk is followed when somebody has approved that, and not before.
+    if seen.is_some() && !plan.steps.iter().any(|step| step.action == Action::FollowFile) {
+        memory.listed = Some(input.desired.slots.keys().copied().collect());
+    }
     let by_hand = seen.map_or_else(Vec::new, |seen| foreign::by_hand(&plan, seen));
     history.extend(by_hand.into_iter().map(|outcome| entry(input.now, "drift", outcome)));
     let alerts = alerts(input, &memory, &plan, &frame);
@@ -220,6 +224,8 @@ fn of_this_manager(desired: &DesiredSite, mut memory: SiteMemory) -> SiteMemory 
             past_releases: memory.past_releases,
             trouble: memory.trouble,
             refused_password: memory.refused_password,
+            listed: memory.listed,
+            deregistered: memory.deregistered,
             windows: windows.into_iter().map(of_another_manager).collect(),
             alerts,
             ..SiteMemory::default()
@@ -368,6 +374,7 @@ fn plan_input<'a>(
         clock: frame.clock,
         settle: input.pace.settle,
         own_url: input.own_url,
+        budget: input.pace.budget,
         clearance: input.clearance,
         now: input.now,
     }

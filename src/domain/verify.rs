@@ -133,8 +133,10 @@ fn is_asked_for(
             let wanted = desired.slots.get(&slot).and_then(|wanted| wanted.ipui());
             wanted.is_some() && release.reserved.get(&slot).copied() == wanted
         }),
-        // A handset that came in since has to be cleared by another, approved release.
-        Action::Deregister if item.impact == Impact::Deregisters => false,
+        // A handset that came in since has to be cleared by another release, approved for it.
+        Action::Deregister if item.impact == Impact::Deregisters => {
+            item.slot.is_some_and(|slot| release.approved.contains(&slot))
+        }
         // A PIN that differs visibly was shown as ours before: then the page tells.
         Action::ConfigureAccount | Action::Deregister | Action::SetPin => {
             item.parts.iter().any(|part| release.parts.contains_key(part))
@@ -145,7 +147,8 @@ fn is_asked_for(
         | Action::OpenWindow
         | Action::ReopenWindow
         | Action::CloseWindow
-        | Action::Fetch => false,
+        | Action::Fetch
+        | Action::FollowFile => false,
     }
 }
 

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::approval::{Approval, Grant};
+use super::budget::SiteBudget;
 use super::clearance::Clearance;
 use super::desired::{
     ApprovalRule, DesiredManager, DesiredSite, DesiredSlot, Mode, Pin, PresentSlot, Provider,
@@ -14,7 +16,7 @@ use super::device_clock::DeviceClock;
 use super::drift::{self, DriftItem};
 use super::fingerprint::SiteKey;
 use super::ids::{Ipui, ProviderIndex, SlotNumber};
-use super::memory::{Registration, SiteMemory, SlotRecord, Window};
+use super::memory::{Deregistration, Registration, SiteMemory, SlotRecord, Window};
 use super::neighbours::{Hold, Home, Stray};
 use super::observed::{HandsetState, Observation, ObservedSlot, Reading, SipState};
 use super::plan::{Action, Disposition, Plan, Step, WindowEntry};
@@ -128,6 +130,7 @@ pub(super) struct World {
     pub(super) seen: Observation,
     pub(super) window_state: WindowState,
     pub(super) own_url: Option<String>,
+    pub(super) budget: SiteBudget,
     pub(super) clearance: Clearance,
     pub(super) now: DateTime<Utc>,
 }
@@ -157,6 +160,7 @@ impl World {
             seen,
             window_state: WindowState::None,
             own_url: None,
+            budget: SiteBudget::default(),
             clearance: Clearance::default(),
             now: at(5),
         }
@@ -253,6 +257,7 @@ impl World {
             clock: self.clock(),
             settle: SETTLE,
             own_url: self.own_url.as_deref(),
+            budget: self.budget,
             clearance: &self.clearance,
             now: self.now,
         }
@@ -280,10 +285,20 @@ impl World {
     pub(super) fn release(&mut self) -> Plan {
         let plan = self.plan();
         let new = plan.orders.release.clone().unwrap();
+        let mut id = 1;
         if let Some(last) = self.memory.release.take() {
+            id = last.id + 1;
+            self.take_back_unfetched(&last);
             let past = PastRelease::from(&last);
             self.memory.past_releases.insert(0, past);
         }
+        if let Some(approval) =
+            self.memory.approval.as_mut().filter(|one| Some(&one.hash) == new.approval.as_ref())
+        {
+            approval.used = Some(id);
+        }
+        let of_slot = |(&slot, &ipui)| Deregistration { at: self.now, release: id, slot, ipui };
+        self.memory.deregistered.extend(new.approved.iter().map(of_slot));
         let number = new.window.as_ref().map(|entry| entry.window().number);
         match new.window {
             Some(WindowEntry::Opens(window)) => {
@@ -297,16 +312,38 @@ impl World {
             None => {}
         }
         self.memory.release = Some(Release {
-            id: 1,
+            id,
             generation: new.generation,
             content: new.content_id,
             version: new.version,
             parts: new.parts,
             reserved: new.reserved,
-            approved: std::collections::BTreeSet::new(),
+            approved: new.approved.keys().copied().collect(),
             window: number,
             released_at: self.now,
             progress: Progress::default(),
+        });
+        plan
+    }
+
+    /// A release that was never fetched has done nothing: its approval is free again.
+    fn take_back_unfetched(&mut self, last: &Release) {
+        if last.progress.fetched_at.is_none() {
+            self.memory.deregistered.retain(|one| one.release != last.id);
+            let approval = self.memory.approval.as_mut().filter(|one| one.used == Some(last.id));
+            approval.into_iter().for_each(|one| one.used = None);
+        }
+    }
+
+    /// Somebody approves the plan as it is.
+    pub(super) fn approve(&mut self) -> Plan {
+        let plan = self.plan();
+        self.memory.approval = Some(Approval {
+            hash: plan.hash.clone(),
+            terms: plan.terms.clone(),
+            grants: vec![Grant { by: "anna".into(), at: self.now, reason: "agreed by phone".into() }],
+            expires_at: self.now + TimeDelta::hours(24),
+            used: None,
         });
         plan
     }

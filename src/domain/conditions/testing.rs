@@ -59,6 +59,7 @@ impl Stage {
                 interval_open: Duration::from_secs(60),
                 settle: Duration::from_secs(180),
                 before_close: vec![Duration::from_secs(86_400), Duration::from_secs(7_200)],
+                budget: crate::domain::budget::SiteBudget::DEFAULT,
                 clock_skew: Duration::from_secs(120),
             },
             device_now: time("2026-11-23T10:00"),

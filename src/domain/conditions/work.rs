@@ -298,6 +298,7 @@ fn words(action: Action) -> String {
         Action::ReopenWindow => "open the registration window again",
         Action::CloseWindow => "close the registration window",
         Action::Fetch => "make it fetch its file",
+        Action::FollowFile => "follow the site file",
     }
     .to_owned()
 }

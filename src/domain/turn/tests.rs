@@ -18,6 +18,7 @@ fn pace() -> Pace {
         interval_open: Duration::from_secs(60),
         settle: SETTLE,
         before_close: vec![Duration::from_secs(7200)],
+        budget: crate::domain::budget::SiteBudget::DEFAULT,
         clock_skew: Duration::from_secs(120),
     }
 }
