@@ -2,12 +2,21 @@
 //! out here, and nobody is asked.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::desired::ApprovalRule;
+use super::ids::NotA;
+use super::memory::SiteMemory;
 use super::release::Generation;
+
+/// The longest time that an approval can be made to hold: what was reviewed a week ago nobody remembers.
+pub const LONGEST_VALIDITY: Duration = Duration::from_secs(7 * 86_400);
+
+/// The most characters of a name or a reason.
+pub const LONGEST_WORDS: usize = 200;
 
 /// An approval of one plan upon one observed state. It holds for nothing else.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +32,9 @@ pub struct Approval {
     /// The release that made use of it: it holds for one.
     #[serde(default)]
     pub used: Option<i64>,
+    /// Whether the history tells already that it has expired unused.
+    #[serde(default)]
+    pub lapsed: bool,
 }
 
 /// One person's word.
@@ -40,8 +52,7 @@ impl Approval {
     /// Whether as many different people have approved as the site asks for. The same name in another case is the same
     /// person.
     pub fn is_complete(&self, rule: ApprovalRule) -> bool {
-        let people: BTreeSet<String> =
-            self.grants.iter().map(|grant| grant.by.trim().to_lowercase()).collect();
+        let people: BTreeSet<String> = self.grants.iter().map(|grant| person(&grant.by)).collect();
         people.len()
             >= match rule {
                 ApprovalRule::OnePerson => 1,
@@ -60,10 +71,206 @@ impl Approval {
         self.hash == *hash && self.is_in_force(rule, now)
     }
 
+    /// How it stands to a plan with this hash; `None`: it is over, and has nothing to do with it.
+    pub fn state(
+        &self,
+        plan: Option<&Generation>,
+        rule: ApprovalRule,
+        now: DateTime<Utc>,
+    ) -> Option<ApprovalState> {
+        let is_of_plan = plan == Some(&self.hash);
+        match (self.used, now < self.expires_at) {
+            (Some(_), _) => Some(ApprovalState::Used),
+            (None, false) => is_of_plan.then_some(ApprovalState::Expired),
+            (None, true) if !is_of_plan => Some(ApprovalState::Stale),
+            (None, true) if self.is_complete(rule) => Some(ApprovalState::Holds),
+            (None, true) => Some(ApprovalState::WaitingForSecondPerson),
+        }
+    }
+
+    /// Whether it ended without a release that made use of it, and the history does not say so yet.
+    pub fn has_just_lapsed(&self, now: DateTime<Utc>) -> bool {
+        self.used.is_none() && !self.lapsed && now >= self.expires_at
+    }
+
     /// Who approved, for people: `anna and ben`.
     pub fn people(&self) -> String {
         self.grants.iter().map(|grant| grant.by.as_str()).collect::<Vec<_>>().join(" and ")
     }
+}
+
+/// How an approval stands to the present plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ApprovalState {
+    /// One person has approved, and the site asks for two.
+    WaitingForSecondPerson,
+    /// It holds: what it allows is carried out when nothing else stands in the way.
+    Holds,
+    /// A release has made use of it.
+    Used,
+    /// It was not used in time.
+    Expired,
+    /// It is of another plan than the present one.
+    Stale,
+}
+
+impl ApprovalState {
+    /// The word of the interface.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::WaitingForSecondPerson => "waiting-for-second-person",
+            Self::Holds => "holds",
+            Self::Used => "used",
+            Self::Expired => "expired",
+            Self::Stale => "stale",
+        }
+    }
+}
+
+/// Somebody's wish to approve a plan, its words checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wish {
+    /// Of which plan.
+    pub hash: Generation,
+    /// Who.
+    pub by: String,
+    /// Why; may be empty.
+    pub reason: String,
+    /// How long it is to hold.
+    pub valid: Duration,
+}
+
+impl Wish {
+    /// Checks what somebody wrote. Of the hash upper case and surrounding blanks are forgiven.
+    ///
+    /// # Errors
+    /// When the hash or the name is none, a text holds control characters or more than [`LONGEST_WORDS`] characters, or the time
+    /// is over [`LONGEST_VALIDITY`].
+    pub fn new(hash: &str, by: &str, reason: &str, valid: Duration) -> Result<Self, Refused> {
+        let not_a = |found: &str, expected| Refused::Words(NotA { found: found.trim().to_owned(), expected });
+        let lower = hash.trim().to_lowercase();
+        if lower.is_empty() || !lower.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(not_a(hash, "the hash of a plan, as `n720d plan` shows it"));
+        }
+        let plain = |text: &str| text.chars().count() <= LONGEST_WORDS && !text.chars().any(char::is_control);
+        let (by, reason) = (by.trim(), reason.trim());
+        if person(by).is_empty() || !plain(by) {
+            return Err(not_a(by, "a person's name of at most 200 characters"));
+        }
+        if !plain(reason) {
+            return Err(not_a(reason, "a reason of at most 200 characters, without control characters"));
+        }
+        if valid.is_zero() || valid > LONGEST_VALIDITY {
+            return Err(Refused::Validity);
+        }
+        Ok(Self { hash: Generation(lower), by: by.to_owned(), reason: reason.to_owned(), valid })
+    }
+}
+
+/// What a wish came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Granted {
+    /// The approval is complete.
+    Complete,
+    /// Another person has to approve too.
+    SecondPersonNeeded,
+    /// It was complete before; nothing is added.
+    Already,
+}
+
+/// Why a wish is not granted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// What was written is no hash, no name or no reason.
+    #[error(transparent)]
+    Words(#[from] NotA),
+    /// It would hold for too long, or not at all.
+    #[error("an approval holds for at least a second and at most 7d")]
+    Validity,
+    /// The second person is the first one.
+    #[error(
+        "{by} has approved this plan already, and the site asks for a second person: somebody else has to approve it \
+         before {}", until(*.expires_at)
+    )]
+    SamePerson {
+        /// As it was written the first time.
+        by: String,
+        /// When the first grant ends.
+        expires_at: DateTime<Utc>,
+    },
+    /// A release that makes use of it is on its way.
+    #[error(
+        "it is being carried out: a release has made use of the approval of {people}; see its outcome first"
+    )]
+    UnderWay {
+        /// Who approved.
+        people: String,
+    },
+}
+
+/// Grants a wish to approve the present plan, whose hash it names and whose terms these are. Grants add up on the same hash
+/// for as long as the first one holds.
+///
+/// # Errors
+/// When the same person approves twice where two are asked for, or what was approved is being carried out.
+pub fn grant(
+    previous: Option<&Approval>,
+    rule: ApprovalRule,
+    wish: &Wish,
+    terms: &[String],
+    now: DateTime<Utc>,
+) -> Result<(Approval, Granted), Refused> {
+    let own = Grant { by: wish.by.clone(), at: now, reason: wish.reason.clone() };
+    let previous = previous.filter(|previous| previous.hash == wish.hash);
+    if let Some(used) = previous.filter(|previous| previous.used.is_some()) {
+        return Err(Refused::UnderWay { people: used.people() });
+    }
+    let Some(standing) = previous.filter(|previous| now < previous.expires_at) else {
+        let valid = TimeDelta::from_std(wish.valid).unwrap_or_default();
+        let fresh = Approval {
+            hash: wish.hash.clone(),
+            terms: terms.to_vec(),
+            grants: vec![own],
+            expires_at: now + valid,
+            used: None,
+            lapsed: false,
+        };
+        let granted = if fresh.is_complete(rule) { Granted::Complete } else { Granted::SecondPersonNeeded };
+        return Ok((fresh, granted));
+    };
+    if standing.is_complete(rule) {
+        return Ok((standing.clone(), Granted::Already));
+    }
+    if let Some(same) = standing.grants.iter().find(|grant| person(&grant.by) == person(&wish.by)) {
+        return Err(Refused::SamePerson { by: same.by.clone(), expires_at: standing.expires_at });
+    }
+    let mut more = standing.clone();
+    more.grants.push(own);
+    let granted = if more.is_complete(rule) { Granted::Complete } else { Granted::SecondPersonNeeded };
+    Ok((more, granted))
+}
+
+/// The approval of a site that a wish adds to: the last one given, unless a release has made use of it and come to its end.
+pub fn in_play(memory: &SiteMemory) -> Option<&Approval> {
+    let over = |id: i64| {
+        memory.release.as_ref().is_none_or(|release| {
+            release.id != id
+                || release.progress.verified_at.is_some()
+                || release.progress.ineffective_at.is_some()
+        })
+    };
+    memory.approval.as_ref().filter(|approval| approval.used.is_none_or(|id| !over(id)))
+}
+
+/// What tells people apart: letters and digits of their names, in lower case.
+fn person(name: &str) -> String {
+    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+fn until(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%d %H:%M UTC").to_string()
 }
 
 /// What changed between two plans' terms: lines that are gone and lines that are new, each in its order.
@@ -87,7 +294,10 @@ impl Difference {
 
 #[cfg(test)]
 mod tests {
-    use super::super::world::at;
+    use std::collections::BTreeMap;
+
+    use super::super::release::{Progress, Release};
+    use super::super::world::{World, at};
     use super::*;
 
     fn approval(people: &[&str]) -> Approval {
@@ -98,7 +308,21 @@ mod tests {
             grants: people.iter().map(grant).collect(),
             expires_at: at(60),
             used: None,
+            lapsed: false,
         }
+    }
+
+    fn wish(by: &str) -> Wish {
+        Wish::new("9f3c", by, "as agreed", Duration::from_secs(60)).unwrap()
+    }
+
+    fn granted(
+        previous: Option<&Approval>,
+        rule: ApprovalRule,
+        by: &str,
+        seconds: i64,
+    ) -> (Approval, Granted) {
+        grant(previous, rule, &wish(by), &["a term".to_owned()], at(seconds)).unwrap()
     }
 
     #[test]
@@ -125,5 +349,135 @@ mod tests {
         let lines = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
         let difference = Difference::between(&lines("a b c"), &lines("b d"));
         assert_eq!(difference, Difference { gone: lines("a c"), new: lines("d") });
+    }
+
+    #[test]
+    fn one_person_is_enough_unless_the_site_asks_for_two() {
+        let (one, outcome) = granted(None, ApprovalRule::OnePerson, "anna", 5);
+        assert_eq!(outcome, Granted::Complete);
+        assert_eq!((one.expires_at, one.terms.as_slice()), (at(65), ["a term".to_owned()].as_slice()));
+        assert_eq!(one.grants, [Grant { by: "anna".into(), at: at(5), reason: "as agreed".into() }]);
+
+        let (first, outcome) = granted(None, ApprovalRule::SecondPerson, "anna", 5);
+        assert_eq!(outcome, Granted::SecondPersonNeeded);
+        let (both, outcome) = granted(Some(&first), ApprovalRule::SecondPerson, "ben", 30);
+        assert_eq!((outcome, both.people().as_str()), (Granted::Complete, "anna and ben"));
+        assert_eq!(both.expires_at, at(65), "it counts from the first grant");
+    }
+
+    #[test]
+    fn nobody_is_a_second_person_to_oneself() {
+        let (first, _) = granted(None, ApprovalRule::SecondPerson, "Anna B", 0);
+        for again in ["Anna B", " anna b ", "ANNA  B", "anna\u{200b}.b"] {
+            let refused =
+                grant(Some(&first), ApprovalRule::SecondPerson, &wish(again), &[], at(1)).unwrap_err();
+            assert!(matches!(&refused, Refused::SamePerson { by, .. } if by == "Anna B"), "{again}");
+            assert!(refused.to_string().contains("somebody else has to approve"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn grants_add_up_on_the_same_plan_and_in_time_alone() {
+        let (first, _) = granted(None, ApprovalRule::SecondPerson, "anna", 0);
+        let (late, outcome) = granted(Some(&first), ApprovalRule::SecondPerson, "ben", 60);
+        assert_eq!((outcome, late.people().as_str()), (Granted::SecondPersonNeeded, "ben"));
+        let other = Approval { hash: Generation("aaaa".into()), ..first };
+        let (fresh, outcome) = granted(Some(&other), ApprovalRule::SecondPerson, "ben", 1);
+        assert_eq!((outcome, fresh.people().as_str()), (Granted::SecondPersonNeeded, "ben"));
+    }
+
+    #[test]
+    fn what_is_approved_already_stays_as_it_is() {
+        let (first, _) = granted(None, ApprovalRule::OnePerson, "anna", 0);
+        for by in ["anna", "ben"] {
+            let again = granted(Some(&first), ApprovalRule::OnePerson, by, 30);
+            assert_eq!(again, (first.clone(), Granted::Already));
+        }
+        let (both, outcome) = granted(Some(&first), ApprovalRule::SecondPerson, "ben", 30);
+        assert_eq!((outcome, both.grants.len()), (Granted::Complete, 2), "the site asks for two by now");
+    }
+
+    #[test]
+    fn what_is_being_carried_out_is_not_approved_again() {
+        let (first, _) = granted(None, ApprovalRule::OnePerson, "anna", 0);
+        let used = Approval { used: Some(7), ..first };
+        let refused = grant(Some(&used), ApprovalRule::OnePerson, &wish("ben"), &[], at(1)).unwrap_err();
+        assert_eq!(refused, Refused::UnderWay { people: "anna".into() });
+    }
+
+    #[test]
+    fn an_approval_that_a_release_used_is_in_play_until_that_has_come_to_its_end() {
+        let mut world = World::new();
+        assert_eq!(in_play(&world.memory), None);
+        world.memory.approval = Some(approval(&["anna"]));
+        assert!(in_play(&world.memory).is_some());
+        world.memory.approval = Some(Approval { used: Some(7), ..approval(&["anna"]) });
+        assert_eq!(in_play(&world.memory), None, "that release is not even the last one");
+        let mut release = Release {
+            id: 7,
+            generation: Generation("g".into()),
+            content: Generation("c".into()),
+            version: "2311260801".parse().unwrap(),
+            parts: BTreeMap::new(),
+            reserved: BTreeMap::new(),
+            window: None,
+            approved: BTreeSet::new(),
+            released_at: at(0),
+            progress: Progress::default(),
+        };
+        world.memory.release = Some(release.clone());
+        assert!(in_play(&world.memory).is_some());
+        release.progress.ineffective_at = Some(at(9));
+        world.memory.release = Some(release);
+        assert_eq!(in_play(&world.memory), None);
+    }
+
+    #[test]
+    fn its_state_is_told_to_the_present_plan() {
+        let state = |approval: &Approval, plan: &str, rule, seconds| {
+            approval.state(Some(&Generation(plan.into())), rule, at(seconds))
+        };
+        let (one, two) = (ApprovalRule::OnePerson, ApprovalRule::SecondPerson);
+        let anna = approval(&["anna"]);
+        assert_eq!(state(&anna, "9f3c", one, 1), Some(ApprovalState::Holds));
+        assert_eq!(state(&anna, "9f3c", two, 1), Some(ApprovalState::WaitingForSecondPerson));
+        assert_eq!(state(&anna, "9f3d", one, 1), Some(ApprovalState::Stale));
+        assert_eq!(state(&anna, "9f3c", one, 60), Some(ApprovalState::Expired));
+        assert_eq!(state(&anna, "9f3d", one, 60), None, "it has nothing to do with this plan");
+        assert_eq!(anna.state(None, one, at(1)), Some(ApprovalState::Stale));
+        let used = Approval { used: Some(7), ..anna };
+        assert_eq!(state(&used, "9f3d", one, 99), Some(ApprovalState::Used));
+    }
+
+    #[test]
+    fn that_it_ended_unused_is_news_once() {
+        let anna = approval(&["anna"]);
+        assert!(!anna.has_just_lapsed(at(59)) && anna.has_just_lapsed(at(60)));
+        assert!(!Approval { used: Some(7), ..anna.clone() }.has_just_lapsed(at(60)));
+        assert!(!Approval { lapsed: true, ..anna }.has_just_lapsed(at(60)));
+    }
+
+    #[test]
+    fn what_people_write_is_checked() {
+        let new = |hash: &str, by: &str, reason: &str| Wish::new(hash, by, reason, Duration::from_secs(1));
+        let fine = new(" 9F3C\n", " Anna ", "").unwrap();
+        assert_eq!((fine.hash, fine.by.as_str()), (Generation("9f3c".into()), "Anna"));
+        for (hash, by, reason) in [
+            ("", "anna", ""),
+            ("9f 3c", "anna", ""),
+            ("plan", "anna", ""),
+            ("9f3c", " ", ""),
+            ("9f3c", "...", ""),
+            ("9f3c", "an\u{1b}na", ""),
+            ("9f3c", "anna", "a\nb"),
+            ("9f3c", "anna", &"x".repeat(201)),
+            ("9f3c", &"x".repeat(201), ""),
+        ] {
+            assert!(matches!(new(hash, by, reason), Err(Refused::Words(_))), "{hash:?} {by:?} {reason:?}");
+        }
+        assert!(new("9f3c", "anna", &"\u{fc}".repeat(200)).is_ok());
+        for valid in [Duration::ZERO, LONGEST_VALIDITY + Duration::from_secs(1)] {
+            assert_eq!(Wish::new("9f3c", "anna", "", valid), Err(Refused::Validity));
+        }
     }
 }
