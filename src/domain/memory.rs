@@ -57,7 +57,8 @@ pub struct SiteMemory {
     pub approval: Option<Approval>,
     /// The slots that the site file listed when it was last followed; `None`: it was not, so far.
     pub listed: Option<BTreeSet<SlotNumber>>,
-    /// The handsets that releases of ours have deregistered in the last 48 hours, oldest first.
+    /// The handsets that releases of ours have deregistered in the 48 hours before the last such release, and at it,
+    /// oldest first: those that count today are among them.
     pub deregistered: Vec<Deregistration>,
     /// What kept the last orders from being carried out, if something did.
     pub hindrance: Option<Hindrance>,

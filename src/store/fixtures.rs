@@ -7,6 +7,7 @@ use tempfile::TempDir;
 
 use super::{Store, StoreError};
 use crate::domain::alert::{Alert, AlertKind, AlertState, HandsetNote, Severity};
+use crate::domain::approval::{Approval, Grant};
 use crate::domain::content::ReleaseContent;
 use crate::domain::desired::{Mode, Pin, WindowClock};
 use crate::domain::evidence::{Source, Testimony};
@@ -115,11 +116,35 @@ pub(crate) fn new_release(version: &str) -> NewRelease {
     }
 }
 
+/// One that deregisters the handsets of slots 3 and 7, by the approval of this plan.
+pub(crate) fn deregisters(version: &str, plan: &str) -> NewRelease {
+    NewRelease {
+        approved: BTreeMap::from([(slot(3), Some(ipui())), (slot(7), None)]),
+        approval: Some(generation(plan)),
+        impact: Impact::Deregisters,
+        ..new_release(version)
+    }
+}
+
+/// An approval of this plan by two people.
+pub(crate) fn approval(plan: &str) -> Approval {
+    let grant =
+        |by: &str, seconds| Grant { by: by.to_owned(), at: at(seconds), reason: "as agreed".to_owned() };
+    Approval {
+        hash: generation(plan),
+        terms: vec!["replace 3".to_owned()],
+        grants: vec![grant("anna", 1), grant("ben", 2)],
+        expires_at: at(3_600),
+        used: None,
+        lapsed: false,
+    }
+}
+
 /// A memory with everything in it that a cycle keeps.
 pub(crate) fn memory() -> SiteMemory {
     SiteMemory {
         approval: None,
-        listed: None,
+        listed: Some(BTreeSet::from([slot(1), slot(100)])),
         deregistered: Vec::new(),
         first_contact: Some((at(0), "7C2F80CA21E4".parse().unwrap())),
         observation: Some(observation()),

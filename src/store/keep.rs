@@ -15,8 +15,8 @@ use crate::domain::status::SiteStatus;
 /// What a cycle came to.
 #[derive(Debug, Clone, Copy)]
 pub struct CycleRecord<'a> {
-    /// The memory after the cycle. Of it, `release`, `past_releases` and `filled` are not looked at: they follow
-    /// releases, marks and fetches, which may come in while the cycle runs.
+    /// The memory after the cycle. Of it, `release`, `past_releases`, `filled`, `approval` and `deregistered` are not
+    /// looked at: they follow releases, marks, fetches and people, which may come in while the cycle runs.
     pub memory: &'a SiteMemory,
     /// The status after the cycle.
     pub status: &'a SiteStatus,
@@ -128,11 +128,12 @@ fn keep_site_row(db: &Transaction<'_>, site: i64, memory: &SiteMemory) -> Result
     db.prepare_cached(
         "UPDATE site SET first_contact_at = ?2, first_mac = ?3, observation = ?4, observed_at = ?5, baseline = ?6,
              baseline_parts = ?7, trouble = ?8, refused_password = ?9, audited_at = ?10, unreadable_cycles = ?11, clock = ?12,
-             hindrance = ?13, shown = ?14, gaps = ?15
+             hindrance = ?13, shown = ?14, gaps = ?15, listed = ?16
          WHERE id = ?1 AND (first_contact_at IS NOT ?2 OR first_mac IS NOT ?3 OR observation IS NOT ?4
              OR observed_at IS NOT ?5 OR baseline IS NOT ?6 OR baseline_parts IS NOT ?7 OR trouble IS NOT ?8
              OR refused_password IS NOT ?9 OR audited_at IS NOT ?10 OR unreadable_cycles IS NOT ?11
-             OR clock IS NOT ?12 OR hindrance IS NOT ?13 OR shown IS NOT ?14 OR gaps IS NOT ?15)",
+             OR clock IS NOT ?12 OR hindrance IS NOT ?13 OR shown IS NOT ?14 OR gaps IS NOT ?15
+             OR listed IS NOT ?16)",
     )?
     .execute(params![
         site,
@@ -150,6 +151,7 @@ fn keep_site_row(db: &Transaction<'_>, site: i64, memory: &SiteMemory) -> Result
         codec::optional_json("site.hindrance", memory.hindrance.as_ref())?,
         codec::json("site.shown", &memory.shown)?,
         codec::optional_json("site.gaps", memory.gaps.as_ref())?,
+        codec::optional_json("site.listed", memory.listed.as_ref())?,
     ])?;
     Ok(())
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, SubsecRound, Utc};
 use rusqlite::{Row, Transaction, params};
 
 use super::error::{Fault, StoreError};
-use super::{Store, codec, reading, releases, sites, strays};
+use super::{Store, approvals, codec, reading, releases, sites, strays};
 use crate::domain::alert::Alert;
 use crate::domain::ids::{Mac, SiteName, SlotNumber};
 use crate::domain::memory::{SiteMemory, SlotRecord, Window};
@@ -33,6 +33,8 @@ impl Store {
             memory.alerts = alerts(db, id, memory.observation.as_ref())?;
             memory.slots = slots(db, id, memory.observation.as_ref())?;
             memory.strays = strays::of_site(db, id)?;
+            memory.approval = approvals::of_site(db, id)?;
+            memory.deregistered = approvals::deregistered(db, id)?;
             Ok(memory)
         })
     }
@@ -67,7 +69,7 @@ fn windows(db: &Transaction<'_>, site: i64, last: Option<u32>) -> Result<Vec<Win
 fn of_site_row(db: &Transaction<'_>, site: i64) -> Result<SiteMemory, Fault> {
     let mut query = db.prepare_cached(
         "SELECT first_contact_at, first_mac, observation, observed_at, filled, baseline, baseline_parts,
-                trouble, refused_password, audited_at, unreadable_cycles, clock, hindrance, shown, gaps
+                trouble, refused_password, audited_at, unreadable_cycles, clock, hindrance, shown, gaps, listed
          FROM site WHERE id = ?1",
     )?;
     let mut rows = query.query([site])?;
@@ -88,6 +90,7 @@ fn of_site_row(db: &Transaction<'_>, site: i64) -> Result<SiteMemory, Fault> {
         hindrance: codec::from_optional_json("site.hindrance", text(row, 12)?)?,
         shown: codec::from_json("site.shown", text(row, 13)?.unwrap_or("{}"))?,
         gaps: codec::from_optional_json("site.gaps", text(row, 14)?)?,
+        listed: codec::from_optional_json("site.listed", text(row, 15)?)?,
         ..SiteMemory::default()
     })
 }

@@ -9,6 +9,7 @@
 //! **The database holds the last released file of each site, SIP passwords in clear**, and the tokens of the
 //! provisioning URLs. Its files are readable by their owner alone; treat copies alike.
 
+mod approvals;
 mod codec;
 mod error;
 mod fetches;
@@ -33,6 +34,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
+pub use approvals::{DEREGISTRATION_DAYS, REVIEWED_PER_SITE};
 pub use error::{StoreError, StoreErrorKind};
 pub use fetches::{FETCHES_PER_SITE, FetchRow};
 pub use files::{DATABASE_FILE, SEED_FILE};

@@ -5,6 +5,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
+use super::approvals::{self, Licence};
 use super::error::{Fault, StoreError};
 use super::{Store, codec, history, keep, memory};
 use crate::domain::history::HistoryEntry;
@@ -49,7 +50,8 @@ impl Store {
     ///
     /// `upon` is the release that the plan was made upon, and when that was fetched, as [`Store::memory`] gave it.
     /// `None` is returned, and nothing is done, when that is not how it stands any more: a manager may fetch at any
-    /// moment, and what it has just taken must settle before something else is offered.
+    /// moment, and what it has just taken must settle before something else is offered. So it is when the release
+    /// deregisters a handset and the approval of its plan is not there any more, or used: one that is there is used up.
     ///
     /// # Errors
     /// When the database cannot be written; then nothing is released, and no trigger may follow.
@@ -65,6 +67,10 @@ impl Store {
         self.write("make a release", |db| {
             let id = self.site_id(db, site)?;
             if last(db, id)? != upon {
+                return Ok(None);
+            }
+            let licence = approvals::licence(db, id, new)?;
+            if matches!(licence, Licence::Gone) {
                 return Ok(None);
             }
             let window = new.window.as_ref().map(|entry| enter_window(db, id, entry)).transpose()?;
@@ -87,6 +93,7 @@ impl Store {
                 ],
             )?;
             let release = db.last_insert_rowid();
+            approvals::use_up(db, id, licence, release, new, released_at)?;
             prune(db, id)?;
             history::append(db, id, history)?;
             Ok(Some(Release {
