@@ -106,7 +106,7 @@ fn print(site_plan: &SitePlan) -> Result<(), CliError> {
     site_plan.notes.iter().for_each(|note| output::complaint(format_args!("{site}: note: {note}")));
     match &site_plan.plan {
         None => Ok(()),
-        Some(PlanStatus { hash, steps }) if !steps.is_empty() => {
+        Some(PlanStatus { hash, steps, .. }) if !steps.is_empty() => {
             let hash = hash.as_ref().map(Generation::to_string).unwrap_or_default();
             output::line(format_args!("{site}: plan {hash}, {} steps", steps.len()))?;
             print_steps(steps)

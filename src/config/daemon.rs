@@ -9,6 +9,8 @@ use ipnet::IpNet;
 use super::report::{Located, Report};
 use super::tree::{self, Section};
 use super::{sinks, value};
+use crate::domain::approval::LONGEST_VALIDITY;
+use crate::domain::desired::ApprovalRule;
 use crate::domain::schedule::{Schedule, ScheduleError};
 use crate::domain::settings::Pace;
 
@@ -37,6 +39,8 @@ pub struct DaemonConfig {
     pub api: ApiConfig,
     /// `[alerts]`.
     pub alerts: AlertsConfig,
+    /// `[approval]`.
+    pub approval: ApprovalConfig,
 }
 
 /// `[poll]`: how often managers are read.
@@ -81,6 +85,19 @@ pub struct AlertsConfig {
     pub sinks: Vec<SinkConfig>,
 }
 
+/// `[approval]`: how people allow what deregisters handsets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ApprovalConfig {
+    /// How long an approval holds, unless whoever gives it says otherwise; at most [`LONGEST_VALIDITY`].
+    pub valid: Duration,
+    /// Who has to approve, at sites whose own file does not say.
+    pub required: ApprovalRule,
+}
+
+/// The words for who has to approve, here and in site files.
+pub(super) const APPROVAL_RULES: [(&str, ApprovalRule); 2] =
+    [("one-person", ApprovalRule::OnePerson), ("second-person", ApprovalRule::SecondPerson)];
+
 /// What surrounds the file: the process's environment, as far as it matters.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Surroundings {
@@ -110,6 +127,7 @@ pub(super) fn read(report: &Report<'_>, around: &Surroundings) -> Option<Reading
     let poll = poll(root.section_or_empty("poll"), limits);
     let provisioning = provisioning(root.section_or_empty("provisioning"));
     let api = api(root.section_or_empty("api"));
+    let approval = approval(root.section_or_empty("approval"));
     root.finish();
     let file = report.source.file.clone();
     let config = poll.map(|poll| DaemonConfig {
@@ -120,6 +138,7 @@ pub(super) fn read(report: &Report<'_>, around: &Surroundings) -> Option<Reading
         provisioning,
         api,
         alerts,
+        approval,
     });
     Some(Reading { config, sites_dir })
 }
@@ -191,6 +210,22 @@ fn api(section: Section<'_>) -> ApiConfig {
     }
     section.finish();
     ApiConfig { listen }
+}
+
+fn approval(section: Section<'_>) -> ApprovalConfig {
+    let valid = section.string("valid").and_then(|text| {
+        section.report.checked(text, |text| {
+            value::positive_duration(text).and_then(|valid| {
+                if valid > LONGEST_VALIDITY { Err("a duration of at most 7d".to_owned()) } else { Ok(valid) }
+            })
+        })
+    });
+    let required = section.word("required", &APPROVAL_RULES);
+    section.finish();
+    ApprovalConfig {
+        valid: valid.map_or(Duration::from_secs(86_400), |valid| valid.value),
+        required: required.map_or_else(ApprovalRule::default, |required| required.value),
+    }
 }
 
 /// What of `[alerts]` the core must know.
@@ -299,6 +334,8 @@ mod tests {
         assert_eq!(config.provisioning.allow.len(), 4);
         assert_eq!(config.api.listen.to_string(), "127.0.0.1:8721");
         assert_eq!(config.alerts.repeat_interval, seconds(14_400));
+        assert_eq!(config.approval.valid, seconds(86_400));
+        assert_eq!(config.approval.required, ApprovalRule::OnePerson);
         assert_eq!(config.alerts.sinks, [SinkConfig::Journal { name: "journal".to_owned() }]);
     }
 
@@ -344,6 +381,22 @@ mod tests {
         assert_eq!(loose, Duration::from_secs(3600));
         let (_, findings) = reading("[alerts]\nclock_skew = '30s'\n", None);
         assert!(findings[0].contains("at least 2m"), "{findings:#?}");
+    }
+
+    #[test]
+    fn an_approval_holds_for_a_week_at_most() {
+        let approval = config("[approval]\nvalid = '2d'\nrequired = 'second-person'\n").approval;
+        let expected =
+            ApprovalConfig { valid: Duration::from_secs(172_800), required: ApprovalRule::SecondPerson };
+        assert_eq!(approval, expected);
+        for (text, found) in [
+            ("[approval]\nvalid = '8d'\n", "approval.valid: found \"8d\", expected a duration of at most 7d"),
+            ("[approval]\nvalid = '0s'\n", "a duration of at least 1s"),
+            ("[approval]\nrequired = 'two'\n", "approval.required: found \"two\""),
+        ] {
+            let (_, findings) = reading(text, None);
+            assert!(findings.len() == 1 && findings[0].contains(found), "{findings:#?}");
+        }
     }
 
     #[test]

@@ -22,10 +22,12 @@ use self::daemon::Surroundings;
 use self::report::Report;
 use self::site::SiteReading;
 use self::source::Source;
-use crate::domain::desired::DesiredSite;
+use crate::domain::desired::{ApprovalRule, DesiredSite};
 use crate::domain::ids::SiteName;
 
-pub use self::daemon::{AlertsConfig, ApiConfig, DaemonConfig, PollConfig, ProvisioningConfig};
+pub use self::daemon::{
+    AlertsConfig, ApiConfig, ApprovalConfig, DaemonConfig, PollConfig, ProvisioningConfig,
+};
 pub use self::finding::{Finding, Severity};
 pub use self::sinks::SinkConfig;
 
@@ -70,8 +72,10 @@ fn load_in(file: &Path, around: &Surroundings) -> Result<Config, Vec<Finding>> {
     // Where that file has errors, the URL may be one of them: no word about it at every site.
     let right = reading.config.as_ref().filter(|_| !findings.iter().any(Finding::is_error));
     let can_serve = right.is_none_or(|config| config.provisioning.public_url.is_some());
+    let approval =
+        reading.config.as_ref().map_or_else(ApprovalRule::default, |config| config.approval.required);
     let fleet = match site_files(&reading.sites_dir) {
-        Ok(files) => read_sites(files, can_serve),
+        Ok(files) => read_sites(files, can_serve, approval),
         Err(finding) => {
             findings.push(finding);
             Fleet::default()
@@ -120,7 +124,7 @@ fn site_files(folder: &Path) -> Result<Vec<PathBuf>, Finding> {
     Ok(files)
 }
 
-fn read_sites(files: Vec<PathBuf>, can_serve: bool) -> Fleet {
+fn read_sites(files: Vec<PathBuf>, can_serve: bool, approval: ApprovalRule) -> Fleet {
     let mut fleet = Fleet::default();
     let mut sources = Vec::new();
     for file in files {
@@ -135,7 +139,7 @@ fn read_sites(files: Vec<PathBuf>, can_serve: bool) -> Fleet {
         .iter()
         .map(|(name, source)| {
             let report = Report::new(source);
-            let reading = site::read(&report, name.clone());
+            let reading = site::read(&report, name.clone(), approval);
             report.warn_of_readers();
             (report, reading)
         })
@@ -211,6 +215,18 @@ mod tests {
         fn print(&self, finding: &Finding) -> String {
             finding.to_string().replace(&format!("{}/", self.0.path().display()), "")
         }
+    }
+
+    #[test]
+    fn who_has_to_approve_is_said_for_all_sites_or_by_the_site_itself() {
+        let folder =
+            Folder::new("[approval]\nrequired = 'second-person'\n").site("acme.toml", 1).site("bolt.toml", 2);
+        let file = folder.path("sites/bolt.toml");
+        let own = fs::read_to_string(&file).unwrap().replace("[site]", "[site]\napproval = 'one-person'");
+        fs::write(file, own).unwrap();
+        let config = folder.load().unwrap();
+        let rules: Vec<_> = config.sites.values().map(|site| site.approval).collect();
+        assert_eq!(rules, [ApprovalRule::SecondPerson, ApprovalRule::OnePerson]);
     }
 
     #[test]

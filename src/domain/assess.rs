@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use super::alert::{AlertState, Severity};
+use super::approval;
 use super::desired::{DesiredSite, DesiredSlot};
 use super::evidence::{Source, Testimony};
 use super::ids::SlotNumber;
@@ -14,7 +15,8 @@ use super::observed::{ContactFailure, HandsetState};
 use super::plan::{Disposition, Plan};
 use super::release::Generation;
 use super::status::{
-    Conflict, GenerationStatus, Health, PlanStatus, SiteStatus, SlotStatus, WindowState, WindowStatus,
+    ApprovalStatus, Conflict, GenerationStatus, Health, PlanStatus, SiteStatus, SlotStatus, WindowState,
+    WindowStatus,
 };
 use super::wording::local;
 
@@ -39,6 +41,8 @@ pub struct Picture<'a> {
     pub observed_at: Option<DateTime<Utc>>,
     /// Whether what answers at the address is the site's manager; `None`: not known.
     pub right_device: Option<bool>,
+    /// Now.
+    pub now: DateTime<Utc>,
 }
 
 /// The status of one site.
@@ -67,7 +71,7 @@ pub fn status(picture: &Picture<'_>) -> SiteStatus {
             .map(|(number, slot)| slot_status(*number, slot, memory, desired.time_zone))
             .collect(),
         alerts: memory.alerts.iter().filter(|alert| alert.state != AlertState::Resolved).cloned().collect(),
-        plan: plan_status(picture.plan),
+        plan: plan_status(picture),
     }
 }
 
@@ -81,13 +85,28 @@ pub fn needs_a_person(status: &SiteStatus) -> bool {
         || status.alerts.iter().any(|alert| alert.state == AlertState::Firing && alarming(alert.severity))
 }
 
-fn plan_status(plan: Option<&Plan>) -> PlanStatus {
-    match plan {
-        Some(plan) if !plan.steps.is_empty() => {
-            PlanStatus { hash: Some(plan.hash.clone()), steps: plan.steps.clone() }
-        }
-        Some(_) | None => PlanStatus::default(),
+fn plan_status(picture: &Picture<'_>) -> PlanStatus {
+    let plan = picture.plan.filter(|plan| !plan.steps.is_empty());
+    PlanStatus {
+        hash: plan.map(|plan| plan.hash.clone()),
+        steps: plan.map_or_else(Vec::new, |plan| plan.steps.clone()),
+        approval: approval_status(picture, plan),
     }
+}
+
+/// While a manager cannot be read there is no plan that an approval could be stale to.
+fn approval_status(picture: &Picture<'_>, plan: Option<&Plan>) -> Option<ApprovalStatus> {
+    let approval = approval::in_play(picture.memory)?;
+    let is_known = picture.plan.is_some() && picture.memory.trouble.is_none();
+    let present = if is_known { plan.map(|plan| &plan.hash) } else { Some(&approval.hash) };
+    let zone = picture.desired.time_zone;
+    Some(ApprovalStatus {
+        hash: approval.hash.clone(),
+        by: approval.grants.iter().map(|grant| grant.by.clone()).collect(),
+        at: local(approval.grants.last()?.at, zone),
+        expires_at: local(approval.expires_at, zone),
+        state: approval.state(present, picture.desired.approval, picture.now)?,
+    })
 }
 
 fn generations(picture: &Picture<'_>) -> GenerationStatus {
@@ -270,12 +289,18 @@ mod tests {
     use chrono::TimeDelta;
 
     use super::*;
-    use crate::domain::desired::PresentSlot;
+    use crate::domain::approval::{Approval, ApprovalState, Grant};
+    use crate::domain::desired::{ApprovalRule, PresentSlot};
     use crate::domain::loss::LossCause;
+    use crate::domain::plan::{Action, Impact, Orders, Step};
     use crate::domain::world::{World, at, ipui, present, slot};
 
     fn shown(world: &World) -> SiteStatus {
-        status(&Picture {
+        status(&picture(world))
+    }
+
+    fn picture(world: &World) -> Picture<'_> {
+        Picture {
             desired: &world.desired,
             memory: &world.memory,
             plan: None,
@@ -285,7 +310,58 @@ mod tests {
             unreadable: None,
             observed_at: None,
             right_device: None,
-        })
+            now: at(1),
+        }
+    }
+
+    /// The state of the approval of plan `9f3c` in a status that shows this plan, if one could be made.
+    fn approval_shown(world: &World, plan: Option<&str>) -> Option<ApprovalStatus> {
+        let step = || Step {
+            action: Action::Deregister,
+            slot: Some(slot(1)),
+            impact: Impact::Deregisters,
+            disposition: Disposition::Ready,
+            who: Vec::new(),
+            hits: Vec::new(),
+            relocation: None,
+            why: String::new(),
+            cause: None,
+        };
+        let plan = plan.map(|hash| Plan {
+            hash: Generation(hash.into()),
+            terms: Vec::new(),
+            steps: if hash.is_empty() { Vec::new() } else { vec![step()] },
+            orders: Orders::default(),
+        });
+        let now = at(1);
+        let picture = Picture { plan: plan.as_ref(), now, ..picture(world) };
+        status(&picture).plan.approval
+    }
+
+    #[test]
+    fn an_approval_is_shown_for_as_long_as_it_matters() {
+        let mut world = World::new();
+        assert_eq!(approval_shown(&world, Some("9f3c")), None);
+        let grant = Grant { by: "anna".into(), at: at(0), reason: String::new() };
+        world.memory.approval = Some(Approval {
+            hash: Generation("9f3c".into()),
+            terms: Vec::new(),
+            grants: vec![grant],
+            expires_at: at(60),
+            used: None,
+            lapsed: false,
+        });
+        let shown = approval_shown(&world, Some("9f3c")).unwrap();
+        assert_eq!((shown.by, shown.state), (vec!["anna".to_owned()], ApprovalState::Holds));
+        assert_eq!(shown.expires_at.to_rfc3339(), "2026-11-18T12:07:40+01:00");
+        let state = |world: &World, plan| approval_shown(world, plan).map(|shown| shown.state);
+        assert_eq!(state(&world, Some("9f3d")), Some(ApprovalState::Stale));
+        assert_eq!(state(&world, Some("")), Some(ApprovalState::Stale), "nothing is left to do");
+        assert_eq!(state(&world, None), Some(ApprovalState::Holds), "no plan tells otherwise");
+        world.desired.approval = ApprovalRule::SecondPerson;
+        assert_eq!(state(&world, Some("9f3c")), Some(ApprovalState::WaitingForSecondPerson));
+        world.memory.approval.as_mut().unwrap().used = Some(7);
+        assert_eq!(state(&world, Some("9f3d")), None, "its release is over");
     }
 
     #[test]

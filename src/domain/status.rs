@@ -8,6 +8,7 @@ use chrono::{DateTime, FixedOffset};
 use serde::{Deserialize, Serialize};
 
 use super::alert::Alert;
+use super::approval::ApprovalState;
 use super::desired::Mode;
 use super::evidence::Source;
 use super::ids::{Ipui, SiteName, SlotNumber};
@@ -192,4 +193,23 @@ pub struct PlanStatus {
     pub hash: Option<Generation>,
     /// The steps.
     pub steps: Vec<Step>,
+    /// The approval last given, as far as it matters still: until the release that makes use of it has come to its end, or until
+    /// it expires. Of this plan or, when stale, of another.
+    #[serde(default)]
+    pub approval: Option<ApprovalStatus>,
+}
+
+/// An approval, in what people read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalStatus {
+    /// Of which plan.
+    pub hash: Generation,
+    /// Who approved, in order.
+    pub by: Vec<String>,
+    /// When the last of them did; the site's time zone.
+    pub at: DateTime<FixedOffset>,
+    /// From then on it holds no more.
+    pub expires_at: DateTime<FixedOffset>,
+    /// How it stands to the present plan.
+    pub state: ApprovalState,
 }

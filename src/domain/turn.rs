@@ -554,6 +554,7 @@ fn status(input: &TurnInput<'_>, memory: &SiteMemory, plan: Option<&Plan>, frame
         unreadable: input.contact.ok().and_then(unreadable),
         observed_at: memory.observation.as_ref().map(|seen| seen.at),
         right_device,
+        now: input.now,
     })
 }
 

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::{Store, StoreError};
 use crate::domain::alert::{Alert, AlertKind, AlertState, HandsetNote, Severity};
-use crate::domain::approval::{Approval, Grant};
+use crate::domain::approval::{Approval, ApprovalState, Grant};
 use crate::domain::content::ReleaseContent;
 use crate::domain::desired::{Mode, Pin, WindowClock};
 use crate::domain::evidence::{Source, Testimony};
@@ -27,7 +27,8 @@ use crate::domain::plan::{Action, Cause, Disposition, Impact, NewRelease, Step, 
 use crate::domain::release::{Generation, Release};
 use crate::domain::shown::{InPlace, Shown, ShownSlot};
 use crate::domain::status::{
-    Conflict, GenerationStatus, Health, PlanStatus, SiteStatus, SlotStatus, WindowState, WindowStatus,
+    ApprovalStatus, Conflict, GenerationStatus, Health, PlanStatus, SiteStatus, SlotStatus, WindowState,
+    WindowStatus,
 };
 
 /// A store in a directory of its own.
@@ -314,7 +315,17 @@ pub(crate) fn status(name: &str, observed: i64) -> SiteStatus {
             cause: Some("swapped".into()),
         }],
         alerts: vec![alert("a", 2)],
-        plan: PlanStatus { hash: Some(generation("h")), steps: vec![step()] },
+        plan: PlanStatus {
+            hash: Some(generation("h")),
+            steps: vec![step()],
+            approval: Some(ApprovalStatus {
+                hash: generation("h"),
+                by: vec!["anna".into()],
+                at: at(1).with_timezone(&zone),
+                expires_at: at(3_600).with_timezone(&zone),
+                state: ApprovalState::Holds,
+            }),
+        },
     }
 }
 

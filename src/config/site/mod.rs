@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 
 use chrono_tz::Tz;
 
+use super::daemon::APPROVAL_RULES;
 use super::report::{Located, Place, Report};
 use super::tree::{self, Section};
 use super::{secret_ref, value};
@@ -42,8 +43,9 @@ pub(super) struct Marks {
     pub(super) served: Option<Place>,
 }
 
-/// Reads a site file; what is wrong is in the report.
-pub(super) fn read(report: &Report<'_>, name: SiteName) -> SiteReading {
+/// Reads a site file; what is wrong is in the report. Who has to approve is as `n720d.toml` says, unless the file says so
+/// itself.
+pub(super) fn read(report: &Report<'_>, name: SiteName, approval: ApprovalRule) -> SiteReading {
     let Some(tree) = tree::parse(report) else { return SiteReading::default() };
     let tree = tree.into_inner();
     let root = Section::root(report, &tree);
@@ -73,7 +75,7 @@ pub(super) fn read(report: &Report<'_>, name: SiteName) -> SiteReading {
             registration,
             providers: providers.listed,
             maintenance: None,
-            approval: ApprovalRule::default(),
+            approval: head.approval.unwrap_or(approval),
             slots: slots.listed,
         }),
         _ => None,
@@ -111,6 +113,7 @@ struct Head {
     time_zone: Option<Tz>,
     mode: Mode,
     mode_at: Place,
+    approval: Option<ApprovalRule>,
 }
 
 fn head(section: Section<'_>) -> Head {
@@ -124,6 +127,7 @@ fn head(section: Section<'_>) -> Head {
     let labels = section.map("labels").into_iter().map(|(key, text)| (key.to_owned(), text.value.to_owned()));
     let labels = labels.collect();
     let mode_at = section.place_of("mode");
+    let approval = section.word("approval", &APPROVAL_RULES);
     section.finish();
     Head {
         description,
@@ -131,6 +135,7 @@ fn head(section: Section<'_>) -> Head {
         time_zone: zone.map(|zone| zone.value),
         mode: mode.map_or(Mode::Observe, |mode| mode.value),
         mode_at,
+        approval: approval.map(|rule| rule.value),
     }
 }
 
