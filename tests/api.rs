@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use n720d::api::{
-    ApiState, Board, CONTROL_SOCKET, ClientError, Control, ControlClient, ControlSocket, Metrics, Refusal,
-    RefusalKind, ReloadReport, SocketError, serve,
+    ApiState, ApproveAnswer, ApproveOutcome, ApproveRequest, Board, CONTROL_SOCKET, ClientError, Control,
+    ControlClient, ControlSocket, Metrics, Refusal, RefusalKind, ReloadReport, SocketError, serve,
 };
+use n720d::domain::approval::Difference;
 use n720d::domain::desired::Mode;
 use n720d::domain::handoff::Sheet;
 use n720d::domain::history::HistoryEntry;
@@ -390,6 +391,24 @@ impl Control for Daemon {
         self.note(format!("apply {site}"));
         Err(Refusal::new(RefusalKind::Refused, "the site is in mode observe"))
     }
+
+    async fn approve(&self, request: ApproveRequest) -> Result<ApproveAnswer, Refusal> {
+        tokio::task::yield_now().await;
+        let ApproveRequest { site, hash, by, reason, valid_seconds } = request;
+        self.note(format!("approve {site} {hash} {by} {reason:?} {valid_seconds:?}"));
+        if hash == "9f3c" { Ok(changed()) } else { Err(Refusal::new(RefusalKind::BadRequest, "no hash")) }
+    }
+}
+
+/// A refusal that shows what has changed.
+fn changed() -> ApproveAnswer {
+    let difference = Difference { gone: vec!["slot 3: 1013".into()], new: vec!["slot 3: 1014".into()] };
+    ApproveAnswer {
+        outcome: ApproveOutcome::Refused,
+        message: "things have changed".into(),
+        difference: Some(difference),
+        status: status("acme", Health::Blocked),
+    }
 }
 
 struct Socket {
@@ -445,6 +464,40 @@ async fn what_the_daemon_refuses_is_told_in_its_words() {
             other => panic!("{other:?}"),
         }
     }
+}
+
+#[tokio::test]
+async fn an_approval_is_asked_for_over_the_socket_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = control_socket(dir.path());
+    let client = ControlClient::connect(dir.path()).unwrap().unwrap();
+    let request = ApproveRequest {
+        site: site("acme"),
+        hash: "9f3c".into(),
+        by: "anna".into(),
+        reason: "as agreed".into(),
+        valid_seconds: Some(60),
+    };
+    assert_eq!(client.approve(&request).await.unwrap(), changed(), "a refusal of the plan is an answer");
+    let wrong = ApproveRequest { hash: "x".into(), valid_seconds: None, ..request.clone() };
+    let refused = client.approve(&wrong).await.unwrap_err();
+    assert!(
+        matches!(refused, ClientError::Refused(Refusal { kind: RefusalKind::BadRequest, .. })),
+        "{refused}"
+    );
+    let asked = socket.daemon.0.lock().unwrap().clone();
+    assert_eq!(
+        asked,
+        ["approve acme 9f3c anna \"as agreed\" Some(60)", "approve acme x anna \"as agreed\" None"]
+    );
+
+    let body = serde_json::to_string(&request).unwrap();
+    let head = format!(
+        "POST /control/approve HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
+         Connection: close\r\n\r\n",
+        body.len()
+    );
+    assert_eq!(raw(server().await.address, &format!("{head}{body}")).await.status, 404);
 }
 
 #[tokio::test]

@@ -9,7 +9,9 @@ use reqwest::{Client, Method, RequestBuilder};
 use serde::de::DeserializeOwned;
 
 use super::control::CONTROL_SOCKET;
-use super::wire::{ApplyRequest, HistoryPage, PollRequest, Refusal, ReloadReport};
+use super::wire::{
+    ApplyRequest, ApproveAnswer, ApproveRequest, HistoryPage, PollRequest, Refusal, ReloadReport,
+};
 use crate::domain::handoff::Sheet;
 use crate::domain::ids::SiteName;
 use crate::domain::ledger::WindowLedger;
@@ -159,6 +161,15 @@ impl ControlClient {
     pub async fn apply(&self, site: SiteName) -> Result<SiteStatus, ClientError> {
         let request = self.request(Method::POST, "/control/apply", APPLY_TIMEOUT);
         self.send("apply", request.json(&ApplyRequest { site })).await
+    }
+
+    /// Has a plan approved; what that came to, refusals of the plan among it.
+    ///
+    /// # Errors
+    /// As above; a request that is not understood and a manager that cannot be read are [`ClientError::Refused`].
+    pub async fn approve(&self, request: &ApproveRequest) -> Result<ApproveAnswer, ClientError> {
+        let post = self.request(Method::POST, "/control/approve", APPLY_TIMEOUT);
+        self.send("approve", post.json(request)).await
     }
 
     fn request(&self, method: Method, path: &str, timeout: Duration) -> RequestBuilder {

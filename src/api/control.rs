@@ -1,4 +1,4 @@
-//! The control socket: over it the commands ask the running daemon for statuses, and to poll, reload and apply.
+//! The control socket: over it the commands ask the running daemon for statuses, and to poll, reload, approve and apply.
 //!
 //! Who may connect is a matter of the file's mode, 0600: the daemon's user and root.
 
@@ -17,7 +17,9 @@ use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 
 use super::routes::{ApiState, json, out_of_patience, router};
-use super::wire::{ApplyRequest, PollRequest, Refusal, RefusalKind, ReloadReport};
+use super::wire::{
+    ApplyRequest, ApproveAnswer, ApproveRequest, PollRequest, Refusal, RefusalKind, ReloadReport,
+};
 use crate::domain::ids::SiteName;
 use crate::domain::status::SiteStatus;
 
@@ -41,6 +43,10 @@ pub trait Control: Send + Sync + 'static {
 
     /// Runs a cycle that carries its plan out; answers with the status after it.
     fn apply(&self, site: SiteName) -> impl Future<Output = Result<SiteStatus, Refusal>> + Send;
+
+    /// Approves a plan, if it is still the present one; answers when what may be carried out by it has been.
+    fn approve(&self, request: ApproveRequest)
+    -> impl Future<Output = Result<ApproveAnswer, Refusal>> + Send;
 }
 
 /// Why there is no control socket. The daemon can do without: `status` then tells what was stored.
@@ -147,6 +153,7 @@ fn control_router<C: Control>(control: Arc<C>) -> Router {
         .route("/control/poll", post(poll::<C>))
         .route("/control/reload", post(reload::<C>))
         .route("/control/apply", post(apply::<C>))
+        .route("/control/approve", post(approve::<C>))
         .with_state(control)
 }
 
@@ -170,6 +177,16 @@ async fn apply<C: Control>(
 ) -> Response {
     match understood(request) {
         Ok(ApplyRequest { site }) => answer(control.apply(site).await),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+async fn approve<C: Control>(
+    State(control): State<Arc<C>>,
+    request: Result<Json<ApproveRequest>, JsonRejection>,
+) -> Response {
+    match understood(request) {
+        Ok(request) => answer(control.approve(request).await),
         Err(refusal) => refusal.into_response(),
     }
 }

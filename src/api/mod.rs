@@ -18,4 +18,7 @@ pub use control::{CONTROL_SOCKET, Control, ControlSocket, SocketError};
 pub use host::only_local_names;
 pub use metrics::{DeliveryResult, Metrics};
 pub use routes::{ApiState, HistorySource, Probe, SheetSource, WindowSource, router, serve};
-pub use wire::{ApplyRequest, HistoryLine, HistoryPage, PollRequest, Refusal, RefusalKind, ReloadReport};
+pub use wire::{
+    ApplyRequest, ApproveAnswer, ApproveOutcome, ApproveRequest, HistoryLine, HistoryPage, PollRequest,
+    Refusal, RefusalKind, ReloadReport,
+};

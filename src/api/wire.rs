@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::approval::Difference;
 use crate::domain::history::HistoryEntry;
 use crate::domain::ids::SiteName;
+use crate::domain::status::SiteStatus;
 
 /// A line of history and the site it belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +47,61 @@ pub struct PollRequest {
 pub struct ApplyRequest {
     /// Of which site.
     pub site: SiteName,
+}
+
+/// Asks to approve a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApproveRequest {
+    /// Of which site.
+    pub site: SiteName,
+    /// The hash of the plan, as it was shown.
+    pub hash: String,
+    /// Who approves it.
+    pub by: String,
+    /// Why.
+    #[serde(default)]
+    pub reason: String,
+    /// How long that is to hold, in seconds; `None`: as `n720d.toml` says.
+    #[serde(default)]
+    pub valid_seconds: Option<u64>,
+}
+
+/// What a request to approve came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApproveAnswer {
+    /// For a program.
+    pub outcome: ApproveOutcome,
+    /// For a person.
+    pub message: String,
+    /// What has changed since the plan was shown; `None`: nothing, or it was never shown.
+    pub difference: Option<Difference>,
+    /// The site after it: how each step of its plan stands, or which plan to look at instead.
+    pub status: SiteStatus,
+}
+
+/// Kinds of [`ApproveAnswer`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ApproveOutcome {
+    /// The plan is approved, and carried out as soon as nothing else stands in its way.
+    Approved,
+    /// It is the present plan, and deregisters no handset.
+    NotNeeded,
+    /// One approval is recorded, and somebody else has to give another.
+    SecondPersonNeeded,
+    /// Nothing is done by it.
+    Refused,
+}
+
+impl ApproveOutcome {
+    /// Whether nothing more is needed of people: the plan is carried out as far as it may be.
+    pub fn goes_ahead(self) -> bool {
+        match self {
+            Self::Approved | Self::NotNeeded => true,
+            Self::SecondPersonNeeded | Self::Refused => false,
+        }
+    }
 }
 
 /// What a reload came to.
@@ -130,6 +187,13 @@ mod tests {
         assert!(serde_json::from_str::<PollRequest>(r#"{"site":"a"}"#).is_ok_and(|poll| !poll.retry_login));
         assert!(serde_json::from_str::<PollRequest>(r#"{"site":"a","retry-login":true}"#).is_err());
         assert!(serde_json::from_str::<ApplyRequest>(r#"{"site":"../a"}"#).is_err());
+        let approve = |more: &str| {
+            serde_json::from_str::<ApproveRequest>(&format!(r#"{{"site":"a","hash":"9f3c"{more}}}"#))
+        };
+        let least = approve(r#","by":"anna""#).unwrap();
+        assert_eq!((least.reason.as_str(), least.valid_seconds), ("", None));
+        assert!(approve("").is_err(), "nobody approves");
+        assert!(approve(r#","by":"anna","force":true"#).is_err());
     }
 
     #[test]

@@ -1,17 +1,18 @@
 //! `n720d apply`: plans, carries out what may be carried out, and waits until it was seen to take effect. A running
-//! daemon does it, because its store and its server are the ones in use; without one this command does it itself.
+//! daemon does it, because its store and its server are the ones in use; without one this command does it itself. With
+//! `--approve`, what deregisters is approved first, and nothing is done when that is refused.
 
 use std::path::Path;
 use std::time::Instant;
 
 use super::args::ApplyArgs;
 use super::plan::print_steps;
-use super::{CliError, Exit, async_runtime, configuration, logging, output, site};
-use crate::api::ControlClient;
+use super::{CliError, Exit, approve, async_runtime, configuration, logging, output, site};
+use crate::api::{ApproveRequest, ControlClient};
 use crate::config::Config;
-use crate::daemon::{self, Standing};
+use crate::daemon::{self, Applied, Standing, Told};
 use crate::domain::desired::DesiredSite;
-use crate::domain::status::SiteStatus;
+use crate::domain::status::FleetStatus;
 
 /// How often a running daemon is asked how far it is.
 const ASK_EVERY: std::time::Duration = std::time::Duration::from_secs(1);
@@ -21,20 +22,27 @@ pub(super) fn run(file: &Path, args: &ApplyArgs) -> Result<Exit, CliError> {
     logging::start(logging::Level::Warn);
     let config = configuration(file)?;
     let desired = site(&config, &args.site)?.clone();
-    if args.approve.is_some() {
-        output::complaint(
-            "n720d: this release carries out no step that deregisters a working handset, approved or not; such steps \
-             stay blocked",
-        );
-    }
+    let request = args.approve.as_deref().map(|hash| approve::request(&args.site, hash, &args.words));
     let runtime = async_runtime()?;
     let daemon = ControlClient::connect(&config.daemon.state_dir).map_err(CliError::other)?;
-    let (status, standing) = match daemon {
-        Some(daemon) => runtime.block_on(ask(&daemon, &config, &desired, args.retry_login))?,
-        None => runtime.block_on(daemon::apply(config, &desired, args.retry_login, tell))?,
+    let (request, retry_login) = (request.as_ref(), args.retry_login);
+    let applied = match daemon {
+        Some(daemon) => runtime.block_on(ask(&daemon, &config, &desired, request, retry_login))?,
+        None => runtime.block_on(daemon::apply(config, &desired, request, retry_login, tell))?,
+    };
+    let (status, standing) = match applied {
+        Applied::SeenThrough(status, standing) => (status, standing),
+        Applied::NotApproved(answer) => {
+            if args.json {
+                output::json(&answer)?;
+            } else {
+                approve::print(&answer)?;
+            }
+            return Ok(approve::exit_of(answer.outcome));
+        }
     };
     if args.json {
-        output::json(&crate::domain::status::FleetStatus { sites: vec![status] })?;
+        output::json(&FleetStatus { sites: vec![*status] })?;
     } else {
         print_steps(&status.plan.steps)?;
         output::line(format_args!("{}: {}", desired.name, words(&standing)))?;
@@ -51,18 +59,26 @@ async fn ask(
     daemon: &ControlClient,
     config: &Config,
     desired: &DesiredSite,
+    approve: Option<&ApproveRequest>,
     retry_login: bool,
-) -> Result<(SiteStatus, Standing), CliError> {
+) -> Result<Applied, CliError> {
     let deadline = Instant::now() + daemon::patience(&config.daemon);
     if retry_login {
         daemon.poll(desired.name.clone(), true).await.map_err(CliError::other)?;
+    }
+    if let Some(request) = approve {
+        let answer = daemon.approve(request).await.map_err(CliError::other)?;
+        if !answer.outcome.goes_ahead() {
+            return Ok(Applied::NotApproved(Box::new(answer)));
+        }
+        tell(Told::Approval(&answer));
     }
     let mut status = daemon.apply(desired.name.clone()).await.map_err(CliError::other)?;
     let mut last = None;
     loop {
         let standing = daemon::standing(&status);
         if last.as_ref() != Some(&standing) {
-            tell(&standing);
+            tell(Told::Standing(&standing));
             last = Some(standing.clone());
         }
         match standing {
@@ -73,14 +89,17 @@ async fn ask(
             standing @ (Standing::Converged
             | Standing::UnderWay(_)
             | Standing::Stuck(_)
-            | Standing::Failed(_)) => return Ok((status, standing)),
+            | Standing::Failed(_)) => return Ok(Applied::SeenThrough(Box::new(status), standing)),
         }
     }
 }
 
 /// Progress goes to standard error, so that standard output is the result alone.
-fn tell(standing: &Standing) {
-    output::complaint(words(standing));
+fn tell(told: Told<'_>) {
+    match told {
+        Told::Approval(answer) => output::complaint(&answer.message),
+        Told::Standing(standing) => output::complaint(words(standing)),
+    }
 }
 
 fn words(standing: &Standing) -> String {

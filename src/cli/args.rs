@@ -1,9 +1,11 @@
 //! The arguments of every subcommand. What they mean is elsewhere.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::config;
 use crate::domain::ids::SiteName;
 
 /// Watches over the registration of handsets on Gigaset N720 DECT managers.
@@ -36,6 +38,8 @@ pub(crate) enum Command {
     Plan(PlanArgs),
     /// Plan, carry it out, verify; exit 2 when it waits or needs approval
     Apply(ApplyArgs),
+    /// Have the daemon carry out a plan that deregisters handsets; exit 2 when a second person has to approve it too
+    Approve(ApproveArgs),
     /// Run the daemon
     Run,
     /// Show what the daemon knows; exit 3 if something needs a person
@@ -111,12 +115,42 @@ pub(crate) struct ApplyArgs {
     /// Approve the plan with this hash, as `plan` shows it
     #[arg(long, value_name = "HASH")]
     pub(crate) approve: Option<String>,
+    #[command(flatten)]
+    pub(crate) words: ApprovalWords,
     /// Try a password that the manager has refused before
     #[arg(long)]
     pub(crate) retry_login: bool,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Arguments of `approve`.
+#[derive(Debug, Args)]
+pub(crate) struct ApproveArgs {
+    /// The site
+    pub(crate) site: SiteName,
+    /// Approve the plan with this hash, as `plan` shows it
+    pub(crate) hash: String,
+    #[command(flatten)]
+    pub(crate) words: ApprovalWords,
+    /// How long the approval is to hold, at most 7d; by default as n720d.toml says
+    #[arg(long, value_name = "DURATION", value_parser = config::duration)]
+    pub(crate) valid: Option<Duration>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What an approval is recorded with.
+#[derive(Debug, Args)]
+pub(crate) struct ApprovalWords {
+    /// Why it is approved, for the history
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub(crate) reason: String,
+    /// Who approves; by default $SUDO_USER, else the user who runs this
+    #[arg(long, value_name = "NAME")]
+    pub(crate) by: Option<String>,
 }
 
 /// Arguments of `status`.
@@ -213,6 +247,9 @@ mod tests {
             "n720d plan",
             "n720d plan acme bolt --retry-login --json",
             "n720d apply acme --approve 9f3c --retry-login",
+            "n720d apply acme --approve 9f3c --reason agreed --by anna",
+            "n720d approve acme 9f3c",
+            "n720d approve acme 9f3c --reason agreed --by anna --valid 48h --json",
             "n720d run",
             "n720d status",
             "n720d status acme --json",
@@ -242,6 +279,9 @@ mod tests {
             "n720d handoff acme --csv --json",
             "n720d history --limit 0",
             "n720d history --windows",
+            "n720d approve acme",
+            "n720d approve acme 9f3c --valid soon",
+            "n720d approve acme 9f3c --valid 0s",
             "n720d run x",
             "n720d secret",
         ] {

@@ -3,6 +3,7 @@
 //! Decides nothing about sites and prints nothing itself: `output` is the only printing place.
 
 mod apply;
+mod approve;
 mod args;
 mod check;
 mod csv;
@@ -12,6 +13,7 @@ mod known;
 mod logging;
 mod observe;
 pub mod output;
+mod person;
 mod plan;
 mod render;
 mod run;
@@ -40,7 +42,7 @@ pub enum Exit {
     Fine = 0,
     /// Not done.
     Failed = 1,
-    /// `plan`: there is a plan. `apply`: waiting or blocked.
+    /// `plan`: there is a plan. `apply`: waiting or blocked. `approve`: a second person is needed.
     Waiting = 2,
     /// `status`: something needs a person.
     NeedsPerson = 3,
@@ -160,6 +162,7 @@ fn dispatch(arguments: &Arguments) -> Result<Exit, CliError> {
         Command::Observe(args) => observe::run(file, args),
         Command::Plan(args) => plan::run(file, args),
         Command::Apply(args) => apply::run(file, args),
+        Command::Approve(args) => approve::run(file, args),
         Command::Run => run::run(file),
         Command::Status(args) => status::run(file, args),
         Command::Handoff(args) => handoff::run(file, args),

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::args::PlanArgs;
-use super::{CliError, Exit, async_runtime, chain, configuration, logging, output, site};
+use super::{CliError, Exit, approve, async_runtime, chain, configuration, logging, output, site};
 use crate::config::Config;
 use crate::daemon::{self, BrokenOff, Look, LookError};
 use crate::domain::desired::DesiredSite;
@@ -106,10 +106,13 @@ fn print(site_plan: &SitePlan) -> Result<(), CliError> {
     site_plan.notes.iter().for_each(|note| output::complaint(format_args!("{site}: note: {note}")));
     match &site_plan.plan {
         None => Ok(()),
-        Some(PlanStatus { hash, steps, .. }) if !steps.is_empty() => {
+        Some(PlanStatus { hash, steps, approval }) if !steps.is_empty() => {
             let hash = hash.as_ref().map(Generation::to_string).unwrap_or_default();
             output::line(format_args!("{site}: plan {hash}, {} steps", steps.len()))?;
-            print_steps(steps)
+            print_steps(steps)?;
+            approval.iter().try_for_each(|approval| {
+                output::line(format_args!("  approval {}", approve::shown(approval)))
+            })
         }
         Some(_) if site_plan.error.is_some() => Ok(()),
         Some(_) => output::line(format_args!("{site}: nothing to do")),

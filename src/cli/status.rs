@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::args::StatusArgs;
 use super::plan::print_steps;
-use super::{CliError, Exit, async_runtime, configuration, known, output};
+use super::{CliError, Exit, approve, async_runtime, configuration, known, output};
 use crate::api::ControlClient;
 use crate::domain::assess::needs_a_person;
 use crate::domain::ids::SiteName;
@@ -124,6 +124,9 @@ pub(super) fn print_site(status: &SiteStatus) -> Result<(), CliError> {
     if !status.plan.steps.is_empty() {
         output::line("\nplan")?;
         print_steps(&status.plan.steps)?;
+    }
+    if let Some(approval) = &status.plan.approval {
+        output::line(format_args!("\napproval {}", approve::shown(approval)))?;
     }
     Ok(())
 }

@@ -17,6 +17,7 @@ mod value;
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use self::daemon::Surroundings;
 use self::report::Report;
@@ -52,6 +53,14 @@ impl Config {
         findings.sort_by(Finding::reading_order);
         findings
     }
+}
+
+/// A duration as it is written in the files, at least a second, for commands that take one.
+///
+/// # Errors
+/// What is expected.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    value::positive_duration(text).map_err(|expected| format!("expected {expected}"))
 }
 
 /// Reads `n720d.toml` and every site file.

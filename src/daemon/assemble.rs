@@ -16,7 +16,7 @@ use super::break_off::BrokenOff;
 use super::context::{Context, InForce};
 use super::shelf::StoreShelf;
 use super::{chain, clock, delivery, reload};
-use crate::api::{Board, Metrics};
+use crate::api::{Board, Metrics, Refusal};
 use crate::config::Config;
 use crate::device::n720::Driver;
 use crate::provisioning::{self, Limits, ServerSettings};
@@ -55,6 +55,9 @@ pub enum StartError {
         /// Why not.
         why: String,
     },
+    /// The approval that was asked for cannot be given.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
     /// Somebody broke the command off.
     #[error(transparent)]
     BrokenOff(#[from] BrokenOff),

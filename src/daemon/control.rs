@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use tokio::sync::{Mutex, watch};
 
+use super::approvals;
 use super::context::InForce;
 use super::fleet::Fleet;
 use super::reload::{self, ReloadError};
-use crate::api::{Control, Metrics, Refusal, RefusalKind, ReloadReport};
+use crate::api::{ApproveAnswer, ApproveRequest, Control, Metrics, Refusal, RefusalKind, ReloadReport};
 use crate::domain::ids::SiteName;
 use crate::domain::status::SiteStatus;
 
@@ -68,5 +69,10 @@ impl Control for DaemonControl {
         };
         let status = poll().await?;
         if status.plan.steps.is_empty() { Ok(status) } else { poll().await }
+    }
+
+    async fn approve(&self, request: ApproveRequest) -> Result<ApproveAnswer, Refusal> {
+        self.known(&request.site)?;
+        approvals::approve(self.fleet.context(), &request, || self.fleet.read(&request.site, false)).await
     }
 }

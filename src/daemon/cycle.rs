@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 
 use chrono::{DateTime, Utc};
 
+use super::approvals;
 use super::context::Context;
 use super::executor::{self, Acted};
 use super::neighbours;
@@ -35,6 +36,8 @@ pub(super) struct Report {
     pub(super) next_look: NextLook,
     /// Whether the manager was read.
     pub(super) contact: Result<(), ContactFailure>,
+    /// What an approval of its plan is bound to.
+    pub(super) terms: Vec<String>,
 }
 
 /// What every stage of a cycle needs.
@@ -133,8 +136,11 @@ pub(super) async fn cycle(
     };
     session.close().await;
     match acted {
-        Acted::Not => Ok(Report { status: turn.status, next_look: turn.next_look, contact: Ok(()) }),
-        Acted::Did => publish_after(&scope, &observation, &turn).await,
+        Acted::Not => {
+            let Turn { status, next_look, plan, .. } = turn;
+            Ok(Report { status, next_look, contact: Ok(()), terms: plan.terms })
+        }
+        Acted::Did => publish_after(&scope, &observation, turn).await,
     }
 }
 
@@ -250,7 +256,8 @@ async fn blind(
     scope.neighbours = neighbours::ask(scope.context, scope.desired, &memory, None).await?;
     let turn = scope.turn(Err(&failure), memory, scope.context.now());
     keep(&scope, &turn).await?;
-    Ok(Report { status: turn.status, next_look: turn.next_look, contact: Err(failure) })
+    let Turn { status, next_look, plan, .. } = turn;
+    Ok(Report { status, next_look, contact: Err(failure), terms: plan.terms })
 }
 
 /// Keeps what the turn came to, with the notifications it calls for, in one transaction; then publishes it.
@@ -281,7 +288,7 @@ async fn keep(scope: &Scope<'_>, turn: &Turn) -> Result<(), StoreError> {
     }
     log_history(scope, &turn.history);
     context.publish(&turn.status);
-    Ok(())
+    approvals::note(context, scope.desired, turn).await
 }
 
 fn log_history(scope: &Scope<'_>, history: &[HistoryEntry]) {
@@ -294,7 +301,7 @@ fn log_history(scope: &Scope<'_>, history: &[HistoryEntry]) {
 async fn publish_after(
     scope: &Scope<'_>,
     observation: &Observation,
-    turn: &Turn,
+    turn: Turn,
 ) -> Result<Report, StoreError> {
     let (context, now) = (scope.context, scope.context.now());
     let memory = context.store(&scope.desired.name, |store, site| store.memory(site)).await?;
@@ -303,7 +310,7 @@ async fn publish_after(
     context.store(&scope.desired.name, move |store, site| store.keep_status(site, &kept)).await?;
     context.publish(&status);
     let next_look = rhythm::after_orders(turn.next_look, &memory, scope.pace.settle, now);
-    Ok(Report { status, next_look, contact: Ok(()) })
+    Ok(Report { status, next_look, contact: Ok(()), terms: turn.plan.terms })
 }
 
 #[cfg(test)]

@@ -5,10 +5,11 @@ use super::chain;
 use super::cycle::{Scope, target};
 use crate::device::n720::Session;
 use crate::device::n720::provisioning::{Secrets, render};
+use crate::domain::approval::Approval;
 use crate::domain::desired::Trigger;
 use crate::domain::history::HistoryEntry;
 use crate::domain::memory::Hindrance;
-use crate::domain::plan::{NewRelease, Orders};
+use crate::domain::plan::NewRelease;
 use crate::domain::release::{TriggerOutcome, Upon};
 use crate::domain::turn::Turn;
 use crate::store::StoreError;
@@ -41,14 +42,14 @@ pub(super) async fn execute(
         tracing::info!(site = %scope.desired.name, "the site file has changed meanwhile; its plan is dropped");
         return Ok(Acted::Not);
     }
-    match prepare(scope, orders, upon, session).await {
+    match prepare(scope, turn, upon, session).await {
         Ok(()) => forget_hindrance(scope, turn).await?,
         Err(Stopped::Hindered(why)) => {
             hinder(scope, turn, why).await?;
             return Ok(Acted::Not);
         }
         Err(Stopped::MovedOn) => {
-            tracing::info!(site = %scope.desired.name, "the manager has fetched meanwhile; the plan is made anew");
+            tracing::info!(site = %scope.desired.name, "the manager has fetched or an approval has gone meanwhile; the plan is made anew");
             return Ok(Acted::Did);
         }
         Err(Stopped::Store(error)) => return Err(error),
@@ -76,17 +77,13 @@ impl From<StoreError> for Stopped {
 }
 
 /// Everything before the trigger.
-async fn prepare(
-    scope: &Scope<'_>,
-    orders: &Orders,
-    upon: Upon,
-    session: &mut Session,
-) -> Result<(), Stopped> {
+async fn prepare(scope: &Scope<'_>, turn: &Turn, upon: Upon, session: &mut Session) -> Result<(), Stopped> {
+    let orders = &turn.plan.orders;
     if orders.enrol {
         enrol(scope, session).await?;
     }
     match &orders.release {
-        Some(new) => release(scope, new, upon).await,
+        Some(new) => release(scope, new, upon, turn.memory.approval.as_ref()).await,
         None => Ok(()),
     }
 }
@@ -106,13 +103,20 @@ async fn enrol(scope: &Scope<'_>, session: &mut Session) -> Result<(), Stopped> 
 }
 
 /// Releases: from here on the file is served, and survives whatever happens next.
-async fn release(scope: &Scope<'_>, new: &NewRelease, upon: Upon) -> Result<(), Stopped> {
+async fn release(
+    scope: &Scope<'_>,
+    new: &NewRelease,
+    upon: Upon,
+    approval: Option<&Approval>,
+) -> Result<(), Stopped> {
     let body = render(&new.content, &new.version, Secrets::Reveal).map_err(|errors| {
         let all: Vec<String> = errors.iter().map(ToString::to_string).collect();
         Stopped::Hindered(format!("the provisioning file cannot be written: {}", all.join("; ")))
     })?;
     let (new, at) = (new.clone(), scope.context.now());
-    let told = entry(scope, "release", format!("VERSION {}: {}", new.version, new.reason));
+    let approved = approval.filter(|approval| new.approval.as_ref() == Some(&approval.hash));
+    let by = approved.map_or_else(String::new, |approval| format!("; approved by {}", approval.people()));
+    let told = entry(scope, "release", format!("VERSION {}: {}{by}", new.version, new.reason));
     let kept = told.clone();
     let released = scope
         .context

@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use super::chain;
 use super::context::Context;
+use super::cycle::Report;
 use super::site_task::{self, Place, Request, SiteTask};
 use crate::config::Config;
 use crate::domain::ids::SiteName;
@@ -81,6 +82,14 @@ impl Fleet {
     /// # Errors
     /// When there is no such site, it is stopping, or its cycle was not kept.
     pub(super) async fn poll(&self, site: &SiteName, retry_login: bool) -> Result<SiteStatus, String> {
+        self.read(site, retry_login).await.map(|report| report.status)
+    }
+
+    /// The same, with all that the cycle came to.
+    ///
+    /// # Errors
+    /// As [`Self::poll`].
+    pub(super) async fn read(&self, site: &SiteName, retry_login: bool) -> Result<Report, String> {
         let requests = self.requests(site).ok_or_else(|| format!("no site {site} is configured"))?;
         let (answer, outcome) = oneshot::channel();
         requests
@@ -88,6 +97,11 @@ impl Fleet {
             .await
             .map_err(|_| format!("site {site} is being stopped"))?;
         outcome.await.unwrap_or_else(|_| Err(format!("site {site} was stopped before its cycle ended")))
+    }
+
+    /// What all sites share.
+    pub(super) fn context(&self) -> &Context {
+        &self.context
     }
 
     /// Whether this site is watched.

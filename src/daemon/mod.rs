@@ -2,6 +2,7 @@
 //!
 //! No parsing, no rendering, no judging: those are `device`'s and `domain`'s.
 
+mod approvals;
 mod assemble;
 mod break_off;
 mod clock;
@@ -28,7 +29,7 @@ pub use break_off::BrokenOff;
 pub use clock::now;
 pub use context::own_url;
 pub use run::run;
-pub use single::{Look, LookError, Standing, apply, look, observe, patience, standing};
+pub use single::{Applied, Look, LookError, Standing, Told, apply, look, observe, patience, standing};
 
 /// An error with its causes, each said once.
 pub fn chain(error: &dyn std::error::Error) -> String {

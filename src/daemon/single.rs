@@ -6,8 +6,10 @@ use tokio::time::Instant;
 
 use super::assemble::{Assembly, StartError, assemble};
 use super::break_off::{BrokenOff, unless_broken_off};
+use super::context::Context;
 use super::cycle::{self, Asked};
-use super::{chain, clock, context};
+use super::{approvals, chain, clock, context};
+use crate::api::{ApproveAnswer, ApproveRequest, Refusal};
 use crate::config::{Config, DaemonConfig};
 use crate::device::n720::{Ask, Driver, Editors, RecordedPage, Session};
 use crate::domain::clearance::Clearance;
@@ -279,37 +281,80 @@ pub fn patience(daemon: &DaemonConfig) -> Duration {
     daemon.poll.pace.settle + PATIENCE
 }
 
-/// Carries out the plan of one site and sees it through, with a provisioning server of its own. `tell` gets every
-/// change of how the site stands. A password that the manager has refused before is tried once, and only with
-/// `retry_login`.
+/// What carrying out a plan came to.
+#[derive(Debug)]
+pub enum Applied {
+    /// Nothing was carried out: the approval that was asked for is refused, or not complete.
+    NotApproved(Box<ApproveAnswer>),
+    /// It was carried out, as far as it may be.
+    SeenThrough(Box<SiteStatus>, Standing),
+}
+
+/// Carries out the plan of one site and sees it through, with a provisioning server of its own; with `approve`, if that
+/// approval is given, after giving it. `tell` gets that, and every change of how the site stands. A password that the manager
+/// has refused before is tried once, and only with `retry_login`.
 ///
 /// # Errors
-/// When the store or a socket cannot be had: most likely because the daemon runs, whose turn it is then.
+/// When the store or a socket cannot be had: most likely because the daemon runs, whose turn it is then; or when what is
+/// to be approved cannot be made out.
 pub async fn apply(
     config: Config,
     desired: &DesiredSite,
+    approve: Option<&ApproveRequest>,
     retry_login: bool,
-    tell: impl Fn(&Standing),
-) -> Result<(SiteStatus, Standing), StartError> {
+    tell: impl Fn(Told<'_>),
+) -> Result<Applied, StartError> {
     let deadline = Instant::now() + patience(&config.daemon);
     let dir = config.daemon.state_dir.clone();
     let assembly = assemble(config).await?;
-    let work = see_through(&assembly, desired, retry_login, deadline, tell);
+    let work = async {
+        let asked = Asked { by_name: true, retry_login };
+        if let Some(request) = approve {
+            let answer = give(&assembly.context, desired, request, asked).await?;
+            if !answer.outcome.goes_ahead() {
+                return Ok(Applied::NotApproved(Box::new(answer)));
+            }
+            tell(Told::Approval(&answer));
+        }
+        let seen =
+            see_through(&assembly, desired, asked, deadline, |standing| tell(Told::Standing(standing)));
+        let (status, standing) = seen.await.map_err(|source| StartError::store(&dir, source))?;
+        Ok(Applied::SeenThrough(Box::new(status), standing))
+    };
     let outcome = unless_broken_off(&assembly.context.driver, work).await;
     assembly.stop.cancel();
     assembly.servers.close();
     assembly.servers.wait().await;
-    outcome?.map_err(|source| StartError::store(&dir, source))
+    outcome?
+}
+
+/// What there is to tell while a plan is carried out.
+#[derive(Debug)]
+pub enum Told<'a> {
+    /// The approval is given.
+    Approval(&'a ApproveAnswer),
+    /// How the site stands.
+    Standing(&'a Standing),
+}
+
+/// Gives an approval without the daemon.
+async fn give(
+    context: &Context,
+    desired: &DesiredSite,
+    request: &ApproveRequest,
+    asked: Asked,
+) -> Result<ApproveAnswer, Refusal> {
+    let read = || async { cycle::cycle(context, desired, asked).await.map_err(|error| chain(&error)) };
+    approvals::approve(context, request, read).await
 }
 
 async fn see_through(
     assembly: &Assembly,
     desired: &DesiredSite,
-    retry_login: bool,
+    mut asked: Asked,
     deadline: Instant,
     tell: impl Fn(&Standing),
 ) -> Result<(SiteStatus, Standing), StoreError> {
-    let mut asked = Asked { by_name: true, retry_login };
     let mut last = None;
     let mut first = true;
     loop {

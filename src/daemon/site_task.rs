@@ -33,8 +33,8 @@ pub(super) enum Request {
     Poll {
         /// Also try a password that was refused.
         retry_login: bool,
-        /// Gets the status after the cycle, or why there was none.
-        answer: oneshot::Sender<Result<SiteStatus, String>>,
+        /// Gets what the cycle came to, or why there was none.
+        answer: oneshot::Sender<Result<Report, String>>,
     },
 }
 
@@ -118,7 +118,7 @@ impl Task {
             next = Instant::now() + self.after(&outcome, &name);
             if let Some(answer) = answer {
                 // Whoever asked may have gone; nobody else waits for this.
-                drop(answer.send(outcome.map(|report| report.status)));
+                drop(answer.send(outcome));
             }
         }
         self.heartbeat.retire();

@@ -117,6 +117,13 @@ pub struct Step {
     pub cause: Option<Cause>,
 }
 
+impl Step {
+    /// Whether a person has to approve it: it may deregister a handset that works.
+    pub fn needs_approval(&self) -> bool {
+        self.impact == Impact::Deregisters
+    }
+}
+
 /// A phone that a step disturbs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hit {
