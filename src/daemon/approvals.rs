@@ -112,16 +112,18 @@ async fn declined(
     present: &Report,
 ) -> Result<Option<ApproveAnswer>, Refusal> {
     let (wanted, plan) = (&wish.hash, &present.status.plan);
-    if plan.hash.as_ref() == Some(wanted) {
+    let asked = wanted.clone();
+    let reviewed =
+        context.store(site, move |store, site| store.reviewed(site, &asked)).await.map_err(unavailable)?;
+    // What needed no approval and was carried out since is no change.
+    let goes_on = reviewed.as_ref().is_some_and(|reviewed| approval::covers(reviewed, &present.terms));
+    if plan.hash.as_ref() == Some(wanted) || goes_on {
         if plan.steps.iter().any(Step::needs_approval) {
             return Ok(None);
         }
         let message = format!("nothing in plan {wanted} needs an approval: it deregisters no handset");
         return Ok(Some(answer(ApproveOutcome::NotNeeded, message, present.status.clone())));
     }
-    let asked = wanted.clone();
-    let reviewed =
-        context.store(site, move |store, site| store.reviewed(site, &asked)).await.map_err(unavailable)?;
     let now = match &plan.hash {
         Some(hash) => format!("the present plan is {hash}"),
         None => "there is nothing to do at present".to_owned(),

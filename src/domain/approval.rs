@@ -66,19 +66,14 @@ impl Approval {
         self.used.is_none() && now < self.expires_at && self.is_complete(rule)
     }
 
-    /// Whether it is in force for the plan of this hash.
-    pub fn holds(&self, hash: &Generation, rule: ApprovalRule, now: DateTime<Utc>) -> bool {
-        self.hash == *hash && self.is_in_force(rule, now)
-    }
-
-    /// How it stands to a plan with this hash; `None`: it is over, and has nothing to do with it.
+    /// How it stands to a plan with these terms; `None`: it is over, and has nothing to do with it.
     pub fn state(
         &self,
-        plan: Option<&Generation>,
+        plan: Option<&[String]>,
         rule: ApprovalRule,
         now: DateTime<Utc>,
     ) -> Option<ApprovalState> {
-        let is_of_plan = plan == Some(&self.hash);
+        let is_of_plan = plan.is_some_and(|terms| covers(&self.terms, terms));
         match (self.used, now < self.expires_at) {
             (Some(_), _) => Some(ApprovalState::Used),
             (None, false) => is_of_plan.then_some(ApprovalState::Expired),
@@ -273,6 +268,16 @@ fn until(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%d %H:%M UTC").to_string()
 }
 
+/// Begins a term that needs no approval: it may be gone by the time the approval is made use of, because it was carried out
+/// meanwhile.
+pub const ALSO: &str = "also: ";
+
+/// Whether a plan that was reviewed covers the present one: nothing is new, and nothing is gone that needed approval.
+pub fn covers(reviewed: &[String], present: &[String]) -> bool {
+    present.iter().all(|term| reviewed.contains(term))
+        && reviewed.iter().all(|term| term.starts_with(ALSO) || present.contains(term))
+}
+
 /// What changed between two plans' terms: lines that are gone and lines that are new, each in its order.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Difference {
@@ -326,14 +331,13 @@ mod tests {
     }
 
     #[test]
-    fn it_holds_for_its_plan_alone_and_for_a_time() {
-        let (one, hash) = (approval(&["anna"]), Generation("9f3c".into()));
-        assert!(one.holds(&hash, ApprovalRule::OnePerson, at(59)));
-        assert!(!one.holds(&hash, ApprovalRule::OnePerson, at(60)));
-        assert!(!one.holds(&Generation("9f3d".into()), ApprovalRule::OnePerson, at(1)));
+    fn it_holds_for_a_time_and_for_one_release() {
+        let one = approval(&["anna"]);
+        assert!(one.is_in_force(ApprovalRule::OnePerson, at(59)));
+        assert!(!one.is_in_force(ApprovalRule::OnePerson, at(60)));
         let used = Approval { used: Some(7), ..one };
-        assert!(!used.holds(&hash, ApprovalRule::OnePerson, at(1)), "it holds for one release");
-        assert!(!approval(&[]).holds(&hash, ApprovalRule::OnePerson, at(1)));
+        assert!(!used.is_in_force(ApprovalRule::OnePerson, at(1)), "it holds for one release");
+        assert!(!approval(&[]).is_in_force(ApprovalRule::OnePerson, at(1)));
     }
 
     #[test]
@@ -434,19 +438,31 @@ mod tests {
 
     #[test]
     fn its_state_is_told_to_the_present_plan() {
+        let terms = |text: &str| vec![text.to_owned()];
         let state = |approval: &Approval, plan: &str, rule, seconds| {
-            approval.state(Some(&Generation(plan.into())), rule, at(seconds))
+            approval.state(Some(&terms(plan)), rule, at(seconds))
         };
         let (one, two) = (ApprovalRule::OnePerson, ApprovalRule::SecondPerson);
-        let anna = approval(&["anna"]);
-        assert_eq!(state(&anna, "9f3c", one, 1), Some(ApprovalState::Holds));
-        assert_eq!(state(&anna, "9f3c", two, 1), Some(ApprovalState::WaitingForSecondPerson));
-        assert_eq!(state(&anna, "9f3d", one, 1), Some(ApprovalState::Stale));
-        assert_eq!(state(&anna, "9f3c", one, 60), Some(ApprovalState::Expired));
-        assert_eq!(state(&anna, "9f3d", one, 60), None, "it has nothing to do with this plan");
+        let anna = Approval { terms: terms("replace slot 1"), ..approval(&["anna"]) };
+        let (same, other) = ("replace slot 1", "replace slot 2");
+        assert_eq!(state(&anna, same, one, 1), Some(ApprovalState::Holds));
+        assert_eq!(state(&anna, same, two, 1), Some(ApprovalState::WaitingForSecondPerson));
+        assert_eq!(state(&anna, other, one, 1), Some(ApprovalState::Stale));
+        assert_eq!(state(&anna, same, one, 60), Some(ApprovalState::Expired));
+        assert_eq!(state(&anna, other, one, 60), None, "it has nothing to do with this plan");
         assert_eq!(anna.state(None, one, at(1)), Some(ApprovalState::Stale));
         let used = Approval { used: Some(7), ..anna };
-        assert_eq!(state(&used, "9f3d", one, 99), Some(ApprovalState::Used));
+        assert_eq!(state(&used, other, one, 99), Some(ApprovalState::Used));
+    }
+
+    #[test]
+    fn what_was_carried_out_meanwhile_is_no_change() {
+        let lines = |text: &str| text.split('|').map(str::to_owned).collect::<Vec<_>>();
+        let reviewed = lines("replace slot 1|also: reserve slot 2");
+        assert!(covers(&reviewed, &reviewed));
+        assert!(covers(&reviewed, &lines("replace slot 1")));
+        assert!(!covers(&reviewed, &lines("also: reserve slot 2")), "what needed approval is gone");
+        assert!(!covers(&reviewed, &lines("replace slot 1|also: reserve slot 3")), "something is new");
     }
 
     #[test]

@@ -98,7 +98,8 @@ fn plan_status(picture: &Picture<'_>) -> PlanStatus {
 fn approval_status(picture: &Picture<'_>, plan: Option<&Plan>) -> Option<ApprovalStatus> {
     let approval = approval::in_play(picture.memory)?;
     let is_known = picture.plan.is_some() && picture.memory.trouble.is_none();
-    let present = if is_known { plan.map(|plan| &plan.hash) } else { Some(&approval.hash) };
+    let present =
+        if is_known { plan.map(|plan| plan.terms.as_slice()) } else { Some(approval.terms.as_slice()) };
     let zone = picture.desired.time_zone;
     Some(ApprovalStatus {
         hash: approval.hash.clone(),
@@ -329,7 +330,7 @@ mod tests {
         };
         let plan = plan.map(|hash| Plan {
             hash: Generation(hash.into()),
-            terms: Vec::new(),
+            terms: vec![hash.to_owned()],
             steps: if hash.is_empty() { Vec::new() } else { vec![step()] },
             orders: Orders::default(),
         });
@@ -345,7 +346,7 @@ mod tests {
         let grant = Grant { by: "anna".into(), at: at(0), reason: String::new() };
         world.memory.approval = Some(Approval {
             hash: Generation("9f3c".into()),
-            terms: Vec::new(),
+            terms: vec!["9f3c".to_owned()],
             grants: vec![grant],
             expires_at: at(60),
             used: None,

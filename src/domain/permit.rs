@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use super::alert::AlertKind;
-use super::approval::Approval;
+use super::approval::{self, Approval};
 use super::budget;
 use super::clearance::RolloutHold;
 use super::desired::DesiredSlot;
@@ -25,7 +25,6 @@ use super::push::Push;
 use super::release::{Generation, Release};
 use super::shrunken::Shrunken;
 use super::sighting::Sighting;
-use super::terms;
 use super::wording;
 
 /// What the permits rest on.
@@ -133,7 +132,7 @@ impl Scene<'_> {
     fn approval(&self) -> Option<&Approval> {
         let rule = self.input.desired.approval;
         self.input.memory.approval.as_ref().filter(|approval| {
-            approval.is_in_force(rule, self.now()) && terms::cover(&approval.terms, self.terms)
+            approval.is_in_force(rule, self.now()) && approval::covers(&approval.terms, self.terms)
         })
     }
 

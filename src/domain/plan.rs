@@ -118,9 +118,11 @@ pub struct Step {
 }
 
 impl Step {
-    /// Whether a person has to approve it: it may deregister a handset that works.
+    /// Whether a person has to approve it: it may deregister a handset that works, takes in one that is registered at
+    /// another site, or follows a site file that has shrunk.
     pub fn needs_approval(&self) -> bool {
-        self.impact == Impact::Deregisters
+        let arrives = matches!(self.relocation, Some(Relocation::FromSite { .. }));
+        self.impact == Impact::Deregisters || arrives || self.action == Action::FollowFile
     }
 }
 

@@ -6,16 +6,13 @@
 
 use std::collections::BTreeMap;
 
+use super::approval::ALSO;
 use super::desired::DesiredSite;
 use super::drift::DriftItem;
 use super::ids::SlotNumber;
 use super::plan::Action;
 use super::release::Generation;
 use super::sighting::{Holder, Sighting};
-
-/// Begins a line that needs no approval: it may be gone by the time the approval is made use of, because it was
-/// carried out meanwhile.
-const ALSO: &str = "also: ";
 
 /// The terms of a plan that mends these differences, where `wanted` are the parts of what the site file asks for.
 /// `shrunken` says that the site file lists far fewer slots than before.
@@ -44,12 +41,6 @@ pub(super) fn of(
 /// Whose plan it is.
 pub(super) fn head(desired: &DesiredSite) -> String {
     format!("site {}, DECT manager {}", desired.name, desired.manager.mac)
-}
-
-/// Whether what was approved still covers this: nothing is new, and nothing is gone that needed approval.
-pub(super) fn cover(approved: &[String], present: &[String]) -> bool {
-    present.iter().all(|line| approved.contains(line))
-        && approved.iter().all(|line| line.starts_with(ALSO) || present.contains(line))
 }
 
 /// What the site file asks for, told apart from everything else that it might.

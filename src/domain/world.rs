@@ -344,6 +344,7 @@ impl World {
             grants: vec![Grant { by: "anna".into(), at: self.now, reason: "agreed by phone".into() }],
             expires_at: self.now + TimeDelta::hours(24),
             used: None,
+            lapsed: false,
         });
         plan
     }

@@ -11,7 +11,7 @@ use crate::domain::history::HistoryEntry;
 use crate::domain::ids::{Ipui, SiteName, SlotNumber};
 use crate::domain::memory::Deregistration;
 use crate::domain::plan::NewRelease;
-use crate::domain::release::Generation;
+use crate::domain::release::{Generation, Upon};
 
 /// How many plans that were shown to people are kept of each site.
 pub const REVIEWED_PER_SITE: u32 = 16;
@@ -123,10 +123,29 @@ pub(super) enum Licence {
     Gone,
 }
 
-/// Looks for the approval of a release that is about to be made.
-pub(super) fn licence(db: &Transaction<'_>, site: i64, new: &NewRelease) -> Result<Licence, Fault> {
+/// Takes back what the site's last release has used and written down, if it is replaced before it was ever fetched: it has
+/// done nothing, and its approval is free for the next one.
+pub(super) fn take_back(db: &Transaction<'_>, site: i64, last: Upon) -> Result<(), Fault> {
+    let Some((release, None)) = last else { return Ok(()) };
+    if let Some(approval) = of_site(db, site)?.filter(|approval| approval.used == Some(release)) {
+        put(db, site, &Approval { used: None, ..approval })?;
+    }
+    db.prepare_cached("DELETE FROM deregistration WHERE site = ?1 AND release = ?2")?
+        .execute(params![site, release])?;
+    Ok(())
+}
+
+/// Looks for the approval of a release that is about to be made: one that no release has used but the last, which the manager
+/// has not fetched.
+pub(super) fn licence(
+    db: &Transaction<'_>,
+    site: i64,
+    last: Upon,
+    new: &NewRelease,
+) -> Result<Licence, Fault> {
+    let is_free = |used: Option<i64>| used.is_none_or(|used| last == Some((used, None)));
     let approval = of_site(db, site)?
-        .filter(|approval| approval.used.is_none() && Some(&approval.hash) == new.approval.as_ref());
+        .filter(|approval| is_free(approval.used) && Some(&approval.hash) == new.approval.as_ref());
     Ok(match approval {
         Some(approval) => Licence::Of(approval),
         None if new.approved.is_empty() => Licence::NotNeeded,
@@ -191,8 +210,8 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::super::fixtures::{
-        approval, at, deregisters, entry, generation, ipui, memory, new_release, release, site, slot, status,
-        store,
+        approval, at, deregisters, entry, fetch, generation, ipui, memory, new_release, release, site, slot,
+        status, store,
     };
     use super::super::{CycleRecord, StoreErrorKind};
     use super::*;
@@ -270,11 +289,27 @@ mod tests {
         refused(&new);
         refused(&NewRelease { approval: None, ..new.clone() });
         approve(&store, "9f3c");
-        assert!(store.release(&acme, None, &new, b"file", at(5), &[]).unwrap().is_some());
+        let made = store.release(&acme, None, &new, b"file", at(5), &[]).unwrap().unwrap();
+        store.note_fetch(&fetch(made.id), at(5)).unwrap();
         refused(&deregisters("2311260802", "9f3c"));
         let memory = store.memory(&acme).unwrap();
         assert_eq!((memory.deregistered.len(), memory.past_releases.len(), memory.windows.len()), (2, 0, 1));
-        assert!(store.history(None, 9).unwrap().iter().all(|(_, entry)| entry.what == "approval"));
+        assert!(store.history(None, 9).unwrap().iter().all(|(_, entry)| entry.what != "release"));
+    }
+
+    #[test]
+    fn a_release_that_was_never_fetched_gives_its_approval_back() {
+        let (_dir, store) = store();
+        let acme = site("acme");
+        let given = approve(&store, "9f3c");
+        release(&store, &acme, &deregisters("2311260801", "9f3c"), b"", at(5), &[]).unwrap();
+        let again = release(&store, &acme, &deregisters("2311260802", "9f3c"), b"", at(6), &[]).unwrap();
+        let memory = store.memory(&acme).unwrap();
+        assert_eq!(memory.approval, Some(Approval { used: Some(again.id), ..given.clone() }));
+        assert!(memory.deregistered.iter().all(|one| one.release == again.id), "{:?}", memory.deregistered);
+        release(&store, &acme, &new_release("2311260803"), b"", at(7), &[]).unwrap();
+        let memory = store.memory(&acme).unwrap();
+        assert_eq!((memory.approval, memory.deregistered), (Some(given), Vec::new()));
     }
 
     #[test]
@@ -302,7 +337,8 @@ mod tests {
                 approved: BTreeMap::from([(slot(3), Some(ipui()))]),
                 ..deregisters(&format!("23112608{number:02}"), "9f3c")
             };
-            release(&store, &acme, &new, b"", at(hour * 3_600), &[]).unwrap();
+            let made = release(&store, &acme, &new, b"", at(hour * 3_600), &[]).unwrap();
+            store.note_fetch(&fetch(made.id), at(hour * 3_600)).unwrap();
             counts.push(store.memory(&acme).unwrap().deregistered.len());
         }
         assert_eq!(counts, [1, 2, 2, 1, 2]);

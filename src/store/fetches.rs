@@ -128,23 +128,8 @@ fn keep_filled(
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures::{at, new_release, release, site, slot, store};
+    use super::super::fixtures::{at, fetch, new_release, release, site, slot, store};
     use super::*;
-
-    fn fetch(release: i64) -> FetchRow {
-        FetchRow {
-            site: site("acme"),
-            release,
-            version: "2311260801".parse().unwrap(),
-            peer: "10.20.0.2".parse().unwrap(),
-            method: "GET".into(),
-            status: 200,
-            user_agent: Some("Gigaset N720 DM PRO/70.111".into()),
-            by_manager: true,
-            firmware: Some("70.111.00.000.00".parse().unwrap()),
-            filled: Some(BTreeSet::from([slot(1), slot(7)])),
-        }
-    }
 
     fn released(store: &Store, version: &str) -> i64 {
         release(store, &site("acme"), &new_release(version), b"file", at(1), &[]).unwrap().id

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, FixedOffset, TimeDelta, TimeZone, Utc};
 use tempfile::TempDir;
 
-use super::{Store, StoreError};
+use super::{FetchRow, Store, StoreError};
 use crate::domain::alert::{Alert, AlertKind, AlertState, HandsetNote, Severity};
 use crate::domain::approval::{Approval, ApprovalState, Grant};
 use crate::domain::content::ReleaseContent;
@@ -369,4 +369,20 @@ pub(crate) fn release(
 ) -> Result<Release, StoreError> {
     let last = store.memory(site)?.release.map(|last| (last.id, last.progress.fetched_at));
     Ok(store.release(site, last, new, body, at, history)?.expect("nothing came in between"))
+}
+
+/// The manager of `acme` gets this release.
+pub(crate) fn fetch(release: i64) -> FetchRow {
+    FetchRow {
+        site: site("acme"),
+        release,
+        version: "2311260801".parse().unwrap(),
+        peer: "10.20.0.2".parse().unwrap(),
+        method: "GET".into(),
+        status: 200,
+        user_agent: Some("Gigaset N720 DM PRO/70.111".into()),
+        by_manager: true,
+        firmware: Some("70.111.00.000.00".parse().unwrap()),
+        filled: Some(BTreeSet::from([slot(1), slot(7)])),
+    }
 }

@@ -69,10 +69,11 @@ impl Store {
             if last(db, id)? != upon {
                 return Ok(None);
             }
-            let licence = approvals::licence(db, id, new)?;
+            let licence = approvals::licence(db, id, upon, new)?;
             if matches!(licence, Licence::Gone) {
                 return Ok(None);
             }
+            approvals::take_back(db, id, upon)?;
             let window = new.window.as_ref().map(|entry| enter_window(db, id, entry)).transpose()?;
             db.execute("UPDATE release SET body = NULL WHERE site = ?1 AND body IS NOT NULL", [id])?;
             db.execute(
