@@ -1,16 +1,23 @@
 //! What people and the fleet allow a site at this moment, beyond what its own file and memory say. Plain data: the
 //! daemon asks for it before each cycle, the planner goes by it.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
+use super::desired::DesiredSite;
+use super::ids::SiteName;
 use super::maintenance::MaintenanceWindow;
+use super::wording::{clock, local};
 
 /// What a site is allowed. The default allows everything.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Clearance {
-    /// Changes at this site, or at all, are paused.
+    /// Changes at this site, or at all, are paused: of the two pauses, the one that lasts longer.
     pub pause: Option<Pause>,
+    /// The pause of this site alone, also while a longer one of all sites holds: it is the one that people are told of
+    /// at this site when it is forgotten.
+    pub own_pause: Option<Pause>,
     /// The web password is being changed: nothing else may be released meanwhile.
     pub password_change: bool,
     /// A rollout over several sites holds this one back.
@@ -51,4 +58,134 @@ pub enum RolloutHold {
         /// Why, and what to do.
         reason: String,
     },
+}
+
+impl Clearance {
+    /// When people at this site may be disturbed: as its own file says, else as n720d.toml does; `None`: at any time.
+    pub fn maintenance_for<'a>(&'a self, desired: &'a DesiredSite) -> Option<&'a MaintenanceWindow> {
+        desired.maintenance.as_ref().or(self.maintenance.as_ref())
+    }
+}
+
+impl Pause {
+    /// Whether its end has come. One without an end is over when somebody resumes, and then it is no more.
+    pub fn is_over(&self, now: DateTime<Utc>) -> bool {
+        self.until.is_some_and(|until| until <= now)
+    }
+
+    /// The same pause after our clock was set back to before it was given: it begins now and is as long as it was
+    /// meant to be, because how much of it has passed nobody knows. `None`: the clock has not been set back.
+    pub fn after_clock_change(&self, now: DateTime<Utc>) -> Option<Self> {
+        let back = self.since.signed_duration_since(now);
+        (back > TimeDelta::zero()).then(|| Self {
+            since: now,
+            until: self.until.map(|until| until.checked_sub_signed(back).unwrap_or(now)),
+            ..self.clone()
+        })
+    }
+
+    /// Of a site's own pause and that of all sites, the one that holds longer; the site's own when they end together.
+    pub fn longer(own: Option<&Self>, fleet: Option<&Self>) -> Option<Self> {
+        let (Some(own), Some(fleet)) = (own, fleet) else { return own.or(fleet).cloned() };
+        let outlasts = match (fleet.until, own.until) {
+            (_, None) => false,
+            (None, Some(_)) => true,
+            (Some(fleet), Some(own)) => fleet > own,
+        };
+        Some(if outlasts { fleet.clone() } else { own.clone() })
+    }
+
+    /// For people of a site with this time zone: `paused by anna until 2026-11-23 10:00 +01:00: cable works`.
+    pub fn told(&self, zone: Tz) -> String {
+        let what = if self.whole_fleet { "all sites are paused" } else { "paused" };
+        let end = self.until.map_or_else(|| "somebody resumes".to_owned(), |until| clock(local(until, zone)));
+        let why = if self.reason.is_empty() { String::new() } else { format!(": {}", self.reason) };
+        format!("{what} by {} until {end}{why}", self.by)
+    }
+
+    /// The command that ends it, where it is met at this site.
+    pub fn ended_by(&self, site: &SiteName) -> String {
+        if self.whole_fleet { "n720d resume --all".to_owned() } else { format!("n720d resume {site}") }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono_tz::Europe::Berlin;
+
+    use super::super::world::{at, site};
+    use super::*;
+
+    fn pause(until: Option<i64>) -> Pause {
+        Pause {
+            since: at(0),
+            until: until.map(at),
+            by: "anna".into(),
+            reason: "cable works".into(),
+            whole_fleet: false,
+        }
+    }
+
+    fn of_all(until: Option<i64>) -> Pause {
+        Pause { by: "ben".into(), whole_fleet: true, ..pause(until) }
+    }
+
+    fn nightly(start: &str) -> MaintenanceWindow {
+        MaintenanceWindow {
+            start: start.parse().unwrap(),
+            length: std::time::Duration::from_secs(3_600),
+            time_zone: None,
+        }
+    }
+
+    #[test]
+    fn a_site_says_for_itself_when_it_may_be_disturbed() {
+        let mut desired = site();
+        let mut clearance = Clearance::default();
+        assert_eq!(clearance.maintenance_for(&desired), None);
+        clearance.maintenance = Some(nightly("0 2 * * *"));
+        assert_eq!(clearance.maintenance_for(&desired), Some(&nightly("0 2 * * *")));
+        desired.maintenance = Some(nightly("0 4 * * *"));
+        assert_eq!(clearance.maintenance_for(&desired), Some(&nightly("0 4 * * *")));
+    }
+
+    #[test]
+    fn it_is_over_at_its_end_and_without_one_never() {
+        assert!(!pause(Some(60)).is_over(at(59)));
+        assert!(pause(Some(60)).is_over(at(60)));
+        assert!(!pause(None).is_over(at(1_000_000_000)));
+    }
+
+    #[test]
+    fn a_clock_set_back_makes_it_no_longer_than_it_was_meant() {
+        let back = pause(Some(3_600)).after_clock_change(at(-86_400)).unwrap();
+        assert_eq!((back.since, back.until), (at(-86_400), Some(at(-86_400 + 3_600))));
+        assert_eq!(pause(None).after_clock_change(at(-60)).unwrap().until, None);
+        assert_eq!(pause(Some(3_600)).after_clock_change(at(0)), None);
+        assert_eq!(pause(Some(3_600)).after_clock_change(at(600)), None);
+    }
+
+    #[test]
+    fn of_two_pauses_the_longer_holds() {
+        let chosen = |own: Option<Pause>, fleet: Option<Pause>| {
+            Pause::longer(own.as_ref(), fleet.as_ref()).map(|pause| pause.by)
+        };
+        assert_eq!(chosen(None, None), None);
+        assert_eq!(chosen(Some(pause(None)), None).unwrap(), "anna");
+        assert_eq!(chosen(None, Some(of_all(Some(1)))).unwrap(), "ben");
+        assert_eq!(chosen(Some(pause(Some(60))), Some(of_all(Some(61)))).unwrap(), "ben");
+        assert_eq!(chosen(Some(pause(Some(60))), Some(of_all(Some(60)))).unwrap(), "anna");
+        assert_eq!(chosen(Some(pause(Some(60))), Some(of_all(None))).unwrap(), "ben");
+        assert_eq!(chosen(Some(pause(None)), Some(of_all(None))).unwrap(), "anna");
+    }
+
+    #[test]
+    fn it_is_told_with_who_until_when_and_why() {
+        assert_eq!(pause(Some(0)).told(Berlin), "paused by anna until 2026-11-18 12:06 +01:00: cable works");
+        let bare = Pause { reason: String::new(), ..of_all(None) };
+        assert_eq!(bare.told(Berlin), "all sites are paused by ben until somebody resumes");
+        let acme = "acme".parse().unwrap();
+        assert_eq!(pause(None).ended_by(&acme), "n720d resume acme");
+        assert_eq!(bare.ended_by(&acme), "n720d resume --all");
+    }
 }

@@ -6,41 +6,87 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use super::schedule::Schedule;
+use super::wording::{clock, local};
+
+/// How many joins of windows that touch or overlap are followed for the end of a stretch: enough for every schedule
+/// that leaves a pause somewhere in the day, and an end to the search where there is none.
+const JOINS: usize = 48;
 
 /// A span of time that comes again and again, in which steps that disturb people may be carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MaintenanceWindow {
     /// When it begins.
     pub start: Schedule,
-    /// How long it lasts from each beginning.
+    /// How long it lasts from each beginning, in time that passes: a clock change makes it neither longer nor shorter.
     pub length: Duration,
     /// The time zone of its start; `None`: the site's.
     pub time_zone: Option<Tz>,
 }
 
-/// Where a maintenance window stands.
+/// How a maintenance window stands at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MaintenanceStanding {
     /// People may be disturbed.
     Open {
-        /// Until then.
+        /// Until before this instant. Windows that touch or overlap are one; where they go on without end, this is an
+        /// instant far enough ahead rather than the end.
         until: DateTime<Utc>,
     },
     /// They may not.
     Closed {
-        /// When it opens next; `None`: never again.
+        /// When it opens next; `None`: never again (after the year 2100).
         next: Option<DateTime<Utc>>,
     },
 }
 
 impl MaintenanceWindow {
-    /// Where it stands now, at a site in this zone.
+    /// How it stands at a site with this time zone. Each window holds from its start, inclusive, for its length,
+    /// exclusive; a start in the hour that a clock change leaves out comes right after it, one in the hour that comes
+    /// twice comes once (see [`Schedule`]).
     pub fn standing(&self, site_zone: Tz, now: DateTime<Utc>) -> MaintenanceStanding {
         let zone = self.time_zone.unwrap_or(site_zone);
-        let length = TimeDelta::from_std(self.length).unwrap_or(TimeDelta::zero());
-        match self.start.last_until(now, zone).map(|begun| begun + length) {
-            Some(until) if now < until => MaintenanceStanding::Open { until },
-            Some(_) | None => MaintenanceStanding::Closed { next: self.start.next_after(now, zone) },
+        let length = TimeDelta::from_std(self.length).unwrap_or(TimeDelta::MAX);
+        // The first window that is not over yet.
+        let Some(first) = now.checked_sub_signed(length).and_then(|over| self.start.next_after(over, zone))
+        else {
+            return MaintenanceStanding::Closed { next: None };
+        };
+        if first > now {
+            return MaintenanceStanding::Closed { next: Some(first) };
+        }
+        MaintenanceStanding::Open { until: self.joined(first, length, zone) }
+    }
+
+    /// The end of the stretch that goes on at `first`.
+    fn joined(&self, first: DateTime<Utc>, length: TimeDelta, zone: Tz) -> DateTime<Utc> {
+        let mut until = first + length;
+        // Nearly always the next window is far away: that costs one look instead of a search backwards.
+        if self.start.next_after(first, zone).is_none_or(|next| next > until) {
+            return until;
+        }
+        for _ in 0..JOINS {
+            match self.start.last_until(until, zone).map(|last| last + length) {
+                Some(longer) if longer > until => until = longer,
+                Some(_) | None => break,
+            }
+        }
+        until
+    }
+}
+
+impl MaintenanceStanding {
+    /// What a step waits for that may not be carried out, for people of a site with this zone; `None`: nothing.
+    pub fn waits(&self, site_zone: Tz) -> Option<String> {
+        match self {
+            Self::Open { .. } => None,
+            Self::Closed { next: Some(next) } => Some(format!(
+                "waits for the maintenance window that opens {}",
+                clock(local(*next, site_zone))
+            )),
+            Self::Closed { next: None } => Some("waits for a maintenance window, and none comes".to_owned()),
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
