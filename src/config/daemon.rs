@@ -8,16 +8,17 @@ use ipnet::IpNet;
 
 use super::report::{Located, Report};
 use super::tree::{self, Section};
-use super::{sinks, value};
+use super::{maintenance, sinks, value};
 use crate::domain::approval::LONGEST_VALIDITY;
 use crate::domain::desired::ApprovalRule;
+use crate::domain::maintenance::MaintenanceWindow;
 use crate::domain::schedule::{Schedule, ScheduleError};
 use crate::domain::settings::Pace;
 
 use super::sinks::SinkConfig;
 
 /// The device acts on a changed reservation only after up to this long. (`n720.md`, section 3)
-const DEVICE_SETTLES: Duration = Duration::from_secs(180);
+pub(super) const DEVICE_SETTLES: Duration = Duration::from_secs(180);
 
 /// Every night at half past three.
 const DEFAULT_AUDIT: &str = "30 3 * * *";
@@ -37,6 +38,8 @@ pub struct DaemonConfig {
     pub provisioning: ProvisioningConfig,
     /// `[api]`.
     pub api: ApiConfig,
+    /// `[maintenance]`: when people may be disturbed at sites whose own file does not say; `None`: at any time.
+    pub maintenance: Option<MaintenanceWindow>,
     /// `[alerts]`.
     pub alerts: AlertsConfig,
     /// `[approval]`.
@@ -46,7 +49,7 @@ pub struct DaemonConfig {
 /// `[poll]`: how often managers are read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PollConfig {
-    /// What the core must know; `before_close` and `clock_skew` come from `[alerts]`.
+    /// What the core must know; `before_close`, `clock_skew` and `pause_forgotten` come from `[alerts]`.
     pub pace: Pace,
     /// Fraction of the interval, 0 to 0.5, steady per site.
     pub jitter: f64,
@@ -128,6 +131,8 @@ pub(super) fn read(report: &Report<'_>, around: &Surroundings) -> Option<Reading
     let provisioning = provisioning(root.section_or_empty("provisioning"));
     let api = api(root.section_or_empty("api"));
     let approval = approval(root.section_or_empty("approval"));
+    let settle = poll.as_ref().map_or(DEVICE_SETTLES, |poll| poll.pace.settle);
+    let maintenance = root.section("maintenance").and_then(|section| maintenance::read(section, settle));
     root.finish();
     let file = report.source.file.clone();
     let config = poll.map(|poll| DaemonConfig {
@@ -137,6 +142,7 @@ pub(super) fn read(report: &Report<'_>, around: &Surroundings) -> Option<Reading
         poll,
         provisioning,
         api,
+        maintenance,
         alerts,
         approval,
     });
@@ -157,6 +163,7 @@ fn poll(section: Section<'_>, limits: Limits) -> Option<PollConfig> {
         before_close: limits.before_close,
         budget: crate::domain::budget::SiteBudget::DEFAULT,
         clock_skew: limits.clock_skew,
+        pause_forgotten: limits.pause_forgotten,
     };
     if pace.settle < DEVICE_SETTLES {
         let found = format!("{} s", pace.settle.as_secs());
@@ -232,6 +239,7 @@ fn approval(section: Section<'_>) -> ApprovalConfig {
 struct Limits {
     before_close: Vec<Duration>,
     clock_skew: Duration,
+    pause_forgotten: Duration,
 }
 
 /// The least that can be told: the clock of a manager is known to a minute and a half.
@@ -265,8 +273,9 @@ fn alerts(section: Section<'_>) -> (AlertsConfig, Limits) {
         })
     });
     let clock_skew = clock_skew.map_or(LEAST_SKEW, |skew| skew.value);
+    let pause_forgotten = duration(&section, "pause_forgotten", Duration::from_secs(86_400));
     section.finish();
-    (config, Limits { before_close, clock_skew })
+    (config, Limits { before_close, clock_skew, pause_forgotten })
 }
 
 fn duration(section: &Section<'_>, key: &'static str, default: Duration) -> Duration {
@@ -324,6 +333,7 @@ mod tests {
             before_close: vec![seconds(86_400), seconds(7_200)],
             budget: crate::domain::budget::SiteBudget::DEFAULT,
             clock_skew: seconds(120),
+            pause_forgotten: seconds(86_400),
         };
         assert_eq!(config.poll.pace, pace);
         assert!((config.poll.jitter - 0.1).abs() < f64::EPSILON);
@@ -333,6 +343,7 @@ mod tests {
         assert_eq!(config.provisioning.public_url, None);
         assert_eq!(config.provisioning.allow.len(), 4);
         assert_eq!(config.api.listen.to_string(), "127.0.0.1:8721");
+        assert_eq!(config.maintenance, None);
         assert_eq!(config.alerts.repeat_interval, seconds(14_400));
         assert_eq!(config.approval.valid, seconds(86_400));
         assert_eq!(config.approval.required, ApprovalRule::OnePerson);
@@ -360,7 +371,8 @@ mod tests {
             "[poll]\ninterval = '1h30m'\ninterval_open = '30s'\njitter = '0%'\naudit = '0 4 * * sun'\nconcurrency = 8\n\
              timeout = '5s'\nsettle = '5m'\n[provisioning]\nlisten = '[::1]:80'\npublic_url = 'http://h/x/'\n\
              allow = ['10.1.2.3']\n[api]\nlisten = '[::1]:81'\n[alerts]\nrepeat_interval = '1d'\n\
-             before_close = ['1h', '2d', '1h']\n",
+             before_close = ['1h', '2d', '1h']\npause_forgotten = '6h'\n[maintenance]\n\
+             start = '0 2 * * *'\nlength = '3h'\n",
         );
         assert_eq!(config.poll.pace.interval, Duration::from_secs(5_400));
         assert_eq!(config.poll.audit.to_string(), "0 4 * * sun");
@@ -372,6 +384,8 @@ mod tests {
         );
         assert_eq!(config.provisioning.public_url.as_deref(), Some("http://h/x"));
         assert_eq!(config.alerts.repeat_interval, Duration::from_secs(86_400));
+        assert_eq!(config.maintenance.unwrap().start.to_string(), "0 2 * * *");
+        assert_eq!(config.poll.pace.pause_forgotten, Duration::from_secs(21_600));
     }
 
     #[test]

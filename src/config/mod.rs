@@ -6,6 +6,7 @@
 mod daemon;
 mod finding;
 mod fleet;
+mod maintenance;
 mod report;
 mod secret_ref;
 mod sinks;

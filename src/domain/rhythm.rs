@@ -182,6 +182,7 @@ mod tests {
         before_close: Vec::new(),
         budget: crate::domain::budget::SiteBudget::DEFAULT,
         clock_skew: Duration::from_secs(120),
+        pause_forgotten: Duration::from_secs(86_400),
     };
 
     fn empty_plan() -> Plan {

@@ -19,4 +19,6 @@ pub struct Pace {
     pub budget: SiteBudget,
     /// Warn when a manager's clock is further off than this. It is known to a minute only.
     pub clock_skew: Duration,
+    /// A pause that lasts longer than this was forgotten.
+    pub pause_forgotten: Duration,
 }

@@ -11,10 +11,10 @@ use std::collections::BTreeMap;
 
 use chrono_tz::Tz;
 
-use super::daemon::APPROVAL_RULES;
+use super::daemon::{APPROVAL_RULES, DEVICE_SETTLES};
 use super::report::{Located, Place, Report};
 use super::tree::{self, Section};
-use super::{secret_ref, value};
+use super::{maintenance, secret_ref, value};
 use crate::domain::desired::{
     ApprovalRule, DesiredManager, DesiredSite, DigestPolicy, Mode, RegistrationPolicy, Trigger, WindowClock,
     WindowStart,
@@ -55,6 +55,8 @@ pub(super) fn read(report: &Report<'_>, name: SiteName, approval: ApprovalRule) 
     let registration = root.section("registration").and_then(|section| registration::read(section, clock));
     let providers = providers::read(root.sections("provider", Some("index")));
     let slots = slots::read(root.sections("slot", Some("number")), &providers);
+    let maintenance =
+        root.section("maintenance").and_then(|section| maintenance::read(section, DEVICE_SETTLES));
     doubts(&root, registration.as_ref(), manager.trigger, !slots.ipuis.is_empty());
     root.finish();
 
@@ -74,7 +76,7 @@ pub(super) fn read(report: &Report<'_>, name: SiteName, approval: ApprovalRule) 
             manager,
             registration,
             providers: providers.listed,
-            maintenance: None,
+            maintenance,
             approval: head.approval.unwrap_or(approval),
             slots: slots.listed,
         }),

@@ -61,6 +61,7 @@ impl Stage {
                 before_close: vec![Duration::from_secs(86_400), Duration::from_secs(7_200)],
                 budget: crate::domain::budget::SiteBudget::DEFAULT,
                 clock_skew: Duration::from_secs(120),
+                pause_forgotten: Duration::from_secs(86_400),
             },
             device_now: time("2026-11-23T10:00"),
             skew_seconds: Some(0),

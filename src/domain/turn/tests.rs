@@ -20,6 +20,7 @@ fn pace() -> Pace {
         before_close: vec![Duration::from_secs(7200)],
         budget: crate::domain::budget::SiteBudget::DEFAULT,
         clock_skew: Duration::from_secs(120),
+        pause_forgotten: Duration::from_secs(86_400),
     }
 }
 
