@@ -47,6 +47,7 @@ fn status(name: &str, health: Health) -> SiteStatus {
         clock_skew_seconds: None,
         generation: GenerationStatus::default(),
         window: WindowStatus::default(),
+        pause: None,
         slots: Vec::new(),
         alerts: Vec::new(),
         plan: PlanStatus::default(),

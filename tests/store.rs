@@ -82,6 +82,7 @@ fn status() -> SiteStatus {
         clock_skew_seconds: None,
         generation: GenerationStatus::default(),
         window: WindowStatus::default(),
+        pause: None,
         slots: Vec::new(),
         alerts: Vec::new(),
         plan: PlanStatus::default(),

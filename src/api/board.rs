@@ -80,6 +80,7 @@ pub(super) mod tests {
             clock_skew_seconds: None,
             generation: GenerationStatus::default(),
             window: WindowStatus::default(),
+            pause: None,
             slots: Vec::new(),
             alerts: Vec::new(),
             plan: PlanStatus::default(),

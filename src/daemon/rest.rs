@@ -66,6 +66,7 @@ fn invalid(site: SiteName, reason: String) -> SiteStatus {
         clock_skew_seconds: None,
         generation: GenerationStatus::default(),
         window: WindowStatus::default(),
+        pause: None,
         slots: Vec::new(),
         alerts: Vec::new(),
         plan: PlanStatus::default(),

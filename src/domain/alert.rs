@@ -49,6 +49,8 @@ pub enum AlertKind {
     SecretMissing,
     /// The site has not been read for long.
     ObservationStale,
+    /// Changes are paused, and have been for so long that this may not be meant any more.
+    PauseForgotten,
 }
 
 /// How urgent an alert is.
@@ -167,7 +169,7 @@ pub struct Condition {
 
 impl AlertKind {
     /// Every kind.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::WindowClosing,
         Self::WindowExpiredUnfilled,
         Self::HandsetLost,
@@ -187,6 +189,7 @@ impl AlertKind {
         Self::SiteFileInvalid,
         Self::SecretMissing,
         Self::ObservationStale,
+        Self::PauseForgotten,
     ];
 
     /// The word of the interface.
@@ -211,6 +214,7 @@ impl AlertKind {
             Self::SiteFileInvalid => "site-file-invalid",
             Self::SecretMissing => "secret-missing",
             Self::ObservationStale => "observation-stale",
+            Self::PauseForgotten => "pause-forgotten",
         }
     }
 }

@@ -7,6 +7,7 @@ use chrono_tz::Tz;
 
 use super::alert::{AlertState, Severity};
 use super::approval;
+use super::clearance::Pause;
 use super::desired::{DesiredSite, DesiredSlot};
 use super::evidence::{Source, Testimony};
 use super::ids::SlotNumber;
@@ -15,8 +16,8 @@ use super::observed::{ContactFailure, HandsetState};
 use super::plan::{Disposition, Plan};
 use super::release::Generation;
 use super::status::{
-    ApprovalStatus, Conflict, GenerationStatus, Health, PlanStatus, SiteStatus, SlotStatus, WindowState,
-    WindowStatus,
+    ApprovalStatus, Conflict, GenerationStatus, Health, PauseStatus, PlanStatus, SiteStatus, SlotStatus,
+    WindowState, WindowStatus,
 };
 use super::wording::local;
 
@@ -43,6 +44,8 @@ pub struct Picture<'a> {
     pub right_device: Option<bool>,
     /// Now.
     pub now: DateTime<Utc>,
+    /// Changes are paused.
+    pub pause: Option<&'a Pause>,
 }
 
 /// The status of one site.
@@ -65,6 +68,7 @@ pub fn status(picture: &Picture<'_>) -> SiteStatus {
         clock_skew_seconds: picture.skew_seconds,
         generation: generations(picture),
         window: picture.window.clone(),
+        pause: picture.pause.map(|pause| pause_status(pause, desired.time_zone)),
         slots: desired
             .slots
             .iter()
@@ -83,6 +87,17 @@ pub fn needs_a_person(status: &SiteStatus) -> bool {
     };
     status.health == Health::Blocked
         || status.alerts.iter().any(|alert| alert.state == AlertState::Firing && alarming(alert.severity))
+}
+
+/// A pause as the status of a site shows it.
+pub fn pause_status(pause: &Pause, zone: Tz) -> PauseStatus {
+    PauseStatus {
+        since: local(pause.since, zone),
+        until: pause.until.map(|until| local(until, zone)),
+        by: pause.by.clone(),
+        reason: pause.reason.clone(),
+        whole_fleet: pause.whole_fleet,
+    }
 }
 
 fn plan_status(picture: &Picture<'_>) -> PlanStatus {
@@ -311,6 +326,7 @@ mod tests {
             unreadable: None,
             observed_at: None,
             right_device: None,
+            pause: world.clearance.pause.as_ref(),
             now: at(1),
         }
     }
@@ -363,6 +379,25 @@ mod tests {
         assert_eq!(state(&world, Some("9f3c")), Some(ApprovalState::WaitingForSecondPerson));
         world.memory.approval.as_mut().unwrap().used = Some(7);
         assert_eq!(state(&world, Some("9f3d")), None, "its release is over");
+    }
+
+    #[test]
+    fn a_pause_is_shown_in_the_zone_of_the_site() {
+        let mut world = World::new();
+        assert_eq!(shown(&world).pause, None);
+        world.clearance.pause = Some(Pause {
+            since: at(0),
+            until: Some(at(3_600) + TimeDelta::milliseconds(500)),
+            by: "anna".into(),
+            reason: "cable works".into(),
+            whole_fleet: true,
+        });
+        let json = serde_json::to_value(shown(&world).pause).unwrap();
+        let expected = serde_json::json!({
+            "since": "2026-11-18T12:06:40+01:00", "until": "2026-11-18T13:06:40+01:00", "by": "anna",
+            "reason": "cable works", "whole_fleet": true,
+        });
+        assert_eq!(json, expected);
     }
 
     #[test]

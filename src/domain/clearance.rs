@@ -43,6 +43,15 @@ pub struct Pause {
     pub whole_fleet: bool,
 }
 
+/// The pauses that bear on a site, as they are kept: both have to be over.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Pauses {
+    /// Of this site alone.
+    pub own: Option<Pause>,
+    /// Of all sites.
+    pub fleet: Option<Pause>,
+}
+
 /// Why a rollout holds a site back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RolloutHold {
@@ -67,6 +76,33 @@ impl Clearance {
     }
 }
 
+impl Pauses {
+    /// What of them holds now: what is over is gone, and what begins later begins now (see
+    /// [`Pause::after_clock_change`]).
+    #[must_use]
+    pub fn at(&self, now: DateTime<Utc>) -> Self {
+        let holding = |pause: &Option<Pause>| {
+            let pause = pause.as_ref()?;
+            let pause = pause.after_clock_change(now).unwrap_or_else(|| pause.clone());
+            (!pause.is_over(now)).then_some(pause)
+        };
+        Self { own: holding(&self.own), fleet: holding(&self.fleet) }
+    }
+
+    /// The one that holds longer; the site's own when they end together.
+    pub fn longer(&self) -> Option<&Pause> {
+        let (Some(own), Some(fleet)) = (&self.own, &self.fleet) else {
+            return self.own.as_ref().or(self.fleet.as_ref());
+        };
+        let outlasts = match (fleet.until, own.until) {
+            (_, None) => false,
+            (None, Some(_)) => true,
+            (Some(fleet), Some(own)) => fleet > own,
+        };
+        Some(if outlasts { fleet } else { own })
+    }
+}
+
 impl Pause {
     /// Whether its end has come. One without an end is over when somebody resumes, and then it is no more.
     pub fn is_over(&self, now: DateTime<Utc>) -> bool {
@@ -82,17 +118,6 @@ impl Pause {
             until: self.until.map(|until| until.checked_sub_signed(back).unwrap_or(now)),
             ..self.clone()
         })
-    }
-
-    /// Of a site's own pause and that of all sites, the one that holds longer; the site's own when they end together.
-    pub fn longer(own: Option<&Self>, fleet: Option<&Self>) -> Option<Self> {
-        let (Some(own), Some(fleet)) = (own, fleet) else { return own.or(fleet).cloned() };
-        let outlasts = match (fleet.until, own.until) {
-            (_, None) => false,
-            (None, Some(_)) => true,
-            (Some(fleet), Some(own)) => fleet > own,
-        };
-        Some(if outlasts { fleet.clone() } else { own.clone() })
     }
 
     /// For people of a site with this time zone: `paused by anna until 2026-11-23 10:00 +01:00: cable works`.
@@ -168,7 +193,7 @@ mod tests {
     #[test]
     fn of_two_pauses_the_longer_holds() {
         let chosen = |own: Option<Pause>, fleet: Option<Pause>| {
-            Pause::longer(own.as_ref(), fleet.as_ref()).map(|pause| pause.by)
+            Pauses { own, fleet }.longer().map(|pause| pause.by.clone())
         };
         assert_eq!(chosen(None, None), None);
         assert_eq!(chosen(Some(pause(None)), None).unwrap(), "anna");
@@ -177,6 +202,21 @@ mod tests {
         assert_eq!(chosen(Some(pause(Some(60))), Some(of_all(Some(60)))).unwrap(), "anna");
         assert_eq!(chosen(Some(pause(Some(60))), Some(of_all(None))).unwrap(), "ben");
         assert_eq!(chosen(Some(pause(None)), Some(of_all(None))).unwrap(), "anna");
+    }
+
+    #[test]
+    fn both_pauses_have_to_be_over() {
+        let pauses = Pauses { own: Some(pause(Some(60))), fleet: Some(of_all(Some(120))) };
+        let holding = |seconds| {
+            let holding = pauses.at(at(seconds));
+            (holding.own.is_some(), holding.fleet.is_some())
+        };
+        assert_eq!(holding(0), (true, true));
+        assert_eq!(holding(60), (false, true));
+        assert_eq!(holding(120), (false, false));
+        let back = pauses.at(at(-3_600));
+        assert_eq!(back.own.unwrap().until, Some(at(-3_540)));
+        assert_eq!(back.fleet.unwrap().until, Some(at(-3_480)));
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod device;
 mod exposure;
 mod foreign;
 mod life;
+pub mod pause;
 #[cfg(test)]
 mod testing;
 mod windows;
@@ -20,6 +21,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
 
 use super::alert::{Alert, AlertKind, AlertState, Condition};
+use super::clearance::Clearance;
 use super::desired::DesiredSite;
 use super::device_clock::DeviceClock;
 use super::handoff::Situation;
@@ -59,6 +61,8 @@ pub struct View<'a> {
     pub skew_seconds: Option<i64>,
     /// How fast things go.
     pub pace: &'a Pace,
+    /// What people and the fleet allow.
+    pub clearance: &'a Clearance,
     /// Our clock.
     pub now: DateTime<Utc>,
     /// References of this site's secrets that cannot be resolved (never their values).
@@ -124,6 +128,7 @@ pub fn conditions(view: &View<'_>) -> Conditions {
     windows::look(view, &mut found);
     exposure::look(view, &mut found);
     work::look(view, &mut found);
+    pause::look(view, &mut found);
     foreign::tell_of_elsewhere(view, &mut found);
     found.holding.sort_by(|a, b| (b.severity, a.kind, &a.subject).cmp(&(a.severity, b.kind, &b.subject)));
     found

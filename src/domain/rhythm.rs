@@ -54,6 +54,8 @@ pub struct Beat<'a> {
     pub window_state: WindowState,
     /// Until the window opens, crosses a warning threshold or closes.
     pub next_edge: Option<Duration>,
+    /// When the pause of this site alone ends, so that it is not shown for longer than it holds.
+    pub pause_ends: Option<DateTime<Utc>>,
     /// Whether a handset is missing.
     pub missing: bool,
     /// Whether editor pages that make verdicts certain were left over, and all that were asked for came.
@@ -75,6 +77,9 @@ pub fn next_look(beat: &Beat<'_>) -> NextLook {
     };
     if let Some(edge) = beat.next_edge {
         sooner(edge + BEHIND_AN_EDGE, "the window's next edge");
+    }
+    if let Some(end) = beat.pause_ends.filter(|end| *end > beat.now) {
+        sooner(until(end, beat.now) + BEHIND_AN_EDGE, "the end of the pause");
     }
     if beat.memory.trouble.is_some() {
         return next;
@@ -201,6 +206,7 @@ mod tests {
             looked_at: Some(DateTime::UNIX_EPOCH),
             window_state,
             next_edge: edge.map(Duration::from_secs),
+            pause_ends: None,
             missing,
             more_pages: false,
             pace: &PACE,
@@ -226,6 +232,7 @@ mod tests {
                 looked_at: Some(DateTime::UNIX_EPOCH),
                 window_state: WindowState::None,
                 next_edge: None,
+                pause_ends: None,
                 missing: false,
                 more_pages: true,
                 pace: &Pace { interval: Duration::from_secs(interval), ..PACE },
@@ -243,6 +250,32 @@ mod tests {
         let memory = SiteMemory::default();
         assert_eq!(look(&memory, WindowState::Scheduled, Some(20), true), (21, "the window's next edge"));
         assert_eq!(look(&memory, WindowState::Scheduled, Some(3000), true).0, 300);
+    }
+
+    #[test]
+    fn the_end_of_a_pause_is_an_edge_also_while_there_is_trouble() {
+        let dark = Trouble {
+            since: DateTime::UNIX_EPOCH,
+            failures: 40,
+            last: ContactFailure::Unreachable("no answer".into()),
+            unclear: false,
+        };
+        for trouble in [None, Some(dark)] {
+            let memory = SiteMemory { trouble, ..SiteMemory::default() };
+            let next = next_look(&Beat {
+                memory: &memory,
+                plan: &empty_plan(),
+                looked_at: Some(DateTime::UNIX_EPOCH),
+                window_state: WindowState::None,
+                next_edge: None,
+                pause_ends: Some(DateTime::UNIX_EPOCH + Duration::from_secs(40)),
+                missing: false,
+                more_pages: false,
+                pace: &PACE,
+                now: DateTime::UNIX_EPOCH,
+            });
+            assert_eq!((next.after.as_secs(), next.reason, next.steady), (41, "the end of the pause", false));
+        }
     }
 
     #[test]
@@ -285,6 +318,7 @@ mod tests {
                 looked_at: Some(at(looked_at)),
                 window_state: WindowState::None,
                 next_edge: None,
+                pause_ends: None,
                 missing: false,
                 more_pages: false,
                 pace: &PACE,

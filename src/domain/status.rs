@@ -48,6 +48,9 @@ pub struct SiteStatus {
     pub generation: GenerationStatus,
     /// The registration window.
     pub window: WindowStatus,
+    /// Whether changes are paused; `None`: they are not.
+    #[serde(default)]
+    pub pause: Option<PauseStatus>,
     /// The listed slots.
     pub slots: Vec<SlotStatus>,
     /// Alerts that are not resolved.
@@ -142,6 +145,21 @@ pub struct WindowStatus {
     pub closes_at: Option<DateTime<FixedOffset>>,
     /// How often it was opened again.
     pub reopened: u8,
+}
+
+/// A pause: the manager is read, and nothing is written to it. Times are in the site's time zone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PauseStatus {
+    /// Since when.
+    pub since: DateTime<FixedOffset>,
+    /// Until when; `None`: until somebody resumes.
+    pub until: Option<DateTime<FixedOffset>>,
+    /// Who paused.
+    pub by: String,
+    /// Why, if that was said.
+    pub reason: String,
+    /// Whether all sites are paused rather than this one.
+    pub whole_fleet: bool,
 }
 
 /// One listed slot.

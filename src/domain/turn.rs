@@ -143,6 +143,7 @@ pub fn turn(input: &TurnInput<'_>, previous: SiteMemory) -> Turn {
         looked_at: input.contact.ok().map(|seen| seen.at),
         window_state: frame.state,
         next_edge: next_edge(input, &frame),
+        pause_ends: input.clearance.own_pause.as_ref().and_then(|pause| pause.until),
         missing: memory.slots.values().any(|record| record.registration.is_missing()),
         more_pages: !unread.is_empty() && seen.is_some_and(editors_came),
         pace: input.pace,
@@ -475,6 +476,7 @@ fn alerts(input: &TurnInput<'_>, memory: &SiteMemory, plan: &Plan, frame: &Frame
         clock: frame.clock,
         skew_seconds: frame.clock_was_read.then_some(frame.clock.skew_seconds),
         pace: input.pace,
+        clearance: input.clearance,
         now: input.now,
         missing_secrets: &missing_secrets,
     });
@@ -555,6 +557,7 @@ fn status(input: &TurnInput<'_>, memory: &SiteMemory, plan: Option<&Plan>, frame
         observed_at: memory.observation.as_ref().map(|seen| seen.at),
         right_device,
         now: input.now,
+        pause: input.clearance.pause.as_ref(),
     })
 }
 

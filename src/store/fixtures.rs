@@ -27,8 +27,8 @@ use crate::domain::plan::{Action, Cause, Disposition, Impact, NewRelease, Step, 
 use crate::domain::release::{Generation, Release};
 use crate::domain::shown::{InPlace, Shown, ShownSlot};
 use crate::domain::status::{
-    ApprovalStatus, Conflict, GenerationStatus, Health, PlanStatus, SiteStatus, SlotStatus, WindowState,
-    WindowStatus,
+    ApprovalStatus, Conflict, GenerationStatus, Health, PauseStatus, PlanStatus, SiteStatus, SlotStatus,
+    WindowState, WindowStatus,
 };
 
 /// A store in a directory of its own.
@@ -297,6 +297,13 @@ pub(crate) fn status(name: &str, observed: i64) -> SiteStatus {
             closes_at: None,
             reopened: 1,
         },
+        pause: Some(PauseStatus {
+            since: at(3).with_timezone(&zone),
+            until: Some(at(3_603).with_timezone(&zone)),
+            by: "anna".into(),
+            reason: "cable works".into(),
+            whole_fleet: true,
+        }),
         slots: vec![SlotStatus {
             number: slot(1),
             ipui: Some(ipui()),

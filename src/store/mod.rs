@@ -21,6 +21,7 @@ mod keep;
 mod lock;
 mod memory;
 mod outbox;
+mod pauses;
 mod reading;
 mod releases;
 mod schema;

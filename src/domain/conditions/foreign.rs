@@ -157,7 +157,8 @@ pub(super) fn tell_of_elsewhere(view: &View<'_>, found: &mut Conditions) {
             | AlertKind::WindowExposed
             | AlertKind::SiteFileInvalid
             | AlertKind::SecretMissing
-            | AlertKind::ObservationStale => continue,
+            | AlertKind::ObservationStale
+            | AlertKind::PauseForgotten => continue,
         }
         let seen: Vec<(SlotNumber, &Elsewhere)> = condition
             .handsets

@@ -8,6 +8,7 @@ use chrono_tz::Europe::Berlin;
 
 use super::{Conditions, View, conditions};
 use crate::domain::alert::{AlertKind, Condition};
+use crate::domain::clearance::Clearance;
 use crate::domain::desired::{
     ApprovalRule, DesiredManager, DesiredSite, DesiredSlot, Mode, Pin, PresentSlot, RegistrationPolicy,
     SipAccount, Trigger, WindowClock, WindowDuration, WindowStart,
@@ -34,6 +35,7 @@ pub(super) struct Stage {
     pub(super) plan: Plan,
     pub(super) window: Option<Window>,
     pub(super) pace: Pace,
+    pub(super) clearance: Clearance,
     pub(super) device_now: NaiveDateTime,
     pub(super) skew_seconds: Option<i64>,
     pub(super) missing_secrets: Vec<String>,
@@ -63,6 +65,7 @@ impl Stage {
                 clock_skew: Duration::from_secs(120),
                 pause_forgotten: Duration::from_secs(86_400),
             },
+            clearance: Clearance::default(),
             device_now: time("2026-11-23T10:00"),
             skew_seconds: Some(0),
             missing_secrets: Vec::new(),
@@ -135,6 +138,7 @@ impl Stage {
             clock,
             skew_seconds: self.skew_seconds,
             pace: &self.pace,
+            clearance: &self.clearance,
             now,
             missing_secrets: &self.missing_secrets,
         })

@@ -234,7 +234,8 @@ fn is_left_alone(view: &View<'_>, step: &Step) -> bool {
             | AlertKind::ForeignReservation
             | AlertKind::WindowExposed
             | AlertKind::SiteFileInvalid
-            | AlertKind::ObservationStale => true,
+            | AlertKind::ObservationStale
+            | AlertKind::PauseForgotten => true,
         },
     }
 }
@@ -254,7 +255,7 @@ fn why_not(step: &Step) -> &str {
 }
 
 /// The steps in a few words: `reserve slots 1, 2; set account of slot 3`.
-fn what(steps: &[&Step]) -> String {
+pub(super) fn what(steps: &[&Step]) -> String {
     grouped(steps, words)
 }
 
