@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::device::n720::Driver;
 use crate::domain::desired::DesiredSite;
 use crate::domain::ids::SiteName;
+use crate::domain::maintenance::MaintenanceWindow;
 use crate::domain::neighbours::Directory;
 use crate::domain::schedule::Schedule;
 use crate::domain::secret::SecretBook;
@@ -63,6 +64,11 @@ impl Context {
     /// How fast things go.
     pub(super) fn pace(&self) -> Pace {
         self.in_force.borrow().config.daemon.poll.pace.clone()
+    }
+
+    /// When people may be disturbed at sites whose own file does not say.
+    pub(super) fn maintenance(&self) -> Option<MaintenanceWindow> {
+        self.in_force.borrow().config.daemon.maintenance.clone()
     }
 
     /// When the nightly audit runs.

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use chrono::{DateTime, Utc};
 
 use super::approvals;
+use super::clearance;
 use super::context::Context;
 use super::executor::{self, Acted};
 use super::neighbours;
@@ -123,6 +124,8 @@ pub(super) async fn cycle(
     }
     let upon = memory.release.as_ref().map(|release| (release.id, release.progress.fetched_at));
     scope.neighbours = neighbours::ask(context, desired, &memory, Some(&observation)).await?;
+    // Somebody may have paused while it was read.
+    scope.clearance = clearance::ask(context, desired).await?;
     let mut turn = scope.turn(Ok(&observation), memory, context.now());
     if audit {
         turn.memory.audited_at = Some(context.now());
@@ -181,7 +184,7 @@ async fn scope<'a>(
         key,
         own_url,
         neighbours: Neighbours::default(),
-        clearance: Clearance::default(),
+        clearance: clearance::ask(context, desired).await?,
     })
 }
 
@@ -254,6 +257,7 @@ async fn blind(
     failure: ContactFailure,
 ) -> Result<Report, StoreError> {
     scope.neighbours = neighbours::ask(scope.context, scope.desired, &memory, None).await?;
+    scope.clearance = clearance::ask(scope.context, scope.desired).await?;
     let turn = scope.turn(Err(&failure), memory, scope.context.now());
     keep(&scope, &turn).await?;
     let Turn { status, next_look, plan, .. } = turn;

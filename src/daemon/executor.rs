@@ -1,8 +1,8 @@
 //! Carries out a plan's orders: enrol, release, trigger. It decides nothing; an order that fails ends the rest and is
 //! kept as what hinders the site, and a later cycle plans anew from what is then to be seen.
 
-use super::chain;
 use super::cycle::{Scope, target};
+use super::{chain, clearance};
 use crate::device::n720::Session;
 use crate::device::n720::provisioning::{Secrets, render};
 use crate::domain::approval::Approval;
@@ -48,13 +48,16 @@ pub(super) async fn execute(
             hinder(scope, turn, why).await?;
             return Ok(Acted::Not);
         }
+        Err(Stopped::Paused) => return Ok(Acted::Not),
         Err(Stopped::MovedOn) => {
             tracing::info!(site = %scope.desired.name, "the manager has fetched or an approval has gone meanwhile; the plan is made anew");
             return Ok(Acted::Did);
         }
         Err(Stopped::Store(error)) => return Err(error),
     }
-    if let Some(way) = orders.trigger {
+    if let Some(way) = orders.trigger
+        && !is_paused(scope).await?
+    {
         trigger(scope, way, session).await?;
     }
     Ok(Acted::Did)
@@ -66,6 +69,8 @@ enum Stopped {
     Hindered(String),
     /// They were planned upon a state that has passed.
     MovedOn,
+    /// Somebody has paused the site since they were planned.
+    Paused,
     /// Nothing can be kept.
     Store(StoreError),
 }
@@ -80,12 +85,31 @@ impl From<StoreError> for Stopped {
 async fn prepare(scope: &Scope<'_>, turn: &Turn, upon: Upon, session: &mut Session) -> Result<(), Stopped> {
     let orders = &turn.plan.orders;
     if orders.enrol {
+        not_paused(scope).await?;
         enrol(scope, session).await?;
     }
     match &orders.release {
-        Some(new) => release(scope, new, upon, turn.memory.approval.as_ref()).await,
+        Some(new) => {
+            not_paused(scope).await?;
+            release(scope, new, upon, turn.memory.approval.as_ref()).await
+        }
         None => Ok(()),
     }
+}
+
+/// Whoever paused was told that nothing more is written: what was planned before that is dropped, and planned anew when
+/// the pause is over.
+async fn not_paused(scope: &Scope<'_>) -> Result<(), Stopped> {
+    if is_paused(scope).await? { Err(Stopped::Paused) } else { Ok(()) }
+}
+
+async fn is_paused(scope: &Scope<'_>) -> Result<bool, StoreError> {
+    let pause = clearance::paused(scope.context, scope.desired).await?;
+    if let Some(pause) = &pause {
+        let why = pause.told(scope.desired.time_zone);
+        tracing::info!(site = %scope.desired.name, "what was planned is dropped: {why}");
+    }
+    Ok(pause.is_some())
 }
 
 async fn enrol(scope: &Scope<'_>, session: &mut Session) -> Result<(), Stopped> {

@@ -5,6 +5,7 @@
 mod approvals;
 mod assemble;
 mod break_off;
+mod clearance;
 mod clock;
 mod context;
 mod control;

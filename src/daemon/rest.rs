@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use super::clearance;
 use super::context::Context;
 use crate::config::Config;
-use crate::domain::clearance::Clearance;
 use crate::domain::desired::{DesiredSite, Mode};
 use crate::domain::fingerprint::SiteKey;
 use crate::domain::ids::SiteName;
@@ -35,6 +35,7 @@ pub(super) async fn publish(context: &Context, config: &Config) -> Result<(), St
 pub(super) async fn publish_site(context: &Context, desired: &DesiredSite) -> Result<(), StoreError> {
     let secret = context.store(&desired.name, |store, site| store.site_secret(site)).await?;
     let memory = context.store(&desired.name, |store, site| store.memory(site)).await?;
+    let clearance = clearance::ask(context, desired).await?;
     let secrets = context.secrets_of(desired).await;
     let (key, pace) = (SiteKey::new(secret.key), context.pace());
     let contact = ContactFailure::Unreachable("not read since the start".into());
@@ -46,7 +47,7 @@ pub(super) async fn publish_site(context: &Context, desired: &DesiredSite) -> Re
         own_url: None,
         contact: Err(&contact),
         neighbours: &Neighbours::default(),
-        clearance: &Clearance::default(),
+        clearance: &clearance,
         now: context.now(),
     };
     context.board.publish(Arc::new(turn::status_at_rest(&input, &memory)));

@@ -8,7 +8,7 @@ use super::assemble::{Assembly, StartError, assemble};
 use super::break_off::{BrokenOff, unless_broken_off};
 use super::context::Context;
 use super::cycle::{self, Asked};
-use super::{approvals, chain, clock, context};
+use super::{approvals, chain, clearance, clock, context};
 use crate::api::{ApproveAnswer, ApproveRequest, Refusal};
 use crate::config::{Config, DaemonConfig};
 use crate::device::n720::{Ask, Driver, Editors, RecordedPage, Session};
@@ -150,7 +150,7 @@ async fn look_with(
             own_url: own_url.as_deref(),
             contact: Ok(observation),
             neighbours: &Neighbours::answer(&questions, directory, known.elsewhere.clone()),
-            clearance: &Clearance::default(),
+            clearance: &known.clearance,
             now: clock::now(),
         };
         turn::turn(&input, memory)
@@ -202,6 +202,8 @@ struct Known {
     token: String,
     /// Where other sites' managers hold the handsets that are missing here.
     elsewhere: Vec<(Ipui, Elsewhere)>,
+    /// What people and the fleet allow.
+    clearance: Clearance,
     /// Whether a password is to be tried that the manager has refused before.
     retry_login: bool,
 }
@@ -213,6 +215,7 @@ impl Known {
             key: SiteKey::new([0; 32]),
             token: "not-yet-made".to_owned(),
             elsewhere: Vec::new(),
+            clearance: Clearance::default(),
             retry_login: false,
         }
     }
@@ -223,19 +226,24 @@ fn remembered(daemon: &DaemonConfig, desired: &DesiredSite) -> Result<Known, Loo
     let fail = |why: String| LookError::Store { site: desired.name.to_string(), why };
     let store = match Store::open_read_only(&daemon.state_dir) {
         Ok(store) => store,
-        Err(error) if error.kind() == StoreErrorKind::Missing => return Ok(Known::nothing()),
+        Err(error) if error.kind() == StoreErrorKind::Missing => {
+            let clearance = Clearance { maintenance: daemon.maintenance.clone(), ..Clearance::default() };
+            return Ok(Known { clearance, ..Known::nothing() });
+        }
         Err(error) => return Err(fail(chain(&error))),
     };
     let memory = store.memory(&desired.name).map_err(|error| fail(chain(&error)))?;
     let missing = strays::questions(desired, &memory, None).missing;
     let elsewhere = store.elsewhere(&desired.name, &missing).map_err(|error| fail(chain(&error)))?;
+    let clearance = clearance::read(&store, &desired.name, daemon.maintenance.clone())
+        .map_err(|error| fail(chain(&error)))?;
     match store.site_secret(&desired.name) {
         Ok(secret) => {
             let (key, token) = (SiteKey::new(secret.key), secret.token);
-            Ok(Known { memory, key, token, elsewhere, retry_login: false })
+            Ok(Known { memory, key, token, elsewhere, clearance, retry_login: false })
         }
         // The site is new to this store, and a reader makes no token.
-        Err(error) if error.kind() == StoreErrorKind::ReadOnly => Ok(Known::nothing()),
+        Err(error) if error.kind() == StoreErrorKind::ReadOnly => Ok(Known { clearance, ..Known::nothing() }),
         Err(error) => Err(fail(chain(&error))),
     }
 }
