@@ -12,7 +12,8 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use n720d::api::{
     ApiState, ApproveAnswer, ApproveOutcome, ApproveRequest, Board, CONTROL_SOCKET, ClientError, Control,
-    ControlClient, ControlSocket, Metrics, Refusal, RefusalKind, ReloadReport, SocketError, serve,
+    ControlClient, ControlSocket, Metrics, PauseAnswer, PauseRequest, Refusal, RefusalKind, ReloadReport,
+    ResumeAnswer, ResumeRequest, SocketError, serve,
 };
 use n720d::domain::approval::Difference;
 use n720d::domain::desired::Mode;
@@ -20,7 +21,9 @@ use n720d::domain::handoff::Sheet;
 use n720d::domain::history::HistoryEntry;
 use n720d::domain::ids::SiteName;
 use n720d::domain::ledger::{Statistics, WindowLedger};
-use n720d::domain::status::{FleetStatus, GenerationStatus, Health, PlanStatus, SiteStatus, WindowStatus};
+use n720d::domain::status::{
+    FleetStatus, GenerationStatus, Health, PauseStatus, PlanStatus, SiteStatus, WindowStatus,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -399,6 +402,21 @@ impl Control for Daemon {
         self.note(format!("approve {site} {hash} {by} {reason:?} {valid_seconds:?}"));
         if hash == "9f3c" { Ok(changed()) } else { Err(Refusal::new(RefusalKind::BadRequest, "no hash")) }
     }
+
+    async fn pause(&self, request: PauseRequest) -> Result<PauseAnswer, Refusal> {
+        tokio::task::yield_now().await;
+        let PauseRequest { site, seconds, by, reason } = request;
+        self.note(format!("pause {site:?} {seconds:?} {by} {reason}"));
+        let pause =
+            PauseStatus { since: at(5).fixed_offset(), until: None, by, reason, whole_fleet: site.is_none() };
+        Ok(PauseAnswer { pause, forgotten_at: Some(at(9).fixed_offset()), longer: None, sites: 2 })
+    }
+
+    async fn resume(&self, request: ResumeRequest) -> Result<ResumeAnswer, Refusal> {
+        tokio::task::yield_now().await;
+        self.note(format!("resume {:?} {}", request.site, request.by));
+        Err(Refusal::unknown_site("nobody"))
+    }
 }
 
 /// A refusal that shows what has changed.
@@ -445,6 +463,26 @@ async fn commands_reach_the_daemon_and_its_answers_come_back() {
     assert_eq!((report.applied, report.findings), (false, vec!["acme.toml:3: unknown key".to_owned()]));
     let asked = socket.daemon.0.lock().unwrap().clone();
     assert_eq!(asked, ["poll acme true", "reload"]);
+}
+
+#[tokio::test]
+async fn a_pause_reaches_the_daemon_with_whom_it_is_of_and_by_whom() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = control_socket(dir.path());
+    let client = ControlClient::connect(dir.path()).unwrap().unwrap();
+    let request =
+        PauseRequest { site: None, seconds: Some(60), by: "anna".into(), reason: "cable works".into() };
+    let answer = client.pause(&request).await.unwrap();
+    assert_eq!((answer.pause.by.as_str(), answer.pause.whole_fleet, answer.sites), ("anna", true, 2));
+    assert_eq!(answer.forgotten_at, Some(at(9).fixed_offset()));
+    let request = ResumeRequest { site: Some(site("nobody")), by: "ben".into() };
+    let refused = client.resume(&request).await.unwrap_err();
+    assert!(
+        matches!(&refused, ClientError::Refused(refusal) if refusal.kind == RefusalKind::NotFound),
+        "{refused}"
+    );
+    let asked = socket.daemon.0.lock().unwrap().clone();
+    assert_eq!(asked, ["pause None Some(60) anna cable works", "resume Some(SiteName(\"nobody\")) ben"]);
 }
 
 #[tokio::test]

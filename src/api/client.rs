@@ -9,6 +9,7 @@ use reqwest::{Client, Method, RequestBuilder};
 use serde::de::DeserializeOwned;
 
 use super::control::CONTROL_SOCKET;
+use super::pauses::{PauseAnswer, PauseRequest, ResumeAnswer, ResumeRequest};
 use super::wire::{
     ApplyRequest, ApproveAnswer, ApproveRequest, HistoryPage, PollRequest, Refusal, ReloadReport,
 };
@@ -170,6 +171,24 @@ impl ControlClient {
     pub async fn approve(&self, request: &ApproveRequest) -> Result<ApproveAnswer, ClientError> {
         let post = self.request(Method::POST, "/control/approve", APPLY_TIMEOUT);
         self.send("approve", post.json(request)).await
+    }
+
+    /// Has changes paused at a site, or at all.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn pause(&self, request: &PauseRequest) -> Result<PauseAnswer, ClientError> {
+        let post = self.request(Method::POST, "/control/pause", READ_TIMEOUT);
+        self.send("pause", post.json(request)).await
+    }
+
+    /// Has a pause ended.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn resume(&self, request: &ResumeRequest) -> Result<ResumeAnswer, ClientError> {
+        let post = self.request(Method::POST, "/control/resume", READ_TIMEOUT);
+        self.send("resume", post.json(request)).await
     }
 
     fn request(&self, method: Method, path: &str, timeout: Duration) -> RequestBuilder {

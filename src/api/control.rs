@@ -16,6 +16,7 @@ use axum::{Json, Router};
 use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 
+use super::pauses::{PauseAnswer, PauseRequest, ResumeAnswer, ResumeRequest};
 use super::routes::{ApiState, json, out_of_patience, router};
 use super::wire::{
     ApplyRequest, ApproveAnswer, ApproveRequest, PollRequest, Refusal, RefusalKind, ReloadReport,
@@ -47,6 +48,12 @@ pub trait Control: Send + Sync + 'static {
     /// Approves a plan, if it is still the present one; answers when what may be carried out by it has been.
     fn approve(&self, request: ApproveRequest)
     -> impl Future<Output = Result<ApproveAnswer, Refusal>> + Send;
+
+    /// Pauses changes at a site, or at all; answers when nothing new is begun any more.
+    fn pause(&self, request: PauseRequest) -> impl Future<Output = Result<PauseAnswer, Refusal>> + Send;
+
+    /// Ends a pause.
+    fn resume(&self, request: ResumeRequest) -> impl Future<Output = Result<ResumeAnswer, Refusal>> + Send;
 }
 
 /// Why there is no control socket. The daemon can do without: `status` then tells what was stored.
@@ -154,6 +161,8 @@ fn control_router<C: Control>(control: Arc<C>) -> Router {
         .route("/control/reload", post(reload::<C>))
         .route("/control/apply", post(apply::<C>))
         .route("/control/approve", post(approve::<C>))
+        .route("/control/pause", post(pause::<C>))
+        .route("/control/resume", post(resume::<C>))
         .with_state(control)
 }
 
@@ -187,6 +196,26 @@ async fn approve<C: Control>(
 ) -> Response {
     match understood(request) {
         Ok(request) => answer(control.approve(request).await),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+async fn pause<C: Control>(
+    State(control): State<Arc<C>>,
+    request: Result<Json<PauseRequest>, JsonRejection>,
+) -> Response {
+    match understood(request) {
+        Ok(request) => answer(control.pause(request).await),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+async fn resume<C: Control>(
+    State(control): State<Arc<C>>,
+    request: Result<Json<ResumeRequest>, JsonRejection>,
+) -> Response {
+    match understood(request) {
+        Ok(request) => answer(control.resume(request).await),
         Err(refusal) => refusal.into_response(),
     }
 }

@@ -177,6 +177,7 @@ impl Collector for BoardGauges {
         sites(&mut encoder, &board)?;
         last_observations(&mut encoder, &board)?;
         handsets(&mut encoder, &board)?;
+        paused(&mut encoder, &board)?;
         alerts(&mut encoder, &board)
     }
 }
@@ -220,6 +221,20 @@ fn handsets(encoder: &mut DescriptorEncoder<'_>, board: &Snapshot) -> Result<(),
             let labels = [site_label(status), ("registration", label)];
             ConstGauge::new(count).encode(family.encode_family(&labels)?)?;
         }
+    }
+    Ok(())
+}
+
+fn paused(encoder: &mut DescriptorEncoder<'_>, board: &Snapshot) -> Result<(), fmt::Error> {
+    let mut family = encoder.encode_descriptor(
+        "paused",
+        "Whether nothing is written to the manager, because somebody paused the site or all sites",
+        None,
+        MetricType::Gauge,
+    )?;
+    for status in board.sites() {
+        let paused = i64::from(status.pause.is_some());
+        ConstGauge::new(paused).encode(family.encode_family(&[site_label(status)])?)?;
     }
     Ok(())
 }
@@ -298,7 +313,7 @@ mod tests {
     use super::*;
     use crate::domain::alert::{Alert, AlertKind};
     use crate::domain::ids::SlotNumber;
-    use crate::domain::status::SlotStatus;
+    use crate::domain::status::{PauseStatus, SlotStatus};
 
     fn value(metrics: &Metrics, series: &str) -> Option<String> {
         let text = metrics.encode().unwrap();
@@ -400,6 +415,24 @@ mod tests {
         let text = metrics.encode().unwrap();
         assert!(!text.contains("Reception") && !text.contains("8A A5") && !text.contains("1013"), "{text}");
         assert!(!text.contains("last_observation_timestamp_seconds{"), "it was never read");
+    }
+
+    #[test]
+    fn a_paused_site_shows_by_its_name_and_not_by_whom() {
+        let board = Board::default();
+        let metrics = Metrics::new(board.clone(), "1");
+        let pause = PauseStatus {
+            since: DateTime::UNIX_EPOCH.fixed_offset(),
+            until: None,
+            by: "anna".into(),
+            reason: "cable works".into(),
+            whole_fleet: true,
+        };
+        board.publish(Arc::new(SiteStatus { pause: Some(pause), ..status("acme", Health::Waiting) }));
+        board.publish(Arc::new(status("beta", Health::Converged)));
+        assert_eq!(value(&metrics, "n720d_paused{site=\"acme\"}").as_deref(), Some("1"));
+        assert_eq!(value(&metrics, "n720d_paused{site=\"beta\"}").as_deref(), Some("0"));
+        assert!(!metrics.encode().unwrap().contains("anna"));
     }
 
     #[test]

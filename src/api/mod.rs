@@ -9,6 +9,7 @@ mod client;
 mod control;
 mod host;
 mod metrics;
+mod pauses;
 mod routes;
 mod wire;
 
@@ -17,6 +18,7 @@ pub use client::{ClientError, ControlClient};
 pub use control::{CONTROL_SOCKET, Control, ControlSocket, SocketError};
 pub use host::only_local_names;
 pub use metrics::{DeliveryResult, Metrics};
+pub use pauses::{PauseAnswer, PauseRequest, ResumeAnswer, ResumeRequest, StillPaused};
 pub use routes::{ApiState, HistorySource, Probe, SheetSource, WindowSource, router, serve};
 pub use wire::{
     ApplyRequest, ApproveAnswer, ApproveOutcome, ApproveRequest, HistoryLine, HistoryPage, PollRequest,

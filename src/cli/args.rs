@@ -50,6 +50,10 @@ pub(crate) enum Command {
     History(HistoryArgs),
     /// Have the daemon read a site now
     Poll(PollArgs),
+    /// Have the daemon write nothing to a site's manager, or to any; everything is read and alerted as before
+    Pause(PauseArgs),
+    /// End a pause
+    Resume(ResumeArgs),
     /// Have the daemon read its configuration again: all of it or, with any error, nothing
     Reload,
     /// Print the configuration file URL of a site's manager
@@ -202,6 +206,49 @@ pub(crate) struct PollArgs {
     pub(crate) retry_login: bool,
 }
 
+/// Of which sites a pause is.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct SiteOrAll {
+    /// The site
+    pub(crate) site: Option<SiteName>,
+    /// All sites, those that are added later too
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+/// Arguments of `pause`.
+#[derive(Debug, Args)]
+pub(crate) struct PauseArgs {
+    #[command(flatten)]
+    pub(crate) of: SiteOrAll,
+    /// For how long, like 1h30m, at most 30d; left out: until somebody resumes
+    #[arg(long = "for", value_name = "DURATION", value_parser = config::duration)]
+    pub(crate) length: Option<Duration>,
+    /// Why, for the others
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    pub(crate) reason: String,
+    /// Who pauses; by default whoever called sudo, else the user
+    #[arg(long, value_name = "NAME")]
+    pub(crate) by: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `resume`.
+#[derive(Debug, Args)]
+pub(crate) struct ResumeArgs {
+    #[command(flatten)]
+    pub(crate) of: SiteOrAll,
+    /// Who resumes; by default whoever called sudo, else the user
+    #[arg(long, value_name = "NAME")]
+    pub(crate) by: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// Arguments of `url`.
 #[derive(Debug, Args)]
 pub(crate) struct UrlArgs {
@@ -262,6 +309,11 @@ mod tests {
             "n720d history acme --windows --limit 3",
             "n720d poll acme --retry-login",
             "n720d reload",
+            "n720d pause acme",
+            "n720d pause acme --for 1h30m --reason x --by anna --json",
+            "n720d pause --all --for 30d",
+            "n720d resume acme --by anna",
+            "n720d resume --all --json",
             "n720d url acme",
             "n720d secret set acme/web",
         ] {
@@ -283,6 +335,12 @@ mod tests {
             "n720d approve acme 9f3c --valid soon",
             "n720d approve acme 9f3c --valid 0s",
             "n720d run x",
+            "n720d pause",
+            "n720d pause acme --all",
+            "n720d pause acme --for 0s",
+            "n720d pause acme --for soon",
+            "n720d resume",
+            "n720d resume acme bolt",
             "n720d secret",
         ] {
             assert!(Arguments::try_parse_from(line.split(' ')).is_err(), "{line}");

@@ -13,6 +13,7 @@ mod known;
 mod logging;
 mod observe;
 pub mod output;
+mod pause;
 mod person;
 mod plan;
 mod render;
@@ -168,6 +169,8 @@ fn dispatch(arguments: &Arguments) -> Result<Exit, CliError> {
         Command::Handoff(args) => handoff::run(file, args),
         Command::History(args) => history::run(file, args),
         Command::Poll(args) => tell::poll(file, args),
+        Command::Pause(args) => pause::pause(file, args),
+        Command::Resume(args) => pause::resume(file, args),
         Command::Reload => tell::reload(file),
         Command::Url(args) => tell::url(file, args),
     }

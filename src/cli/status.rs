@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::args::StatusArgs;
 use super::plan::print_steps;
-use super::{CliError, Exit, approve, async_runtime, configuration, known, output};
+use super::{CliError, Exit, approve, async_runtime, configuration, known, output, pause};
 use crate::api::ControlClient;
 use crate::domain::assess::needs_a_person;
 use crate::domain::ids::SiteName;
@@ -64,13 +64,19 @@ fn row(status: &SiteStatus) -> Vec<String> {
     vec![
         status.site.to_string(),
         status.health.as_str().to_owned(),
-        status.mode.as_str().to_owned(),
+        mode(status),
         format!("{registered}/{}", reserved.count()),
         window(&status.window),
         status.alerts.len().to_string(),
         status.observed_at.map_or_else(|| "never".to_owned(), |at| at.format("%m-%d %H:%M:%S").to_string()),
         status.reason.clone(),
     ]
+}
+
+/// A pause is shown beside the mode: it is what keeps n720d from writing just now.
+fn mode(status: &SiteStatus) -> String {
+    let paused = if status.pause.is_some() { ", paused" } else { "" };
+    format!("{}{paused}", status.mode.as_str())
 }
 
 /// The clock of a manager is known to a minute: a skew of less is none that people should see.
@@ -82,6 +88,9 @@ pub(super) fn print_site(status: &SiteStatus) -> Result<(), CliError> {
     line("site", format!("{} {}", status.site, status.description))?;
     line("health", format!("{}: {}", status.health.as_str(), status.reason))?;
     line("mode", status.mode.as_str().to_owned())?;
+    if let Some(pause) = &status.pause {
+        line("pause", pause::told(pause))?;
+    }
     let read = status.observed_at.map_or_else(|| "never".to_owned(), |at| at.to_rfc3339());
     line("read", read)?;
     line("window", window_in_full(&status.window))?;

@@ -65,7 +65,8 @@ pub(super) fn url(file: &Path, args: &UrlArgs) -> Result<Exit, CliError> {
     Ok(Exit::Fine)
 }
 
-fn client(state_dir: &Path) -> Result<ControlClient, CliError> {
+/// The running daemon.
+pub(super) fn client(state_dir: &Path) -> Result<ControlClient, CliError> {
     ControlClient::connect(state_dir)
         .map_err(CliError::other)?
         .ok_or_else(|| CliError::other(TellError::NotRunning(state_dir.display().to_string())))

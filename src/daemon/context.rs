@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use tokio::sync::{RwLock, Semaphore, watch};
 
 use super::clock;
@@ -76,6 +77,11 @@ impl Context {
         self.in_force.borrow().config.daemon.poll.audit.clone()
     }
 
+    /// The time zone of a site, if its file is in force.
+    pub(super) fn zone(&self, site: &SiteName) -> Option<Tz> {
+        self.in_force.borrow().config.sites.get(site).map(|desired| desired.time_zone)
+    }
+
     /// Whether this is still what the site's file says.
     pub(super) fn is_in_force(&self, desired: &DesiredSite) -> bool {
         self.in_force.borrow().config.sites.get(&desired.name) == Some(desired)
@@ -95,10 +101,22 @@ impl Context {
         site: &SiteName,
         operation: impl FnOnce(&Store, &SiteName) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let (store, site) = (self.store.clone(), site.clone());
+        let site = site.clone();
+        self.store_of_all(move |store| operation(store, &site)).await
+    }
+
+    /// The same for an operation that is of no site alone.
+    ///
+    /// # Errors
+    /// As [`Self::store`].
+    pub(super) async fn store_of_all<T: Send + 'static>(
+        &self,
+        operation: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let store = self.store.clone();
         let in_use = Arc::clone(&self.store_in_use).read_owned().await;
         tokio::task::spawn_blocking(move || {
-            let outcome = operation(&store, &site);
+            let outcome = operation(&store);
             drop(in_use);
             outcome
         })

@@ -7,8 +7,12 @@ use tokio::sync::{Mutex, watch};
 use super::approvals;
 use super::context::InForce;
 use super::fleet::Fleet;
+use super::pauses;
 use super::reload::{self, ReloadError};
-use crate::api::{ApproveAnswer, ApproveRequest, Control, Metrics, Refusal, RefusalKind, ReloadReport};
+use crate::api::{
+    ApproveAnswer, ApproveRequest, Control, Metrics, PauseAnswer, PauseRequest, Refusal, RefusalKind,
+    ReloadReport, ResumeAnswer, ResumeRequest,
+};
 use crate::domain::ids::SiteName;
 use crate::domain::status::SiteStatus;
 
@@ -74,5 +78,13 @@ impl Control for DaemonControl {
     async fn approve(&self, request: ApproveRequest) -> Result<ApproveAnswer, Refusal> {
         self.known(&request.site)?;
         approvals::approve(self.fleet.context(), &request, || self.fleet.read(&request.site, false)).await
+    }
+
+    async fn pause(&self, request: PauseRequest) -> Result<PauseAnswer, Refusal> {
+        pauses::pause(&self.fleet, &request).await
+    }
+
+    async fn resume(&self, request: ResumeRequest) -> Result<ResumeAnswer, Refusal> {
+        pauses::resume(&self.fleet, &request).await
     }
 }

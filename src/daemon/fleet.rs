@@ -99,6 +99,20 @@ impl Fleet {
         outcome.await.unwrap_or_else(|_| Err(format!("site {site} was stopped before its cycle ended")))
     }
 
+    /// Has a manager read soon; whoever asks does not wait. A site that has more requests than it can take is about to
+    /// be read anyway.
+    pub(super) fn wake(&self, site: &SiteName) {
+        let (answer, _) = oneshot::channel();
+        if let Some(requests) = self.requests(site) {
+            drop(requests.try_send(Request::Poll { retry_login: false, answer }));
+        }
+    }
+
+    /// The sites that are watched.
+    pub(super) fn names(&self) -> Vec<SiteName> {
+        self.tasks().keys().cloned().collect()
+    }
+
     /// What all sites share.
     pub(super) fn context(&self) -> &Context {
         &self.context

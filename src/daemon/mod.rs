@@ -16,6 +16,7 @@ mod fleet;
 mod heartbeat;
 mod neighbours;
 mod outbox;
+mod pauses;
 mod reload;
 mod rest;
 mod run;

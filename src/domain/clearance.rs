@@ -1,6 +1,8 @@
 //! What people and the fleet allow a site at this moment, beyond what its own file and memory say. Plain data: the
 //! daemon asks for it before each cycle, the planner goes by it.
 
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
@@ -41,6 +43,29 @@ pub struct Pause {
     pub reason: String,
     /// Whether all sites are paused rather than this one.
     pub whole_fleet: bool,
+}
+
+/// The longest pause that is given in advance. One that is to last longer has no end, and is alerted.
+pub const LONGEST_PAUSE: Duration = Duration::from_secs(30 * 86_400);
+
+/// Longer names and reasons are cut off nowhere, and so are not taken.
+const LONGEST_TEXT: usize = 500;
+
+/// What cannot be a pause.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoPause {
+    /// It would be over at once, or last too long.
+    #[error("a pause lasts from a second to 30d; without an end it lasts until somebody resumes")]
+    Length,
+    /// Nobody says who pauses.
+    #[error("somebody has to pause: a name is missing")]
+    Nobody,
+    /// A name or a reason that cannot be shown in a line.
+    #[error("{what} is one line of at most {LONGEST_TEXT} characters")]
+    Text {
+        /// Which of them.
+        what: &'static str,
+    },
 }
 
 /// The pauses that bear on a site, as they are kept: both have to be over.
@@ -104,6 +129,29 @@ impl Pauses {
 }
 
 impl Pause {
+    /// A pause that begins now; without `length` it lasts until somebody resumes.
+    ///
+    /// # Errors
+    /// See [`NoPause`].
+    pub fn new(
+        by: &str,
+        reason: &str,
+        length: Option<Duration>,
+        whole_fleet: bool,
+        now: DateTime<Utc>,
+    ) -> Result<Self, NoPause> {
+        let (by, reason) = (name_of(by)?, in_a_line("the reason", reason)?);
+        let until = match length {
+            None => None,
+            Some(length) if length.is_zero() || length > LONGEST_PAUSE => return Err(NoPause::Length),
+            Some(length) => {
+                let length = TimeDelta::from_std(length).map_err(|_| NoPause::Length)?;
+                Some(now.checked_add_signed(length).ok_or(NoPause::Length)?)
+            }
+        };
+        Ok(Self { since: now, until, by, reason, whole_fleet })
+    }
+
     /// Whether its end has come. One without an end is over when somebody resumes, and then it is no more.
     pub fn is_over(&self, now: DateTime<Utc>) -> bool {
         self.until.is_some_and(|until| until <= now)
@@ -132,6 +180,21 @@ impl Pause {
     pub fn ended_by(&self, site: &SiteName) -> String {
         if self.whole_fleet { "n720d resume --all".to_owned() } else { format!("n720d resume {site}") }
     }
+}
+
+/// The name of a person who pauses or resumes.
+///
+/// # Errors
+/// See [`NoPause`].
+pub fn name_of(by: &str) -> Result<String, NoPause> {
+    let name = in_a_line("a name", by)?;
+    if name.is_empty() { Err(NoPause::Nobody) } else { Ok(name) }
+}
+
+fn in_a_line(what: &'static str, text: &str) -> Result<String, NoPause> {
+    let text = text.trim();
+    let fits = text.chars().count() <= LONGEST_TEXT && !text.chars().any(char::is_control);
+    if fits { Ok(text.to_owned()) } else { Err(NoPause::Text { what }) }
 }
 
 #[cfg(test)]
@@ -172,6 +235,20 @@ mod tests {
         assert_eq!(clearance.maintenance_for(&desired), Some(&nightly("0 2 * * *")));
         desired.maintenance = Some(nightly("0 4 * * *"));
         assert_eq!(clearance.maintenance_for(&desired), Some(&nightly("0 4 * * *")));
+    }
+
+    #[test]
+    fn a_pause_has_somebody_and_a_length_that_is_meant() {
+        let hour = Duration::from_secs(3_600);
+        let given = |by: &str, reason: &str, length| Pause::new(by, reason, length, false, at(0));
+        assert_eq!(given(" anna ", "cable works\n", Some(hour)), Ok(pause(Some(3_600))));
+        assert_eq!(given("anna", "cable works", None), Ok(pause(None)));
+        assert_eq!(given(" ", "", None), Err(NoPause::Nobody));
+        assert_eq!(given("anna", "", Some(Duration::ZERO)), Err(NoPause::Length));
+        assert!(given("anna", "", Some(LONGEST_PAUSE)).is_ok());
+        assert_eq!(given("anna", "", Some(LONGEST_PAUSE + hour)), Err(NoPause::Length));
+        assert_eq!(given("a\u{1b}[31m", "", None), Err(NoPause::Text { what: "a name" }));
+        assert_eq!(given("anna", &"x".repeat(501), None), Err(NoPause::Text { what: "the reason" }));
     }
 
     #[test]
