@@ -6,6 +6,8 @@
 //! is decided elsewhere.
 
 mod explain;
+mod hits;
+mod relocation;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -187,29 +189,22 @@ impl Scene<'_> {
     }
 
     fn of_provider(&self, index: ProviderIndex) -> DriftItem {
-        let users: Vec<SlotNumber> = self
-            .desired
-            .slots
-            .iter()
-            .filter(|(_, slot)| match slot {
-                DesiredSlot::Present(slot) => slot.sip.as_ref().is_some_and(|sip| sip.provider == index),
-                DesiredSlot::Absent => false,
-            })
-            .map(|(&number, _)| number)
-            .collect();
-        let disturbed = users.iter().any(|&slot| self.sighting.holder(slot).is_registered());
+        let users = self.users_of(index);
+        let hits = self.interrupted(users.iter().copied());
         let part = fingerprint::provider_part(index);
         DriftItem {
             action: Action::ConfigureProvider,
             slot: None,
-            impact: if disturbed { Impact::Interrupts } else { Impact::None },
-            who: distinct(users.iter().filter_map(|slot| self.desired.slots.get(slot)?.user())),
+            impact: if hits.is_empty() { Impact::None } else { Impact::Interrupts },
+            who: distinct(users.iter().filter_map(|&slot| {
+                self.desired.slots.get(&slot).map_or_else(|| self.seen_user(slot), DesiredSlot::user)
+            })),
             why: self.parts.why(&part),
             cause: self.parts.cause(),
             parts: BTreeSet::from([part]),
             visible: false,
             unread: None,
-            hits: Vec::new(),
+            hits,
             relocation: None,
             barrier: None,
         }
@@ -283,8 +278,8 @@ impl Scene<'_> {
             parts: BTreeSet::from([fingerprint::sign_on_part(number), fingerprint::handset_part(number)]),
             visible: true,
             unread: None,
-            hits: Vec::new(),
-            relocation: None,
+            hits: self.deregistered([number]),
+            relocation: self.departure(number),
             barrier: None,
         })
     }
@@ -305,18 +300,19 @@ impl Scene<'_> {
         let visible = !seen.is_empty();
         let (whys, causes): (Vec<String>, Vec<Cause>) =
             if visible { seen.into_iter().unzip() } else { unseen.into_iter().unzip() };
-        let interrupts = (user.is_some() || sign_on_changed) && self.sighting.holder(number).is_registered();
+        let cuts = user.is_some() || sign_on_changed;
+        let hits = self.interrupted(cuts.then_some(number));
         Some(DriftItem {
             action: Action::ConfigureAccount,
             slot: Some(number),
-            impact: if interrupts { Impact::Interrupts } else { Impact::None },
+            impact: if hits.is_empty() { Impact::None } else { Impact::Interrupts },
             who: distinct(slot.sip.iter().map(|sip| sip.user.as_str()).chain(self.seen_user(number))),
             why: whys.join("; "),
             cause: causes.into_iter().max()?,
             parts: BTreeSet::from([sign_on, labels]),
             visible,
             unread: None,
-            hits: Vec::new(),
+            hits,
             relocation: None,
             barrier: None,
         })
@@ -364,19 +360,26 @@ impl Scene<'_> {
         let cause = InPlace::cause(known, &wanted);
         let users = slot.sip.iter().map(|sip| sip.user.as_str());
         let elsewhere = other.and_then(|other| self.seen_user(other));
+        let hits = match impact {
+            Impact::Deregisters => self.deregistered(std::iter::once(number).chain(other)),
+            Impact::None | Impact::Interrupts => Vec::new(),
+        };
+        let barrier = self.barrier(number, wanted);
         Some(DriftItem {
             action,
             slot: Some(number),
             impact,
             who: distinct(users.chain(self.seen_user(number)).chain(elsewhere)),
-            why: why + &self.explain().handset(number, self.sighting.holder(number), known, cause, other),
+            why: why
+                + &self.explain().handset(number, self.sighting.holder(number), known, cause, other)
+                + &self.abroad(number, wanted),
             cause,
             parts: BTreeSet::from([fingerprint::handset_part(number)]),
             visible: true,
             unread,
-            hits: Vec::new(),
-            relocation: None,
-            barrier: None,
+            hits,
+            relocation: self.arrival(number, wanted, other),
+            barrier,
         })
     }
 

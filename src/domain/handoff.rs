@@ -342,6 +342,7 @@ mod tests {
             slot: Some(slot(4)),
             hold: Hold::Registered,
             seen_at: at(0),
+            leaves: false,
         });
         let told = note(&situation(&world, open(), &[]), slot(2)).evidence;
         let seen =

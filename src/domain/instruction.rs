@@ -7,7 +7,9 @@
 use chrono::{DateTime, FixedOffset};
 
 use super::desired::Pin;
+use super::ids::SlotNumber;
 use super::memory::Registration;
+use super::neighbours::Home;
 use super::wording::clock;
 
 /// How a handset gets in: where the registration window stands for it. Times are those of a clock that is right, in the
@@ -103,6 +105,24 @@ pub fn instruction(registration: Registration, pin: Option<Pin>, entrance: Entra
     let first = entrance.first().map(|first| format!("{first}; then ")).unwrap_or_default();
     let before = entrance.until().map(|until| format!("; do so before {}", clock(until))).unwrap_or_default();
     format!("{first}{what}{before}")
+}
+
+/// The sentence for a handset that a plan deregisters and that is wanted in this slot: it does not come back by itself,
+/// and asks for the PIN even if that is 0000, for it was registered before (n720.md section 3).
+pub fn afterwards(pin: Option<Pin>, slot: SlotNumber, user: Option<&str>) -> String {
+    let number = user.map(|user| format!(", number {user}")).unwrap_or_default();
+    format!(
+        "register by hand while the registration window is open: {}; it then has slot {slot}{number}",
+        by_hand(pin)
+    )
+}
+
+/// The same for one that is wanted at another site, whose window and PIN are not known here.
+pub fn afterwards_at(home: &Home) -> String {
+    let Home { site, slot } = home;
+    format!(
+        "register by hand at site {site}, once slot {slot} is reserved for it there: see `n720d handoff {site}`"
+    )
 }
 
 /// What has to be typed when the handset asks; `None`: it is not known here.

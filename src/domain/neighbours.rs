@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
-use super::desired::DesiredSite;
+use super::desired::{DesiredSite, DesiredSlot, Mode};
 use super::ids::{Ipui, SiteName, SlotNumber};
 use super::strays::Questions;
 
@@ -82,6 +82,9 @@ pub struct Elsewhere {
     pub hold: Hold,
     /// When a page last named it, to the hour.
     pub seen_at: DateTime<Utc>,
+    /// Whether the site file there asks n720d to take it out of that slot, by the configuration in force; not kept.
+    #[serde(skip)]
+    pub leaves: bool,
 }
 
 impl Neighbours {
@@ -91,7 +94,8 @@ impl Neighbours {
     pub fn answer(questions: &Questions, directory: &Directory, held: Vec<(Ipui, Elsewhere)>) -> Self {
         let homes = questions.foreign.iter().filter_map(|ipui| Some((*ipui, directory.home(*ipui)?)));
         let mut elsewhere: BTreeMap<Ipui, Elsewhere> = BTreeMap::new();
-        for (ipui, found) in held.into_iter().filter(|(_, found)| directory.knows(&found.site)) {
+        for (ipui, mut found) in held.into_iter().filter(|(_, found)| directory.knows(&found.site)) {
+            found.leaves = found.slot.is_some_and(|slot| directory.clears(&found.site, slot));
             if elsewhere.get(&ipui).is_none_or(|known| known.rank() < found.rank()) {
                 elsewhere.insert(ipui, found);
             }
@@ -121,13 +125,16 @@ impl Elsewhere {
 }
 
 /// Every handset that a site file lists, by its IPUI: made once for a configuration, asked in every cycle that saw
-/// something foreign. Twelve bytes a handset.
+/// something foreign. Twenty bytes a slot.
 #[derive(Debug, Default)]
 pub struct Directory {
     /// In the order of their names.
     sites: Vec<SiteName>,
     /// In the order of the IPUIs; the second field is a place in `sites`.
     entries: Vec<(Ipui, u32, SlotNumber)>,
+    /// The slots of sites in mode `manage` that are to be absent or for a listed handset, in order: whoever else is in
+    /// one is to leave it. The first field is a place in `sites`.
+    cleared: Vec<(u32, SlotNumber)>,
 }
 
 impl Directory {
@@ -142,15 +149,25 @@ impl Directory {
             directory.sites.push(site.name.clone());
             let listed = site.slots.iter().filter_map(|(slot, wanted)| Some((wanted.ipui()?, place, *slot)));
             directory.entries.extend(listed);
+            let clears = |wanted: &DesiredSlot| *wanted == DesiredSlot::Absent || wanted.ipui().is_some();
+            let cleared = site.slots.iter().filter(|(_, wanted)| site.mode == Mode::Manage && clears(wanted));
+            directory.cleared.extend(cleared.map(|(slot, _)| (place, *slot)));
         }
         directory.entries.sort_unstable();
         directory.entries.shrink_to_fit();
+        directory.cleared.shrink_to_fit();
         directory
     }
 
     /// Whether this is one of its sites.
     fn knows(&self, site: &SiteName) -> bool {
         self.sites.binary_search(site).is_ok()
+    }
+
+    /// Whether a handset that the file of this site does not list is to leave this slot, and n720d may write there.
+    fn clears(&self, site: &SiteName, slot: SlotNumber) -> bool {
+        let place = self.sites.binary_search(site).ok().and_then(|place| u32::try_from(place).ok());
+        place.is_some_and(|place| self.cleared.binary_search(&(place, slot)).is_ok())
     }
 
     /// Where a handset is listed.
@@ -179,7 +196,7 @@ mod tests {
     }
 
     fn held(site_name: &str, number: Option<u8>, hold: Hold, seconds: i64) -> Elsewhere {
-        Elsewhere { site: name(site_name), slot: number.map(slot), hold, seen_at: at(seconds) }
+        Elsewhere { site: name(site_name), slot: number.map(slot), hold, seen_at: at(seconds), leaves: false }
     }
 
     #[test]
@@ -219,6 +236,27 @@ mod tests {
         let at: Vec<_> = answer.elsewhere.values().map(|found| found.site.as_str()).collect();
         assert_eq!(at, ["b", "a"]);
         assert_eq!(answer.homes, BTreeMap::from([(ipui(5), Home { site: name("hamburg"), slot: slot(3) })]));
+    }
+
+    #[test]
+    fn who_is_to_leave_is_told_by_the_other_sites_file() {
+        let slots = |mode| {
+            let mut site = listing("hamburg", &[(4, 9)]);
+            site.slots.insert(slot(5), DesiredSlot::Absent);
+            site.slots.insert(slot(6), present("1", None));
+            DesiredSite { mode, ..site }
+        };
+        let leaves = |site: &DesiredSite, number: Option<u8>| {
+            let directory = Directory::of([site]);
+            let rows = vec![(ipui(1), held("hamburg", number, Hold::Registered, 0))];
+            Neighbours::answer(&Questions::default(), &directory, rows).elsewhere[&ipui(1)].leaves
+        };
+        let managed = slots(Mode::Manage);
+        for (number, expected) in [(4, true), (5, true), (6, false), (7, false)] {
+            assert_eq!(leaves(&managed, Some(number)), expected, "slot {number}");
+        }
+        assert!(!leaves(&managed, None), "which slot it is in is not known");
+        assert!(!leaves(&slots(Mode::Observe), Some(5)), "n720d must not write there");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::ids::{Ipui, SlotNumber};
 use super::memory::{Registration, SiteMemory, SlotRecord};
+use super::neighbours::{Hold, Stray};
 use super::observed::{HandsetState, Observation, ObservedSlot, Reading};
 use super::registration;
 
@@ -108,6 +109,15 @@ impl<'a> Sighting<'a> {
         }
     }
 
+    /// Which handset is registered in this slot, as far as that is known.
+    pub(super) fn occupant(&self, slot: SlotNumber) -> Option<Ipui> {
+        match self.holder(slot) {
+            Holder::Registered(ipui) => Some(ipui),
+            Holder::Hidden => self.remembered(slot),
+            Holder::Nobody | Holder::Reserved(_) | Holder::NotRead | Holder::Unreadable => None,
+        }
+    }
+
     /// How the handset `wanted` stands in `slot`.
     pub(super) fn standing(&self, slot: SlotNumber, wanted: Ipui) -> Standing {
         let Some(pending) = self.is_pending(wanted) else {
@@ -175,9 +185,12 @@ impl<'a> Sighting<'a> {
         self.slots.keys().copied().filter(|&slot| self.shows_registered(slot))
     }
 
-    /// The IPUI that the editor page showed earlier, of a handset registered ever since.
+    /// The IPUI that the editor page showed earlier, of a handset registered ever since: of a slot with a reservation,
+    /// or of a handset that the site file does not list.
     fn remembered(&self, slot: SlotNumber) -> Option<Ipui> {
-        self.memory.slots.get(&slot).and_then(|record| record.registered_ipui)
+        let is_here = |stray: &Stray| stray.hold == Hold::Registered && stray.slot == Some(slot);
+        let stray = || self.memory.strays.iter().find(|(_, stray)| is_here(stray)).map(|(ipui, _)| *ipui);
+        self.memory.slots.get(&slot).and_then(|record| record.registered_ipui).or_else(stray)
     }
 
     /// Whether this handset was last seen in that slot.

@@ -265,6 +265,7 @@ mod tests {
             slot: Some(slot(slot_number)),
             hold: Hold::Registered,
             seen_at: at(seconds),
+            leaves: false,
         };
         let note = |world: &mut World, elsewhere: Option<Elsewhere>| {
             let found = elsewhere.into_iter().map(|at| (ipui(1), at)).collect();

@@ -248,6 +248,7 @@ pub(crate) fn slot_record(seconds: i64) -> SlotRecord {
             slot: Some(slot(4)),
             hold: Hold::Registered,
             seen_at: at(seconds),
+            leaves: false,
         }),
     }
 }

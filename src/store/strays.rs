@@ -56,7 +56,7 @@ fn decoded(row: &Row<'_>) -> Result<(Ipui, Elsewhere), Fault> {
     let (ipui, name, held): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
     let Stray { hold, slot, seen_at, home: _ } = codec::from_json("stray.held", &held)?;
     let site = codec::parsed("site.name", &name)?;
-    Ok((codec::parsed("stray.ipui", &ipui)?, Elsewhere { site, slot, hold, seen_at }))
+    Ok((codec::parsed("stray.ipui", &ipui)?, Elsewhere { site, slot, hold, seen_at, leaves: false }))
 }
 
 /// What a site's manager holds that its file does not list.

@@ -185,7 +185,7 @@ fn directory(others: &BTreeMap<String, BTreeMap<String, char>>) -> Directory {
 fn registered_at(place: &str, now: DateTime<Utc>) -> Elsewhere {
     let (name, slot) = place.split_once(' ').unwrap();
     let (site, slot) = (name.parse().unwrap(), Some(by_number(slot)));
-    Elsewhere { site, slot, hold: Hold::Registered, seen_at: now }
+    Elsewhere { site, slot, hold: Hold::Registered, seen_at: now, leaves: false }
 }
 
 /// A span like `-1h`, `+30m` or `+10d`.

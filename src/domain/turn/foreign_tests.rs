@@ -154,6 +154,7 @@ fn a_handset_that_registers_at_another_site_stays_missing_here_and_is_named_ther
         slot: Some(slot(4)),
         hold: Hold::Registered,
         seen_at: at(200),
+        leaves: false,
     };
     let neighbours =
         Neighbours { elsewhere: BTreeMap::from([(ipui(1), elsewhere)]), ..Neighbours::default() };

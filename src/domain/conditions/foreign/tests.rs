@@ -175,6 +175,7 @@ fn a_missing_handset_is_told_with_where_it_was_seen_and_stays_missing() {
         slot: Some(slot_number(4)),
         hold: Hold::Registered,
         seen_at,
+        leaves: false,
     });
     let found = stage.the(AlertKind::HandsetLost);
     assert_eq!(numbers(&found), [1, 2]);
