@@ -111,16 +111,16 @@ mod tests {
         "hamburg".parse().unwrap()
     }
 
-    fn from(number: u8) -> Option<Relocation> {
-        Some(Relocation::From { slot: slot(number) })
+    fn from(number: u8) -> Relocation {
+        Relocation::From { slot: slot(number) }
     }
 
-    fn to(number: u8) -> Option<Relocation> {
-        Some(Relocation::To { slot: slot(number) })
+    fn to(number: u8) -> Relocation {
+        Relocation::To { slot: slot(number) }
     }
 
-    fn with(number: u8) -> Option<Relocation> {
-        Some(Relocation::Swap { with: slot(number) })
+    fn with(number: u8) -> Relocation {
+        Relocation::Swap { with: slot(number) }
     }
 
     /// These slots are wanted for these handsets, and hold those.
@@ -139,24 +139,33 @@ mod tests {
     #[test]
     fn two_that_change_places_are_a_swap() {
         let world = site(&[(1, 2), (2, 1)], &[(1, 1), (2, 2)]).with_baseline();
-        assert_eq!(relocations(&world), [(Action::Replace, 1, with(2)), (Action::Replace, 2, with(1))]);
+        assert_eq!(
+            relocations(&world),
+            [(Action::Replace, 1, Some(with(2))), (Action::Replace, 2, Some(with(1)))]
+        );
     }
 
     #[test]
     fn three_in_a_ring_each_come_from_a_slot() {
         let world = site(&[(1, 3), (2, 1), (3, 2)], &[(1, 1), (2, 2), (3, 3)]).with_baseline();
         let ring = [(1, from(3)), (2, from(1)), (3, from(2))];
-        assert_eq!(relocations(&world), ring.map(|(number, moved)| (Action::Replace, number, moved)));
+        assert_eq!(relocations(&world), ring.map(|(number, moved)| (Action::Replace, number, Some(moved))));
     }
 
     #[test]
     fn a_move_is_told_at_both_ends() {
         let absent = site(&[(1, 1)], &[(5, 1)]).want(5, DesiredSlot::Absent).show(1, "1001").with_baseline();
-        assert_eq!(relocations(&absent), [(Action::Replace, 1, from(5)), (Action::Deregister, 5, to(1))]);
+        assert_eq!(
+            relocations(&absent),
+            [(Action::Replace, 1, Some(from(5))), (Action::Deregister, 5, Some(to(1)))]
+        );
         let given_away = site(&[(1, 1), (5, 9)], &[(5, 1)]).show(1, "1001").with_baseline();
-        assert_eq!(relocations(&given_away), [(Action::Replace, 1, from(5)), (Action::Replace, 5, to(1))]);
+        assert_eq!(
+            relocations(&given_away),
+            [(Action::Replace, 1, Some(from(5))), (Action::Replace, 5, Some(to(1)))]
+        );
         let unlisted = site(&[(1, 1)], &[(5, 1)]).show(1, "1001").with_baseline();
-        assert_eq!(relocations(&unlisted), [(Action::Replace, 1, from(5))]);
+        assert_eq!(relocations(&unlisted), [(Action::Replace, 1, Some(from(5)))]);
     }
 
     #[test]
