@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config;
 use crate::domain::ids::SiteName;
@@ -21,8 +21,23 @@ pub(crate) struct Arguments {
         default_value = "/etc/n720d/n720d.toml"
     )]
     pub(crate) config: PathBuf,
+    /// Show colours: on a terminal, always, or never
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t)]
+    pub(crate) color: Color,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+/// When colours are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal that has them, unless NO_COLOR is set.
+    #[default]
+    Auto,
+    /// Also into a file or a pipe.
+    Always,
+    /// Nowhere.
+    Never,
 }
 
 /// What to do.
@@ -293,6 +308,8 @@ mod tests {
             "n720d observe acme --record pages --retry-login --json",
             "n720d plan",
             "n720d plan acme bolt --retry-login --json",
+            "n720d plan --color always",
+            "n720d --color never status",
             "n720d apply acme --approve 9f3c --retry-login",
             "n720d apply acme --approve 9f3c --reason agreed --by anna",
             "n720d approve acme 9f3c",
@@ -341,6 +358,7 @@ mod tests {
             "n720d pause acme --for soon",
             "n720d resume",
             "n720d resume acme bolt",
+            "n720d plan --color red",
             "n720d secret",
         ] {
             assert!(Arguments::try_parse_from(line.split(' ')).is_err(), "{line}");

@@ -7,6 +7,7 @@ mod approve;
 mod args;
 mod check;
 mod csv;
+mod diff;
 mod handoff;
 mod history;
 mod known;
@@ -14,6 +15,7 @@ mod logging;
 mod observe;
 pub mod output;
 mod pause;
+mod paint;
 mod person;
 mod plan;
 mod render;
@@ -141,6 +143,7 @@ pub fn run() -> ExitCode {
             return exit.into();
         }
     };
+    output::choose(arguments.color);
     match dispatch(&arguments) {
         Ok(exit) => exit.into(),
         Err(error) => {

@@ -1,20 +1,39 @@
 //! The only printing place: lines, tables and JSON on standard output, complaints on standard error.
 //!
-//! What a terminal obeys instead of showing is taken out here: some of what is told comes from devices.
+//! What a terminal obeys instead of showing is taken out here: some of what is told comes from devices. Colours are
+//! `paint`'s, and shown on a terminal that has them, unless NO_COLOR or `--color` says otherwise.
 //!
 //! A reader that goes away (`n720d … | head`) ends the output, not the command: what was asked for is still done.
 
 use std::fmt::Display;
 use std::io::{ErrorKind, Write};
 
+use anstream::{AutoStream, ColorChoice};
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 
-use super::CliError;
+use super::paint::{Line, turns};
+use super::{CliError, args::Color};
 
 /// A line, or several.
 pub fn line(text: impl Display) -> Result<(), CliError> {
     forgiving(writeln!(std::io::stdout().lock(), "{}", plain(&text.to_string())))
+}
+
+/// Whether colours are shown from here on.
+pub(super) fn choose(color: Color) {
+    match color {
+        Color::Auto => ColorChoice::Auto,
+        Color::Always => ColorChoice::Always,
+        Color::Never => ColorChoice::Never,
+    }
+    .write_global();
+}
+
+/// Lines in colours, where they are wanted and can be shown.
+pub(super) fn painted(lines: &[Line]) -> Result<(), CliError> {
+    let mut out = AutoStream::auto(std::io::stdout().lock());
+    forgiving(lines.iter().try_for_each(|line| writeln!(out, "{line}")))
 }
 
 /// A file as it is.
@@ -38,9 +57,9 @@ pub fn complaint(text: impl Display) {
     let _ = writeln!(std::io::stderr().lock(), "{}", plain(&text.to_string()));
 }
 
-/// Without control characters, but for ends of lines and tabs.
+/// Without control characters, but for ends of lines and tabs, and without what turns the direction of reading.
 fn plain(text: &str) -> String {
-    text.replace(|c: char| c.is_control() && c != '\n' && c != '\t', "")
+    text.replace(|c: char| c.is_control() && c != '\n' && c != '\t' || turns(c), "")
 }
 
 fn draw(heading: &[&str], rows: Vec<Vec<String>>) -> String {
@@ -74,7 +93,7 @@ mod tests {
 
     #[test]
     fn what_a_terminal_obeys_is_not_printed() {
-        assert_eq!(plain("a\u{1b}[31mb\u{9b}2Jc\td\r\ne\u{7f}"), "a[31mb2Jc\td\ne");
+        assert_eq!(plain("a\u{1b}[31mb\u{9b}2Jc\td\r\ne\u{7f}\u{202e}"), "a[31mb2Jc\td\ne");
     }
 
     #[test]

@@ -2,17 +2,18 @@
 
 use std::path::Path;
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::args::PlanArgs;
-use super::{CliError, Exit, approve, async_runtime, chain, configuration, logging, output, site};
+use super::paint::Line;
+use super::{CliError, Exit, async_runtime, chain, configuration, diff, logging, output, site};
 use crate::config::Config;
 use crate::daemon::{self, BrokenOff, Look, LookError};
 use crate::domain::desired::DesiredSite;
 use crate::domain::ids::SiteName;
 use crate::domain::neighbours::Directory;
 use crate::domain::plan::{Action, Cause, Disposition, Impact, Step};
-use crate::domain::release::Generation;
 use crate::domain::status::PlanStatus;
 
 /// What `plan --json` prints.
@@ -28,6 +29,9 @@ struct SitePlan {
     plan: Option<PlanStatus>,
     notes: Vec<String>,
     error: Option<String>,
+    /// The plan for people.
+    #[serde(skip)]
+    diff: Vec<Line>,
 }
 
 /// Runs the command.
@@ -48,7 +52,7 @@ pub(super) fn run(file: &Path, args: &PlanArgs) -> Result<Exit, CliError> {
     if args.json {
         output::json(&Plans { sites: plans })?;
     } else {
-        plans.iter().try_for_each(print)?;
+        print_all(&plans)?;
     }
     Ok(exit)
 }
@@ -75,7 +79,9 @@ async fn look_at(
 fn site_plan(desired: &DesiredSite, looked: Result<Look, LookError>) -> SitePlan {
     let site = desired.name.clone();
     match looked {
-        Err(error) => SitePlan { site, plan: None, notes: Vec::new(), error: Some(chain(&error)) },
+        Err(error) => {
+            SitePlan { site, plan: None, notes: Vec::new(), error: Some(chain(&error)), diff: Vec::new() }
+        }
         Ok(look) => {
             let seen = &look.observation;
             let unreadable = [seen.mac.why_not(), seen.pending.why_not(), seen.slots.why_not()];
@@ -85,7 +91,8 @@ fn site_plan(desired: &DesiredSite, looked: Result<Look, LookError>) -> SitePlan
                 .or_else(|| {
                     unreadable.into_iter().flatten().next().map(|why| format!("not understood: {why}"))
                 });
-            SitePlan { site, plan: Some(look.status.plan), notes: look.observation.notes, error }
+            let diff = diff::lines(&look.status.plan, desired, seen);
+            SitePlan { site, plan: Some(look.status.plan), notes: look.observation.notes, error, diff }
         }
     }
 }
@@ -98,6 +105,15 @@ fn exit_of(plans: &[SitePlan]) -> Exit {
     if steps { Exit::Waiting } else { Exit::Fine }
 }
 
+/// One site after the other, with an empty line behind each plan but the last.
+fn print_all(plans: &[SitePlan]) -> Result<(), CliError> {
+    plans.iter().enumerate().try_for_each(|(index, plan)| {
+        print(plan)?;
+        let ends = plan.diff.is_empty() || index + 1 == plans.len();
+        if ends { Ok(()) } else { output::line("") }
+    })
+}
+
 fn print(site_plan: &SitePlan) -> Result<(), CliError> {
     let site = &site_plan.site;
     if let Some(error) = &site_plan.error {
@@ -106,20 +122,13 @@ fn print(site_plan: &SitePlan) -> Result<(), CliError> {
     site_plan.notes.iter().for_each(|note| output::complaint(format_args!("{site}: note: {note}")));
     match &site_plan.plan {
         None => Ok(()),
-        Some(PlanStatus { hash, steps, approval }) if !steps.is_empty() => {
-            let hash = hash.as_ref().map(Generation::to_string).unwrap_or_default();
-            output::line(format_args!("{site}: plan {hash}, {} steps", steps.len()))?;
-            print_steps(steps)?;
-            approval.iter().try_for_each(|approval| {
-                output::line(format_args!("  approval {}", approve::shown(approval)))
-            })
-        }
+        Some(_) if !site_plan.diff.is_empty() => output::painted(&site_plan.diff),
         Some(_) if site_plan.error.is_some() => Ok(()),
         Some(_) => output::line(format_args!("{site}: nothing to do")),
     }
 }
 
-/// Steps as people read them, one a paragraph; also for `status`.
+/// Steps in short, one a paragraph: for what is about more than the plan.
 pub(super) fn print_steps(steps: &[Step]) -> Result<(), CliError> {
     steps.iter().try_for_each(|step| {
         let slot = step.slot.map(|slot| format!(" slot {slot}")).unwrap_or_default();
@@ -138,7 +147,8 @@ pub(super) fn print_steps(steps: &[Step]) -> Result<(), CliError> {
     })
 }
 
-fn action(action: Action) -> &'static str {
+/// What is done, in the words that begin a step.
+pub(super) fn action(action: Action) -> &'static str {
     match action {
         Action::Enrol => "enrol",
         Action::ConfigureProvider => "configure provider",
@@ -156,7 +166,7 @@ fn action(action: Action) -> &'static str {
 }
 
 /// How it came about, where the reason does not say so itself.
-fn cause(cause: Option<Cause>) -> &'static str {
+pub(super) fn cause(cause: Option<Cause>) -> &'static str {
     match cause {
         Some(Cause::SiteFile) => " [the site file has changed]",
         Some(Cause::UnderWay) => " [a push that is under way may have done it]",
@@ -172,13 +182,19 @@ fn impact(impact: Impact) -> &'static str {
     }
 }
 
-fn disposition(disposition: &Disposition) -> String {
+/// How it stands, and what it waits for.
+pub(super) fn disposition(disposition: &Disposition) -> String {
     match disposition {
         Disposition::Ready => "ready".to_owned(),
         Disposition::Deferred { reason, until: None } => format!("deferred: {reason}"),
         Disposition::Deferred { reason, until: Some(until) } => {
-            format!("deferred until {}: {reason}", until.format("%Y-%m-%dT%H:%M:%SZ"))
+            format!("deferred until {}: {reason}", instant(*until))
         }
         Disposition::Blocked { reason, .. } => format!("blocked: {reason}"),
     }
+}
+
+/// A moment as scripts and people read it.
+pub(super) fn instant(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
