@@ -133,7 +133,8 @@ impl Places {
             | Action::OpenWindow
             | Action::ReopenWindow
             | Action::CloseWindow
-            | Action::Fetch => None,
+            | Action::Fetch
+            | Action::FollowFile => None,
         }
     }
 }

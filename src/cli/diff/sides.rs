@@ -41,7 +41,8 @@ impl Sides<'_> {
                 | Action::OpenWindow
                 | Action::ReopenWindow
                 | Action::CloseWindow
-                | Action::Fetch,
+                | Action::Fetch
+                | Action::FollowFile,
                 _,
             ) => return None,
         };
