@@ -226,7 +226,11 @@ impl Site {
         if let Some(release) = &mut self.memory.release {
             match verdict {
                 Verification::TookEffect => release.progress.verified_at = Some(self.now),
-                Verification::NoEffect(_) => release.progress.ineffective_at = Some(self.now),
+                Verification::NoEffect(missed) => {
+                    let progress = &mut release.progress;
+                    let left = progress.missed.as_ref().map_or(*missed.clone(), |known| known.left(&missed));
+                    (progress.ineffective_at, progress.missed) = (Some(self.now), Some(left));
+                }
                 Verification::NoRelease
                 | Verification::Waiting { .. }
                 | Verification::Superseded

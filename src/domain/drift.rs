@@ -39,6 +39,8 @@ pub struct DriftItem {
     pub cause: Cause,
     /// The parts of the content (as in [`fingerprint::parts`]) whose release would mend it.
     pub parts: BTreeSet<String>,
+    /// Those of them that the pages show otherwise than wanted, each with what was seen and what is wanted.
+    pub amiss: BTreeMap<String, String>,
     /// Whether the pages show it, rather than only that other content was released.
     pub visible: bool,
     /// The slot whose editor page has to come before it can be told whether mending this deregisters its handset.
@@ -202,6 +204,7 @@ impl Scene<'_> {
             why: self.parts.why(&part),
             cause: self.parts.cause(),
             parts: BTreeSet::from([part]),
+            amiss: BTreeMap::new(),
             visible: false,
             unread: None,
             hits,
@@ -213,11 +216,12 @@ impl Scene<'_> {
     /// The PIN, where the file asks for another than was last released; or where the page showed it as wanted and shows
     /// another: a page that never showed ours says nothing of it.
     fn of_pin(&self, with_unseen: bool) -> Option<DriftItem> {
-        let item = |why: String, cause, visible| DriftItem {
+        let item = |why: String, cause, visible: bool| DriftItem {
             action: Action::SetPin,
             slot: None,
             impact: Impact::None,
             who: Vec::new(),
+            amiss: visible.then(|| (PIN_PART.to_owned(), why.clone())).into_iter().collect(),
             why,
             cause,
             parts: BTreeSet::from([PIN_PART.to_owned()]),
@@ -264,10 +268,16 @@ impl Scene<'_> {
             }
         };
         let active = self.sighting.account(number).map(|_| "has an active account".to_owned());
+        let (sign_on, handset) = (fingerprint::sign_on_part(number), fingerprint::handset_part(number));
+        let told = |found: &String| format!("slot {number} {found}; it is to be absent");
+        let amiss = [(handset.clone(), &held_by), (sign_on.clone(), &active)]
+            .into_iter()
+            .filter_map(|(part, found)| Some((part, told(found.as_ref()?))))
+            .collect();
         let found: Vec<String> = held_by.into_iter().chain(active).collect();
         let cause =
             InPlace::cause(self.shown(number).and_then(|shown| shown.account.as_ref()), &None::<String>);
-        let why = format!("slot {number} {}; it is to be absent", found.join(" and "));
+        let why = told(&found.join(" and "));
         (!found.is_empty()).then(|| DriftItem {
             action: Action::Deregister,
             slot: Some(number),
@@ -275,7 +285,8 @@ impl Scene<'_> {
             who: distinct(self.seen_user(number)),
             why: why + &self.explain().added(self.sighting.account(number), holder, cause),
             cause,
-            parts: BTreeSet::from([fingerprint::sign_on_part(number), fingerprint::handset_part(number)]),
+            parts: BTreeSet::from([sign_on, handset]),
+            amiss,
             visible: true,
             unread: None,
             hits: self.deregistered([number]),
@@ -287,8 +298,12 @@ impl Scene<'_> {
     fn of_account(&self, number: SlotNumber, slot: &PresentSlot) -> Option<DriftItem> {
         let (sign_on, labels) = (fingerprint::sign_on_part(number), fingerprint::labels_part(number));
         let user = self.user_difference(number, slot);
-        let seen: Vec<(String, Cause)> =
-            user.iter().cloned().chain(self.name_difference(number, slot)).collect();
+        let name = self.name_difference(number, slot);
+        let seen: Vec<(String, Cause)> = user.iter().chain(&name).cloned().collect();
+        let amiss = [(&sign_on, &user), (&labels, &name)]
+            .into_iter()
+            .filter_map(|(part, seen)| Some((part.clone(), seen.as_ref()?.0.clone())))
+            .collect();
         let sign_on_changed = self.parts.changed(&sign_on);
         let unseen = if sign_on_changed {
             Some(format!("the account of slot {number}"))
@@ -310,6 +325,7 @@ impl Scene<'_> {
             why: whys.join("; "),
             cause: causes.into_iter().max()?,
             parts: BTreeSet::from([sign_on, labels]),
+            amiss,
             visible,
             unread: None,
             hits,
@@ -365,16 +381,19 @@ impl Scene<'_> {
             Impact::None | Impact::Interrupts => Vec::new(),
         };
         let barrier = self.barrier(number, wanted);
+        let why = why
+            + &self.explain().handset(number, self.sighting.holder(number), known, cause, other)
+            + &self.abroad(number, wanted);
+        let part = fingerprint::handset_part(number);
         Some(DriftItem {
             action,
             slot: Some(number),
             impact,
             who: distinct(users.chain(self.seen_user(number)).chain(elsewhere)),
-            why: why
-                + &self.explain().handset(number, self.sighting.holder(number), known, cause, other)
-                + &self.abroad(number, wanted),
+            amiss: BTreeMap::from([(part.clone(), why.clone())]),
+            why,
             cause,
-            parts: BTreeSet::from([fingerprint::handset_part(number)]),
+            parts: BTreeSet::from([part]),
             visible: true,
             unread,
             hits,

@@ -6,6 +6,7 @@
 pub mod alert;
 pub mod approval;
 pub mod assess;
+mod breaker;
 pub mod budget;
 pub mod clearance;
 pub mod compose;

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::ids::{Ipui, NotA, SlotNumber};
+use super::ids::{Firmware, Ipui, NotA, SlotNumber};
 
 /// Identifies content without giving it away: the first 12 hex digits of a keyed hash (see [`super::fingerprint`]).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -96,7 +97,8 @@ pub struct Release {
     pub progress: Progress,
 }
 
-/// How far a release has come. Each mark is set once and never taken back, but `attempts` and the failure.
+/// How far a release has come. Each mark is set once and never taken back, but `attempts` and the failure; of what was
+/// missed, less and less may be left.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Progress {
     /// How often the manager was told to fetch it.
@@ -107,11 +109,68 @@ pub struct Progress {
     pub trigger: Option<TriggerOutcome>,
     /// When the manager first fetched this VERSION from here.
     pub fetched_at: Option<DateTime<Utc>>,
+    /// Who fetched it then; `None` also once there is a verdict, which carries it on.
+    #[serde(default)]
+    pub fetched_by: Option<Fetcher>,
     /// When an observation after the settle time showed everything that it asked for.
     pub verified_at: Option<DateTime<Utc>>,
     /// When an observation after the settle time showed that it did not take effect. It may have come into effect
     /// since: see [`Progress::is_ineffective`].
     pub ineffective_at: Option<DateTime<Utc>>,
+    /// What was not found then, and has not been since.
+    #[serde(default)]
+    pub missed: Option<Missed>,
+}
+
+/// Who fetched a release, by what it told of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fetcher {
+    /// From where.
+    pub peer: IpAddr,
+    /// As sent, cut and without control characters.
+    pub user_agent: Option<String>,
+    /// The firmware that it names.
+    pub firmware: Option<Firmware>,
+    /// Whether the manager had fetched another file under the same VERSION before, which makes it ignore this one.
+    pub knew_version: bool,
+}
+
+/// What of a release was looked for after the settle time and not found, and how the release had come to the manager.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Missed {
+    /// What was seen and what is wanted, of each of its parts that was not found. Only less of it may be left as time
+    /// goes on: what comes into effect later counts as found, and what is changed afterwards was.
+    pub readings: BTreeMap<String, String>,
+    /// Its parts of which the pages did not tell.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub unread: BTreeSet<String>,
+    /// The manager's firmware, as its page showed it then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub firmware: Option<Firmware>,
+    /// When it was fetched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fetched_at: Option<DateTime<Utc>>,
+    /// By whom.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fetched_by: Option<Fetcher>,
+    /// What telling the manager to fetch it had come to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trigger: Option<TriggerOutcome>,
+}
+
+impl Missed {
+    /// What is left of it by a later look, which missed `now`.
+    #[must_use]
+    pub fn left(&self, now: &Self) -> Self {
+        let still = |part: &String| now.readings.contains_key(part) || now.unread.contains(part);
+        let settled = self.unread.iter().filter_map(|part| now.readings.get_key_value(part));
+        let readings = self.readings.iter().filter(|(part, _)| still(part)).chain(settled);
+        Self {
+            readings: readings.map(|(part, seen)| (part.clone(), seen.clone())).collect(),
+            unread: self.unread.intersection(&now.unread).cloned().collect(),
+            ..self.clone()
+        }
+    }
 }
 
 impl Progress {
@@ -139,8 +198,8 @@ pub enum TriggerOutcome {
     Unknown(String),
 }
 
-/// A verdict on a release, reached by a cycle after the settle time. Each is set once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A verdict on a release, reached by a cycle after the settle time. The time of each is set once.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReleaseMark {
     /// Everything it asked for was seen.
     Verified {
@@ -149,12 +208,14 @@ pub enum ReleaseMark {
         /// When that was seen.
         at: DateTime<Utc>,
     },
-    /// It did not take effect.
+    /// It did not take effect, or not all of it.
     Ineffective {
         /// Its number in the store.
         release: i64,
         /// When that was seen.
         at: DateTime<Utc>,
+        /// What was not found; takes the place of what was known before.
+        missed: Box<Missed>,
     },
 }
 
@@ -171,8 +232,8 @@ pub struct PastRelease {
     pub parts: BTreeMap<String, Generation>,
     /// Whether it was seen in effect.
     pub verified: bool,
-    /// Whether it turned out to be ineffective, and never came into effect.
-    pub ineffective: bool,
+    /// What of it was not found, where it turned out to be ineffective and never came into effect as a whole.
+    pub missed: Option<Missed>,
     /// When it was released.
     pub released_at: DateTime<Utc>,
 }
@@ -181,7 +242,7 @@ impl PastRelease {
     /// The same as one that was made for another manager: its VERSION stays taken, and nothing of it tells anything.
     #[must_use]
     pub fn of_another_manager(self) -> Self {
-        Self { parts: BTreeMap::new(), verified: false, ineffective: false, ..self }
+        Self { parts: BTreeMap::new(), verified: false, missed: None, ..self }
     }
 }
 
@@ -193,7 +254,7 @@ impl From<&Release> for PastRelease {
             version: release.version.clone(),
             parts: release.parts.clone(),
             verified: release.progress.verified_at.is_some(),
-            ineffective: release.progress.is_ineffective(),
+            missed: release.progress.missed.clone().filter(|_| release.progress.is_ineffective()),
             released_at: release.released_at,
         }
     }
@@ -205,6 +266,43 @@ pub type Upon = Option<(i64, Option<DateTime<Utc>>)>;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn missed(readings: &[&str], unread: &[&str]) -> Missed {
+        Missed {
+            readings: readings.iter().map(|part| ((*part).to_owned(), format!("{part} differs"))).collect(),
+            unread: unread.iter().map(|part| (*part).to_owned()).collect(),
+            ..Missed::default()
+        }
+    }
+
+    #[test]
+    fn what_was_missed_only_gets_less() {
+        let first = missed(&["slot 1", "slot 2", "slot 3"], &["slot 4", "slot 5"]);
+        let now = missed(&["slot 1", "slot 4", "slot 9"], &["slot 3"]);
+        // 2 came into effect late, of 3 nothing can be told now, 4 could not be read and was missed all the same,
+        // 5 was in effect, 9 was and is not any more.
+        assert_eq!(first.left(&now), missed(&["slot 1", "slot 3", "slot 4"], &[]));
+        assert_eq!(missed(&[], &[]).left(&now), missed(&[], &[]), "forgotten is forgotten");
+    }
+
+    #[test]
+    fn what_was_missed_is_read_back_also_without_its_circumstances() {
+        let bare: Missed = serde_json::from_str(r#"{"readings":{"slot 1":"slot 1 differs"}}"#).unwrap();
+        assert_eq!(bare, missed(&["slot 1"], &[]));
+        let whole = Missed {
+            firmware: "70.111.00.000.00".parse().ok(),
+            fetched_by: Some(Fetcher {
+                peer: "10.20.0.2".parse().unwrap(),
+                user_agent: Some("Gigaset N720 DM PRO/70.111.00.000.00".into()),
+                firmware: "70.111.00.000.00".parse().ok(),
+                knew_version: false,
+            }),
+            trigger: Some(TriggerOutcome::Done),
+            ..missed(&["slot 1"], &["slot 2"])
+        };
+        let text = serde_json::to_string(&whole).unwrap();
+        assert_eq!(serde_json::from_str::<Missed>(&text).unwrap(), whole);
+    }
 
     #[test]
     fn a_version_is_ten_digits_and_a_date() {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::breaker;
 use super::compose::{self, Omit};
 use super::content::{HandsetCode, ReleaseContent};
 use super::desired::DesiredSlot;
@@ -14,7 +15,7 @@ use super::permit::{self, Permits};
 use super::plan::{Action, Impact, NewRelease, WindowEntry};
 use super::planner::PlanInput;
 use super::push::Push;
-use super::release::{Generation, PastRelease, Release};
+use super::release::{Generation, Release};
 use super::shrunken::{self, Shrunken};
 use super::sighting::{Holder, Sighting, Standing};
 use super::status::WindowState;
@@ -128,19 +129,9 @@ impl Target {
             && release.reserved.iter().all(still_wanted)
     }
 
-    /// Whether what would mend this difference was released twice and changed nothing. It is judged by its own parts:
-    /// a window that has ended, or another slot, makes it no other.
+    /// Whether what would mend this difference was released twice and changed nothing.
     pub(super) fn is_hopeless(&self, item: &DriftItem, input: &PlanInput<'_>) -> bool {
-        let mut parts = item.parts.iter().filter(|part| self.parts.contains_key(*part)).peekable();
-        item.visible
-            && parts.peek().is_some()
-            && parts.all(|part| {
-                let same = |past: &PastRelease| past.parts.get(part) == self.parts.get(part);
-                let last = input.memory.release.as_ref().map(PastRelease::from);
-                let releases = last.iter().chain(&input.memory.past_releases);
-                let in_vain = releases.take_while(|past| same(past) && !past.verified);
-                in_vain.filter(|past| past.ineffective).count() >= 2
-            })
+        breaker::is_hopeless(item, &self.parts, input.memory, input.observation)
     }
 
     /// Whether a window would be opened for handsets alone whose reservation changes nothing.

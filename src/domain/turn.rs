@@ -427,18 +427,24 @@ fn verify_release(
             tell(format!("release {} is in effect", release.version));
             vec![ReleaseMark::Verified { release: release.id, at }]
         }
-        Verification::NoEffect(differences)
-            if release.progress.ineffective_at.is_none() && release.progress.verified_at.is_none() =>
-        {
-            release.progress.ineffective_at = Some(at);
-            tell(format!("release {} did not take effect: {}", release.version, differences.join("; ")));
-            vec![ReleaseMark::Ineffective { release: release.id, at }]
+        Verification::NoEffect(missed) => {
+            let known = release.progress.missed.as_ref();
+            let left = known.map_or_else(|| (*missed).clone(), |known| known.left(&missed));
+            if known == Some(&left) {
+                return Vec::new();
+            }
+            if known.is_none() {
+                let readings: Vec<&str> = left.readings.values().map(String::as_str).collect();
+                tell(format!("release {} did not take effect: {}", release.version, readings.join("; ")));
+            }
+            let at = *release.progress.ineffective_at.get_or_insert(at);
+            release.progress.missed = Some(left.clone());
+            vec![ReleaseMark::Ineffective { release: release.id, at, missed: Box::new(left) }]
         }
         Verification::NoRelease
         | Verification::Waiting { .. }
         | Verification::Superseded
         | Verification::TookEffect
-        | Verification::NoEffect(_)
         | Verification::CannotTell(_) => Vec::new(),
     }
 }

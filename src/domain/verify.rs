@@ -1,7 +1,7 @@
 //! Whether the last release took effect: positive evidence from an observation made after the settle time, or a reason
 //! why that cannot be told. It marks nothing and decides nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -13,7 +13,7 @@ use super::memory::SiteMemory;
 use super::observed::Observation;
 use super::plan::{Action, Impact};
 use super::push::{self, Push};
-use super::release::{Generation, Release};
+use super::release::{Generation, Missed, Release};
 
 /// What became of the last release.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,8 +31,8 @@ pub enum Verification {
     Superseded,
     /// Everything it asked for is shown.
     TookEffect,
-    /// It did not take effect: what differs, for people.
-    NoEffect(Vec<String>),
+    /// It did not take effect, or not all of it: what was not found.
+    NoEffect(Box<Missed>),
     /// The pages needed could not be read, or are another device's.
     CannotTell(String),
 }
@@ -80,14 +80,30 @@ pub fn verify(
             "the manager reported that it was done, but was not seen to fetch here: look at its data server";
         return Verification::CannotTell(why.to_owned());
     }
-    let (unread, missed): (Vec<DriftItem>, Vec<DriftItem>) =
-        drift::drift(desired, observation, memory, wanted)
-            .into_iter()
-            .filter(|item| item.visible && is_asked_for(item, release, desired, wanted))
-            .partition(|item| item.unread.is_some());
-    match unread.into_iter().next() {
-        _ if !missed.is_empty() => Verification::NoEffect(missed.into_iter().map(|item| item.why).collect()),
-        Some(item) => Verification::CannotTell(item.why),
+    let mut missed = Missed {
+        firmware: observation.firmware.known().cloned(),
+        fetched_at: release.progress.fetched_at,
+        fetched_by: release.progress.fetched_by.clone(),
+        trigger: release.progress.trigger.clone(),
+        ..Missed::default()
+    };
+    let mut unread = None;
+    for mut item in drift::drift(desired, observation, memory, wanted) {
+        let asked_for = asked_for(&item, release, desired, wanted);
+        item.amiss.retain(|part, _| asked_for.contains(part));
+        if item.amiss.is_empty() {
+            continue;
+        }
+        if item.unread.is_some() {
+            missed.unread.extend(item.amiss.into_keys());
+            unread.get_or_insert(item.why);
+        } else {
+            missed.readings.append(&mut item.amiss);
+        }
+    }
+    match unread {
+        _ if !missed.readings.is_empty() => Verification::NoEffect(Box::new(missed)),
+        Some(why) => Verification::CannotTell(why),
         None => Verification::TookEffect,
     }
 }
@@ -121,14 +137,17 @@ fn is_otherwise(name: &String, release: &Release, wanted: &BTreeMap<String, Gene
     released.is_some() && wanted.is_some() && released != wanted
 }
 
-/// Whether the release carried what this item misses, as it is wanted.
-fn is_asked_for(
+/// Those parts of an item that the release carried as they are wanted.
+fn asked_for(
     item: &DriftItem,
     release: &Release,
     desired: &DesiredSite,
     wanted: &BTreeMap<String, Generation>,
-) -> bool {
-    match item.action {
+) -> BTreeSet<String> {
+    let is_carried =
+        |part: &&String| release.parts.contains_key(*part) && !is_otherwise(part, release, wanted);
+    let carried = match item.action {
+        // A code that was left out because it was in place counts as carried, and was not asked for.
         Action::Reserve | Action::Replace => item.slot.is_some_and(|slot| {
             let wanted = desired.slots.get(&slot).and_then(|wanted| wanted.ipui());
             wanted.is_some() && release.reserved.get(&slot).copied() == wanted
@@ -138,10 +157,7 @@ fn is_asked_for(
             item.slot.is_some_and(|slot| release.approved.contains(&slot))
         }
         // A PIN that differs visibly was shown as ours before: then the page tells.
-        Action::ConfigureAccount | Action::Deregister | Action::SetPin => {
-            item.parts.iter().any(|part| release.parts.contains_key(part))
-                && !item.parts.iter().any(|part| is_otherwise(part, release, wanted))
-        }
+        Action::ConfigureAccount | Action::Deregister | Action::SetPin => true,
         Action::Enrol
         | Action::ConfigureProvider
         | Action::OpenWindow
@@ -149,7 +165,8 @@ fn is_asked_for(
         | Action::CloseWindow
         | Action::Fetch
         | Action::FollowFile => false,
-    }
+    };
+    item.parts.iter().filter(|_| carried).filter(is_carried).cloned().collect()
 }
 
 #[cfg(test)]
@@ -168,9 +185,10 @@ mod tests {
         world
     }
 
+    /// What was missed, in the order of the parts.
     fn no_effect(world: &World) -> Vec<String> {
         match world.verify() {
-            Verification::NoEffect(missed) => missed,
+            Verification::NoEffect(missed) => missed.readings.into_values().collect(),
             other @ (Verification::NoRelease
             | Verification::Waiting { .. }
             | Verification::Superseded
@@ -249,7 +267,13 @@ mod tests {
         world.release();
         world.progress().fetched_at = Some(at(10));
         world.later(190);
-        assert_eq!(no_effect(&world).len(), 1);
+        assert_eq!(
+            no_effect(&world),
+            [
+                "slot 2 has an active account; it is to be absent",
+                "slot 2 is reserved for 02 B6 EC 8A 02; it is to be absent"
+            ]
+        );
         world.slots().get_mut(&slot(2)).unwrap().handset = HandsetState::None;
         world.pending().clear();
         assert_eq!(no_effect(&world), ["slot 2 has an active account; it is to be absent"]);

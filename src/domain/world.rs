@@ -349,6 +349,31 @@ impl World {
         plan
     }
 
+    /// The release is fetched at this second, read again after the settle time, and marked with what became of it.
+    pub(super) fn fetch_and_judge(&mut self, fetched: i64) {
+        self.progress().fetched_at = Some(at(fetched));
+        self.later(fetched + 181);
+        self.judge();
+    }
+
+    /// Marks the last release by what is shown, as a turn does.
+    pub(super) fn judge(&mut self) {
+        let now = self.now;
+        match self.verify() {
+            Verification::TookEffect => self.progress().verified_at = Some(now),
+            Verification::NoEffect(missed) => {
+                let progress = self.progress();
+                let left =
+                    progress.missed.as_ref().map_or_else(|| (*missed).clone(), |known| known.left(&missed));
+                (progress.ineffective_at, progress.missed) = (Some(now), Some(left));
+            }
+            Verification::NoRelease
+            | Verification::Waiting { .. }
+            | Verification::Superseded
+            | Verification::CannotTell(_) => {}
+        }
+    }
+
     pub(super) fn progress(&mut self) -> &mut Progress {
         &mut self.memory.release.as_mut().unwrap().progress
     }

@@ -7,10 +7,10 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Transaction, params};
 
 use super::error::{Fault, StoreError};
-use super::{Store, codec, history};
+use super::{Store, codec, history, memory};
 use crate::domain::ids::{Firmware, SiteName, SlotNumber};
 use crate::domain::observed::FilledSlots;
-use crate::domain::release::Version;
+use crate::domain::release::{Fetcher, Release, Version};
 
 /// How many fetches are kept of each site.
 pub const FETCHES_PER_SITE: u32 = 200;
@@ -115,6 +115,34 @@ fn mark_fetched(db: &Transaction<'_>, site: i64, fetch: &FetchRow, at: DateTime<
     Ok(changed == 1)
 }
 
+/// Who fetched a release that waits for its verdict. Before the fetch there is nobody, and afterwards the verdict tells.
+pub(super) fn of_unjudged(
+    db: &Transaction<'_>,
+    site: i64,
+    release: &Release,
+) -> Result<Option<Fetcher>, Fault> {
+    let progress = &release.progress;
+    if progress.fetched_at.is_none() || progress.verified_at.is_some() || progress.ineffective_at.is_some() {
+        return Ok(None);
+    }
+    let mut query = db.prepare_cached(
+        "SELECT peer, user_agent, firmware, EXISTS (SELECT 1 FROM fetch AS earlier WHERE earlier.site = ?1
+                AND earlier.id < fetch.id AND earlier.version = fetch.version AND earlier.release <> ?2
+                AND earlier.by_manager AND earlier.status = 200 AND earlier.method = 'GET')
+         FROM fetch WHERE site = ?1 AND release = ?2 AND by_manager AND status = 200 AND method = 'GET'
+         ORDER BY id LIMIT 1",
+    )?;
+    let mut rows = query.query(params![site, release.id])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let firmware = memory::text(row, 2)?.map(|text| codec::parsed("fetch.firmware", text)).transpose()?;
+    Ok(Some(Fetcher {
+        peer: codec::parsed("fetch.peer", memory::text(row, 0)?.unwrap_or_default())?,
+        user_agent: row.get(1)?,
+        firmware,
+        knew_version: row.get(3)?,
+    }))
+}
+
 fn keep_filled(
     db: &Transaction<'_>,
     site: i64,
@@ -196,6 +224,33 @@ mod tests {
         store.note_fetch(&FetchRow { filled: None, ..fetch(id) }, at(7)).unwrap();
         let filled = store.memory(&site("acme")).unwrap().filled;
         assert_eq!(filled, Some(FilledSlots { at: at(6), filled: last }));
+    }
+
+    #[test]
+    fn until_there_is_a_verdict_it_is_known_who_fetched() {
+        let (_dir, store) = store();
+        let fetcher =
+            |store: &Store| store.memory(&site("acme")).unwrap().release.unwrap().progress.fetched_by;
+        let id = released(&store, "2311260801");
+        let stranger = FetchRow { by_manager: false, user_agent: Some("curl".into()), ..fetch(id) };
+        store.note_fetch(&stranger, at(4)).unwrap();
+        assert_eq!(fetcher(&store), None);
+        store.note_fetch(&fetch(id), at(5)).unwrap();
+        store.note_fetch(&FetchRow { peer: "10.20.0.9".parse().unwrap(), ..fetch(id) }, at(6)).unwrap();
+        let expected = Fetcher {
+            peer: "10.20.0.2".parse().unwrap(),
+            user_agent: Some("Gigaset N720 DM PRO/70.111".into()),
+            firmware: Some("70.111.00.000.00".parse().unwrap()),
+            knew_version: false,
+        };
+        assert_eq!(fetcher(&store), Some(expected.clone()), "the first fetch counts");
+        // Another release under a VERSION that the manager has had before.
+        let again = released(&store, "2311260801");
+        store.note_fetch(&fetch(again), at(7)).unwrap();
+        assert_eq!(fetcher(&store), Some(Fetcher { knew_version: true, ..expected }));
+        let marked = "UPDATE release SET verified_at = fetched_at";
+        store.write("mark", |db| Ok(db.execute(marked, ())?)).unwrap();
+        assert_eq!(fetcher(&store), None);
     }
 
     #[test]

@@ -193,20 +193,20 @@ fn keep_alerts(db: &Transaction<'_>, site: i64, memory: &SiteMemory) -> Result<(
 }
 
 fn keep_mark(db: &Transaction<'_>, site: i64, mark: &ReleaseMark) -> Result<(), Fault> {
-    let (sql, release, at) = match *mark {
-        ReleaseMark::Verified { release, at } => (
-            "UPDATE release SET verified_at = coalesce(verified_at, ?3) WHERE id = ?1 AND site = ?2",
-            release,
-            at,
-        ),
-        ReleaseMark::Ineffective { release, at } => (
-            "UPDATE release SET ineffective_at = coalesce(ineffective_at, ?3) WHERE id = ?1 AND site = ?2",
-            release,
-            at,
-        ),
+    let (changed, release) = match mark {
+        ReleaseMark::Verified { release, at } => {
+            let sql =
+                "UPDATE release SET verified_at = coalesce(verified_at, ?3) WHERE id = ?1 AND site = ?2";
+            (db.prepare_cached(sql)?.execute(params![release, site, codec::time(*at)])?, release)
+        }
+        ReleaseMark::Ineffective { release, at, missed } => {
+            let sql = "UPDATE release SET ineffective_at = coalesce(ineffective_at, ?3), missed = ?4
+                       WHERE id = ?1 AND site = ?2";
+            let missed = codec::json("release.missed", missed)?;
+            (db.prepare_cached(sql)?.execute(params![release, site, codec::time(*at), missed])?, release)
+        }
     };
-    let changed = db.prepare_cached(sql)?.execute(params![release, site, codec::time(at)])?;
-    if changed == 0 { Err(Fault::NoRelease(release)) } else { Ok(()) }
+    if changed == 0 { Err(Fault::NoRelease(*release)) } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -216,10 +216,16 @@ mod tests {
     };
     use super::*;
     use crate::domain::memory::Registration;
+    use crate::domain::release::Missed;
     use chrono::{SubsecRound, TimeDelta};
 
     fn record<'a>(memory: &'a SiteMemory, status: &'a SiteStatus) -> CycleRecord<'a> {
         CycleRecord { memory, status, marks: &[], history: &[], notifications: &[] }
+    }
+
+    fn missed(parts: &[&str]) -> Missed {
+        let reading = |part: &&str| ((*part).to_owned(), format!("{part} differs"));
+        Missed { readings: parts.iter().map(reading).collect(), ..Missed::default() }
     }
 
     fn changes(store: &Store) -> i64 {
@@ -347,14 +353,42 @@ mod tests {
         let id = release(&store, &acme, &new_release("2311260801"), b"file", at(1), &[]).unwrap().id;
         for seconds in [5, 6] {
             let at = at(seconds);
-            let marks =
-                [ReleaseMark::Verified { release: id, at }, ReleaseMark::Ineffective { release: id, at }];
+            let missed = Box::new(missed(&["slot 1", "slot 2"][usize::from(seconds == 6)..]));
+            let marks = [
+                ReleaseMark::Verified { release: id, at },
+                ReleaseMark::Ineffective { release: id, at, missed },
+            ];
             let (memory, status) = (memory(), status("acme", 9));
             store.keep(&acme, &CycleRecord { marks: &marks, ..record(&memory, &status) }).unwrap();
         }
         let progress =
             store.memory(&acme).unwrap().release.map(|release| release.progress).unwrap_or_default();
         assert_eq!((progress.verified_at, progress.ineffective_at), (Some(at(5)), Some(at(5))));
+        assert_eq!(progress.missed, Some(missed(&["slot 2"])), "what is left of it follows");
+    }
+
+    #[test]
+    fn what_was_missed_is_forgotten_when_a_person_says_so_and_all_of_it_where_nobody_wrote_it_down() {
+        let (_dir, store) = store();
+        let acme = site("acme");
+        let id = release(&store, &acme, &new_release("2311260801"), b"file", at(1), &[]).unwrap().id;
+        let left = || store.memory(&acme).unwrap().release.unwrap().progress.missed;
+        assert_eq!(left(), None);
+        let earlier = "UPDATE release SET ineffective_at = released_at";
+        store.write("mark", |db| Ok(db.execute(earlier, ())?)).unwrap();
+        let parts = new_release("2311260801").parts;
+        assert_eq!(
+            left().unwrap().readings.into_keys().collect::<Vec<_>>(),
+            parts.into_keys().collect::<Vec<_>>()
+        );
+        let marks =
+            [ReleaseMark::Ineffective { release: id, at: at(5), missed: Box::new(missed(&["slot 1"])) }];
+        let (memory, status) = (memory(), status("acme", 9));
+        store.keep(&acme, &CycleRecord { marks: &marks, ..record(&memory, &status) }).unwrap();
+        assert_eq!(left(), Some(missed(&["slot 1"])));
+        store.forget_misses(&acme, &[entry("release", 6)]).unwrap();
+        assert_eq!(left(), Some(Missed::default()));
+        assert_eq!(store.history(Some(&acme), 9).unwrap().len(), 1);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use chrono::{DateTime, SubsecRound, Utc};
 use rusqlite::{Row, Transaction, params};
 
 use super::error::{Fault, StoreError};
-use super::{Store, approvals, codec, reading, releases, sites, strays};
+use super::{Store, approvals, codec, fetches, reading, releases, sites, strays};
 use crate::domain::alert::Alert;
 use crate::domain::ids::{Mac, SiteName, SlotNumber};
 use crate::domain::memory::{SiteMemory, SlotRecord, Window};
@@ -28,6 +28,9 @@ impl Store {
             let mut memory = of_site_row(db, id)?;
             let mut releases = releases::all(db, id)?.into_iter();
             memory.release = releases.next();
+            if let Some(release) = &mut memory.release {
+                release.progress.fetched_by = fetches::of_unjudged(db, id, release)?;
+            }
             memory.past_releases = releases.map(|release| PastRelease::from(&release)).collect();
             memory.windows = windows(db, id, Some(WINDOWS_IN_MEMORY))?;
             memory.alerts = alerts(db, id, memory.observation.as_ref())?;

@@ -1,5 +1,6 @@
 //! Releases: made durable before a manager is told of them, marked as they come along, served from here alone.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use chrono::{DateTime, Utc};
@@ -12,7 +13,7 @@ use crate::domain::history::HistoryEntry;
 use crate::domain::ids::{SiteName, SlotNumber};
 use crate::domain::memory::Window;
 use crate::domain::plan::{NewRelease, WindowEntry};
-use crate::domain::release::{Generation, Progress, Release, TriggerOutcome, Upon, Version};
+use crate::domain::release::{Generation, Missed, Progress, Release, TriggerOutcome, Upon, Version};
 
 /// The file behind a token. `Debug` leaves its content out: it holds SIP passwords.
 #[derive(Clone, PartialEq, Eq)]
@@ -148,6 +149,21 @@ impl Store {
         })
     }
 
+    /// Forgets what this site's releases have missed, because a person says that the cause is mended: what was given up
+    /// is released again. Enters it into the history.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn forget_misses(&self, site: &SiteName, history: &[HistoryEntry]) -> Result<(), StoreError> {
+        self.write("forget what releases have missed", |db| {
+            let id = self.site_id(db, site)?;
+            let nothing = codec::json("release.missed", &Missed::default())?;
+            let sql = "UPDATE release SET missed = ?2 WHERE site = ?1 AND ineffective_at IS NOT NULL";
+            db.execute(sql, params![id, nothing])?;
+            history::append(db, id, history)
+        })
+    }
+
     /// The last released file of the site that a token belongs to; `None` when no site has it, or nothing was
     /// released yet. The token is looked up as a key of an index, not compared byte by byte.
     ///
@@ -203,7 +219,7 @@ fn prune(db: &Transaction<'_>, site: i64) -> Result<(), Fault> {
 pub(super) fn all(db: &Transaction<'_>, site: i64) -> Result<Vec<Release>, Fault> {
     let mut query = db.prepare_cached(
         "SELECT id, generation, content, version, parts, reserved, window, released_at, attempts, triggered_at,
-                trigger, fetched_at, verified_at, ineffective_at, approved
+                trigger, fetched_at, verified_at, ineffective_at, approved, missed
          FROM release WHERE site = ?1 ORDER BY id DESC",
     )?;
     let mut rows = query.query([site])?;
@@ -217,12 +233,14 @@ pub(super) fn all(db: &Transaction<'_>, site: i64) -> Result<Vec<Release>, Fault
 fn from_row(row: &Row<'_>) -> Result<Release, Fault> {
     let text = |column| Ok::<_, Fault>(memory::text(row, column)?.unwrap_or_default());
     let time = |what, column| codec::from_optional_time(what, memory::text(row, column)?);
+    let parts = codec::from_json("release.parts", text(4)?)?;
+    let ineffective_at = time("release.ineffective_at", 13)?;
+    let missed = codec::from_optional_json("release.missed", memory::text(row, 15)?)?;
     Ok(Release {
         id: row.get(0)?,
         generation: Generation(row.get(1)?),
         content: Generation(row.get(2)?),
         version: version(row, 3)?,
-        parts: codec::from_json("release.parts", text(4)?)?,
         reserved: codec::from_json("release.reserved", text(5)?)?,
         window: row.get(6)?,
         approved: codec::from_optional_json("release.approved", memory::text(row, 14)?)?.unwrap_or_default(),
@@ -233,9 +251,18 @@ fn from_row(row: &Row<'_>) -> Result<Release, Fault> {
             trigger: codec::from_optional_json("release.trigger", memory::text(row, 10)?)?,
             fetched_at: time("release.fetched_at", 11)?,
             verified_at: time("release.verified_at", 12)?,
-            ineffective_at: time("release.ineffective_at", 13)?,
+            fetched_by: None,
+            ineffective_at,
+            missed: missed.or_else(|| ineffective_at.map(|_| all_missed(&parts))),
         },
+        parts,
     })
+}
+
+/// What a release missed that was found ineffective when nobody wrote down of which parts.
+fn all_missed(parts: &BTreeMap<String, Generation>) -> Missed {
+    let reading = |part: &String| (part.clone(), format!("{part} was not as it is wanted"));
+    Missed { readings: parts.keys().map(reading).collect(), ..Missed::default() }
 }
 
 fn version(row: &Row<'_>, column: usize) -> Result<Version, Fault> {
@@ -310,7 +337,7 @@ mod tests {
         let past = store.memory(&acme).unwrap().past_releases;
         let versions: Vec<_> = past.iter().map(|release| release.version.as_str()).collect();
         assert_eq!(versions, ["2311260802", "2311260801"]);
-        assert!(past.iter().all(|release| !release.ineffective && release.content.0.starts_with('c')));
+        assert!(past.iter().all(|release| release.missed.is_none() && release.content.0.starts_with('c')));
     }
 
     #[test]

@@ -55,16 +55,17 @@ impl Keep {
             ..turn.memory.clone()
         };
         for mark in &turn.marks {
-            self.mark(*mark);
+            self.mark(mark);
         }
     }
 
-    fn mark(&mut self, mark: ReleaseMark) {
+    fn mark(&mut self, mark: &ReleaseMark) {
         let progress = self.progress();
         match mark {
-            ReleaseMark::Verified { at, .. } => progress.verified_at = progress.verified_at.or(Some(at)),
-            ReleaseMark::Ineffective { at, .. } => {
-                progress.ineffective_at = progress.ineffective_at.or(Some(at));
+            ReleaseMark::Verified { at, .. } => progress.verified_at = progress.verified_at.or(Some(*at)),
+            ReleaseMark::Ineffective { at, missed, .. } => {
+                progress.ineffective_at = progress.ineffective_at.or(Some(*at));
+                progress.missed = Some((**missed).clone());
             }
         }
     }

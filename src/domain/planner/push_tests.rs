@@ -94,9 +94,8 @@ fn what_changed_nothing_twice_is_not_pushed_a_third_time() {
     for round in 0..2 {
         let plan = world.release();
         assert!(plan.orders.release.is_some(), "{round}");
-        world.progress().fetched_at = Some(world.now);
-        world.later(300 * (round + 1));
-        world.progress().ineffective_at = Some(world.now);
+        world.fetch_and_judge(300 * (round + 1));
+        assert!(world.progress().ineffective_at.is_some());
     }
     let plan = world.plan();
     assert!(plan.orders.is_empty());

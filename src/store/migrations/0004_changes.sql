@@ -3,7 +3,8 @@ ALTER TABLE site ADD COLUMN listed TEXT;
 -- What the configuration in force asked of the site, by a fingerprint: what differs from it at a reload or a start has
 -- changed.
 ALTER TABLE site ADD COLUMN mark TEXT;
--- What of a release was looked for and not found: names of its parts.
+-- What of a release was looked for and not found, part by part, and how it had come to the manager; NULL: it was not
+-- found ineffective, or before this was written down.
 ALTER TABLE release ADD COLUMN missed TEXT;
 -- The slots in which it deregisters a handset, by an approval; NULL: none.
 ALTER TABLE release ADD COLUMN approved TEXT;
