@@ -72,6 +72,7 @@ mod tests {
                 pin: Some("0000".into()),
                 until: None,
             }],
+            readings: Vec::new(),
         };
         let ended = Alert {
             id: "acme/drift".into(),

@@ -61,7 +61,7 @@ fn event(body: &Body, alert: &Alert) {
                 handsets = alert.handsets.len(),
                 slots = %slots(alert),
                 "{}",
-                alert.summary
+                text(alert)
             )
         };
     }
@@ -72,6 +72,11 @@ fn event(body: &Body, alert: &Alert) {
             Severity::Warning | Severity::Critical,
         ) => log!(tracing::Level::WARN),
     }
+}
+
+/// The summary, and behind it the readings.
+fn text(alert: &Alert) -> String {
+    [&alert.summary].into_iter().chain(&alert.readings).map(String::as_str).collect::<Vec<_>>().join(" | ")
 }
 
 fn state(alert: &Alert) -> &'static str {

@@ -401,6 +401,7 @@ mod tests {
                 state,
                 resolved_at: None,
                 handsets: Vec::new(),
+                readings: Vec::new(),
             });
         }
         board.publish(Arc::new(acme));

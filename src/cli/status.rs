@@ -125,6 +125,9 @@ pub(super) fn print_site(status: &SiteStatus) -> Result<(), CliError> {
     }
     for alert in &status.alerts {
         output::line(format_args!("\n{} {}: {}", alert.severity, alert.kind, alert.summary))?;
+        for reading in &alert.readings {
+            output::line(format_args!("  {reading}"))?;
+        }
         for handset in &alert.handsets {
             let name = handset.display_name.as_deref().or(handset.user.as_deref()).unwrap_or("");
             output::line(format_args!("  slot {} {name}: {}", handset.number, handset.instruction))?;

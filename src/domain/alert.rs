@@ -104,6 +104,9 @@ pub struct Alert {
     /// The handsets it is about, each with what its user must do.
     #[serde(default)]
     pub handsets: Vec<HandsetNote>,
+    /// What was tried, what was read, and what to look at, a line each, for whoever looks into it.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub readings: Vec<String>,
 }
 
 /// A handset in an alert or on a hand-off sheet: who it is, where it stands, and what its user must do.
@@ -165,6 +168,8 @@ pub struct Condition {
     pub phase: String,
     /// The handsets it is about.
     pub handsets: Vec<HandsetNote>,
+    /// See [`Alert::readings`].
+    pub readings: Vec<String>,
 }
 
 impl AlertKind {
@@ -252,6 +257,7 @@ impl Condition {
             summary: summary.into(),
             phase: String::new(),
             handsets: Vec::new(),
+            readings: Vec::new(),
         }
     }
 
@@ -324,6 +330,7 @@ mod tests {
             state: AlertState::Firing,
             resolved_at: None,
             handsets: Vec::new(),
+            readings: Vec::new(),
         };
         let json = serde_json::to_value(&alert).unwrap();
         let keys: Vec<_> = json.as_object().unwrap().keys().cloned().collect();

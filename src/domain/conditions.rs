@@ -9,6 +9,7 @@ mod contact;
 mod device;
 mod exposure;
 mod foreign;
+mod ineffective;
 mod life;
 pub mod pause;
 #[cfg(test)]
@@ -63,6 +64,8 @@ pub struct View<'a> {
     pub pace: &'a Pace,
     /// What people and the fleet allow.
     pub clearance: &'a Clearance,
+    /// The configuration file URL that the manager ought to have. It holds the site's token.
+    pub own_url: Option<&'a str>,
     /// Our clock.
     pub now: DateTime<Utc>,
     /// References of this site's secrets that cannot be resolved (never their values).
@@ -129,6 +132,7 @@ pub fn conditions(view: &View<'_>) -> Conditions {
     exposure::look(view, &mut found);
     work::look(view, &mut found);
     pause::look(view, &mut found);
+    ineffective::look(view, &mut found);
     foreign::tell_of_elsewhere(view, &mut found);
     found.holding.sort_by(|a, b| (b.severity, a.kind, &a.subject).cmp(&(a.severity, b.kind, &b.subject)));
     found

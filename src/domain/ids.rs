@@ -258,6 +258,11 @@ impl Firmware {
         &self.text
     }
 
+    /// Whether both are the same firmware: pages and User-Agents write the digits behind its number differently.
+    pub fn is_same_release(&self, other: &Self) -> bool {
+        (self.product, self.release) == (other.product, other.release)
+    }
+
     /// Whether this is the firmware of an N720 DECT manager (product 70) that can register by IPUI.
     pub fn registers_by_ipui(&self) -> bool {
         self.product == 70 && self.release >= Self::FIRST_WITH_IPUI
@@ -346,6 +351,10 @@ mod tests {
         assert!(able("70.108.00.000.000"));
         assert!(!able("70.107.00.000.00"));
         assert!(!able("71.111.00.000.00"), "a base station's firmware is not a manager's");
+        let same = |one: &str, other: &str| {
+            one.parse::<Firmware>().unwrap().is_same_release(&other.parse().unwrap())
+        };
+        assert!(same("70.111.00.000.00", "70.111.00.000.000") && !same("70.111.00", "70.112.00"));
         assert!("**.111.**.***.**".parse::<Firmware>().is_err());
         assert!("seventy".parse::<Firmware>().is_err());
     }

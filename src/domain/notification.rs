@@ -185,6 +185,7 @@ mod tests {
             state,
             resolved_at: None,
             handsets: Vec::new(),
+            readings: Vec::new(),
         }
     }
 

@@ -483,6 +483,7 @@ fn alerts(input: &TurnInput<'_>, memory: &SiteMemory, plan: &Plan, frame: &Frame
         skew_seconds: frame.clock_was_read.then_some(frame.clock.skew_seconds),
         pace: input.pace,
         clearance: input.clearance,
+        own_url: input.own_url,
         now: input.now,
         missing_secrets: &missing_secrets,
     });

@@ -275,6 +275,7 @@ pub(crate) fn alert(id: &str, seconds: i64) -> Alert {
             pin: Some("0000".into()),
             until: Some(at(seconds).fixed_offset()),
         }],
+        readings: vec!["look at the VERSION".into()],
     }
 }
 

@@ -57,6 +57,7 @@ pub(crate) fn alert(kind: AlertKind, state: AlertState) -> Alert {
         state,
         resolved_at: (state == AlertState::Resolved).then(|| at(1)),
         handsets: Vec::new(),
+        readings: Vec::new(),
     }
 }
 

@@ -54,6 +54,7 @@ fn follow(id: String, known: Option<&Alert>, condition: Condition, now: DateTime
         state: known.map_or(AlertState::Firing, |alert| alert.state),
         resolved_at: None,
         handsets: condition.handsets,
+        readings: condition.readings,
     }
 }
 

@@ -39,6 +39,7 @@ pub(super) struct Stage {
     pub(super) device_now: NaiveDateTime,
     pub(super) skew_seconds: Option<i64>,
     pub(super) missing_secrets: Vec<String>,
+    pub(super) own_url: Option<String>,
 }
 
 impl Stage {
@@ -69,6 +70,7 @@ impl Stage {
             device_now: time("2026-11-23T10:00"),
             skew_seconds: Some(0),
             missing_secrets: Vec::new(),
+            own_url: None,
         };
         stage.verdict(1, Registration::Registered);
         stage.verdict(2, Registration::Registered);
@@ -139,6 +141,7 @@ impl Stage {
             skew_seconds: self.skew_seconds,
             pace: &self.pace,
             clearance: &self.clearance,
+            own_url: self.own_url.as_deref(),
             now,
             missing_secrets: &self.missing_secrets,
         })

@@ -1,4 +1,4 @@
-//! Conditions about what is to be done and does not get done: failed and ineffective pushes, drift, approvals.
+//! Conditions about what is to be done and does not get done: failed pushes, drift, approvals.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,9 +24,6 @@ const MANY_ATTEMPTS: u32 = 4;
 /// Looks at the release and the plan.
 pub(super) fn look(view: &View<'_>, found: &mut Conditions) {
     push_failed(view, found);
-    blocked(view, found, AlertKind::PushIneffective, Severity::Critical, |steps, why| {
-        format!("what was released changed nothing, twice: {}; it is not released again; {why}", what(steps))
-    });
     blocked(view, found, AlertKind::PlanNeedsApproval, Severity::Warning, |steps, why| {
         format!(
             "a working handset would be deregistered by: {} ({}); {}; {why}; nothing is done without a person: see \
@@ -176,6 +173,7 @@ fn as_it_stands(alert: &Alert) -> Condition {
         summary: alert.summary.clone(),
         phase: alert.phase.clone(),
         handsets: alert.handsets.clone(),
+        readings: alert.readings.clone(),
     }
 }
 
@@ -260,7 +258,7 @@ pub(super) fn what(steps: &[&Step]) -> String {
 }
 
 /// The same for the digest: independent of wording.
-fn phase(steps: &[&Step]) -> String {
+pub(super) fn phase(steps: &[&Step]) -> String {
     grouped(steps, |action| match serde_json::to_value(action) {
         Ok(serde_json::Value::String(word)) => word,
         Ok(_) | Err(_) => words(action),
@@ -314,7 +312,7 @@ fn who(steps: &[&Step]) -> String {
 }
 
 /// The slots that the steps touch; nothing is asked of their users while a step waits for somebody else.
-fn handsets(view: &View<'_>, steps: &[&Step]) -> Vec<HandsetNote> {
+pub(super) fn handsets(view: &View<'_>, steps: &[&Step]) -> Vec<HandsetNote> {
     let slots: BTreeSet<_> = steps.iter().filter_map(|step| step.slot).collect();
     let situation = view.situation();
     slots.into_iter().map(|slot| note(&situation, slot).without_task()).collect()

@@ -107,16 +107,6 @@ fn an_unreachable_manager_is_the_one_trouble_and_the_push_waits_for_it() {
 }
 
 #[test]
-fn an_ineffective_push_is_critical() {
-    let mut stage = Stage::well();
-    stage.step(Action::Reserve, 1, blocked(AlertKind::PushIneffective));
-    let found = stage.the(AlertKind::PushIneffective);
-    assert_eq!((found.severity, found.phase.as_str()), (Severity::Critical, "reserve slot 1"));
-    insta::assert_snapshot!(found.summary, @"what was released changed nothing, twice: reserve slot 1; it is not released again; another handset is registered there");
-    assert_eq!(stage.kinds(), [AlertKind::PushIneffective], "and is not told as drift, too");
-}
-
-#[test]
 fn a_plan_that_needs_approval_says_whom_it_would_hit() {
     let mut stage = Stage::well();
     stage.step(Action::Replace, 2, blocked(AlertKind::PlanNeedsApproval));
