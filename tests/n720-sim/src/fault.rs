@@ -94,6 +94,11 @@ pub enum Fault {
     },
     /// Files are downloaded and acknowledged, and nothing is applied.
     IgnoreFiles,
+    /// Files are applied but for the symbols that contain this text, like `astAccounts[0]` or `DISPLAYNAME`.
+    IgnoreSymbols {
+        /// Part of a symbol.
+        containing: String,
+    },
     /// Triggers are acknowledged, and nothing is downloaded.
     IgnoreTriggers,
     /// Logins answer this code whatever is posted (160 and above, 7, …).
@@ -154,6 +159,7 @@ impl Fault {
             | Self::Refuse
             | Self::UpdateRunning
             | Self::IgnoreFiles
+            | Self::IgnoreSymbols { .. }
             | Self::IgnoreTriggers => return false,
         }
         true
@@ -181,6 +187,7 @@ impl Fault {
             Self::HideFilePin => "hide_file_pin",
             Self::ProfileState { .. } => "profile_state",
             Self::IgnoreFiles => "ignore_files",
+            Self::IgnoreSymbols { .. } => "ignore_symbols",
             Self::IgnoreTriggers => "ignore_triggers",
             Self::LoginCode { .. } => "login_code",
         }
@@ -440,7 +447,10 @@ mod tests {
 
     #[test]
     fn the_name_is_the_one_of_the_wire() {
-        for fault in [Fault::Refuse, Fault::HidePending, Fault::HideFilePin, Fault::LoginCode { code: 7 }] {
+        let symbols = Fault::IgnoreSymbols { containing: "astAccounts[0]".to_owned() };
+        for fault in
+            [Fault::Refuse, Fault::HidePending, Fault::HideFilePin, Fault::LoginCode { code: 7 }, symbols]
+        {
             assert_eq!(serde_json::to_value(&fault).unwrap()["kind"], fault.name());
         }
     }

@@ -383,6 +383,18 @@ async fn a_device_can_download_and_do_nothing_or_not_even_download() {
 }
 
 #[tokio::test]
+async fn a_device_can_pass_over_some_symbols_and_take_the_rest() {
+    let server = FileServer::start(&file(1, &[reserve(0, A), reserve(1, B)])).await;
+    let fault = Fault::IgnoreSymbols { containing: "astAccounts[0]".to_owned() };
+    let device = builder(&server).account(1, "1013", "").fault(fault).start().await.unwrap();
+    let Event::FileApplied { symbols, ignored, .. } = fetch(&device).await else {
+        panic!("it was not applied")
+    };
+    assert_eq!((symbols, ignored.len()), (1, 1), "{ignored:?}");
+    assert!(ignored[0].starts_with("BS_Accounts.astAccounts[0]"), "{ignored:?}");
+}
+
+#[tokio::test]
 async fn a_window_without_any_reservation_blocks_registration_by_hand() {
     let server = FileServer::start(&file(1, &open_for_all())).await;
     let device = builder(&server).start().await.unwrap();

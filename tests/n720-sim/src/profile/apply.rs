@@ -42,7 +42,12 @@ fn take(state: &mut State, file: &File, version: Option<u64>, at: Moment) {
     let mut ignored = Vec::new();
     let pin = state.registry.pin.clone();
     for (symbol, value) in &file.items {
-        if let Err(why) = take_symbol(state, symbol, value, at) {
+        let taken = if is_passed_over(state, symbol) {
+            Err("told to ignore it")
+        } else {
+            take_symbol(state, symbol, value, at)
+        };
+        if let Err(why) = taken {
             ignored.push(format!("{symbol}: {why}"));
         }
     }
@@ -56,6 +61,12 @@ fn take(state: &mut State, file: &File, version: Option<u64>, at: Moment) {
     state.version = version.or(state.version);
     let symbols = file.items.len() - ignored.len();
     state.journal.write(at, Event::FileApplied { version, symbols, ignored });
+}
+
+fn is_passed_over(state: &State, symbol: &str) -> bool {
+    let ignores =
+        |fault: &Fault| matches!(fault, Fault::IgnoreSymbols { containing } if symbol.contains(containing));
+    state.faults.find(|fault| ignores(fault).then_some(())).is_some()
 }
 
 /// Why a symbol was passed over.
