@@ -122,8 +122,9 @@ fn drift(view: &View<'_>, found: &mut Conditions) {
         view.plan.steps.iter().partition(|step| is_left_alone(view, step));
     let by_hand: Vec<&Step> = mended.into_iter().filter(|step| is_put_back(step)).collect();
     if left.is_empty() && by_hand.is_empty() {
-        let goes_on = !view.plan.steps.is_empty() || is_pin_unread(view);
-        let standing = view.standing(AlertKind::Drift).filter(|_| goes_on);
+        let goes_on =
+            |alert: &&Alert| view.plan.steps.iter().any(|step| keeps(alert, step)) || is_pin_unread(view);
+        let standing = view.standing(AlertKind::Drift).filter(goes_on);
         found.holding.extend(standing.map(as_it_stands));
         return;
     }
@@ -141,6 +142,18 @@ fn drift(view: &View<'_>, found: &mut Conditions) {
     let steps: Vec<&Step> = left.iter().chain(&by_hand).copied().collect();
     let condition = Condition::new(AlertKind::Drift, Severity::Warning, told.join("; "));
     found.hold(condition.in_phase(drift_phase(&steps)).about(handsets(view, &steps)));
+}
+
+/// Whether this step shows that what the alert told of is not over. One that waits for a person at another slot is
+/// another matter, and told by its own condition.
+fn keeps(alert: &Alert, step: &Step) -> bool {
+    const TOLD_APART: [AlertKind; 2] = [AlertKind::PushIneffective, AlertKind::PlanNeedsApproval];
+    let told_apart = blocked_with(step).is_some_and(|kind| TOLD_APART.contains(&kind));
+    let same = match step.slot {
+        Some(slot) => alert.handsets.iter().any(|handset| handset.number == slot),
+        None => step.action == Action::SetPin,
+    };
+    same || !told_apart
 }
 
 /// Whether the PIN was changed by hand, and this reading did not show it: then it is not known to be back.

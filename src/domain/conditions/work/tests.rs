@@ -198,6 +198,23 @@ fn a_change_by_hand_is_told_from_the_cycle_that_orders_its_repair_until_it_is_ba
 }
 
 #[test]
+fn what_waits_for_a_person_at_another_slot_does_not_keep_it() {
+    for kind in [AlertKind::PushIneffective, AlertKind::PlanNeedsApproval] {
+        let mut stage = by_hand(Disposition::Ready);
+        stage.step(Action::Reserve, 1, blocked(kind));
+        stage.cycle();
+        let drift = |stage: &Stage| {
+            let alerts = stage.memory.alerts.iter();
+            alerts.clone().find(|alert| alert.kind == AlertKind::Drift).unwrap().state
+        };
+        assert_eq!(drift(&stage), AlertState::Firing);
+        stage.plan.steps.remove(0);
+        stage.cycle();
+        assert_eq!(drift(&stage), AlertState::Resolved, "{kind}");
+    }
+}
+
+#[test]
 fn a_change_by_hand_is_told_also_where_something_else_holds_up_its_repair() {
     for alert in [AlertKind::SecretMissing, AlertKind::FirmwareTooOld, AlertKind::PageNotUnderstood] {
         let mut stage = by_hand(blocked(alert));
