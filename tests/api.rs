@@ -384,6 +384,12 @@ impl Control for Daemon {
         }
     }
 
+    async fn retry_push(&self, site: SiteName, by: String) -> Result<(), Refusal> {
+        tokio::task::yield_now().await;
+        self.note(format!("retry-push {site} {by}"));
+        Ok(())
+    }
+
     async fn reload(&self) -> Result<ReloadReport, Refusal> {
         tokio::task::yield_now().await;
         self.note("reload".into());
@@ -459,10 +465,11 @@ async fn commands_reach_the_daemon_and_its_answers_come_back() {
     assert_eq!(client.windows(&site("acme"), 7).await.unwrap().statistics.windows, 7);
     assert_eq!(client.handoff(&site("acme")).await.unwrap().description, "ACME");
     assert_eq!(client.poll(site("acme"), true).await.unwrap(), status("acme", Health::Waiting));
+    client.retry_push(site("acme"), "anna".into()).await.unwrap();
     let report = client.reload().await.unwrap();
     assert_eq!((report.applied, report.findings), (false, vec!["acme.toml:3: unknown key".to_owned()]));
     let asked = socket.daemon.0.lock().unwrap().clone();
-    assert_eq!(asked, ["poll acme true", "reload"]);
+    assert_eq!(asked, ["poll acme true", "retry-push acme anna", "reload"]);
 }
 
 #[tokio::test]

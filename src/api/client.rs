@@ -12,6 +12,7 @@ use super::control::CONTROL_SOCKET;
 use super::pauses::{PauseAnswer, PauseRequest, ResumeAnswer, ResumeRequest};
 use super::wire::{
     ApplyRequest, ApproveAnswer, ApproveRequest, HistoryPage, PollRequest, Refusal, ReloadReport,
+    RetryPushRequest,
 };
 use crate::domain::handoff::Sheet;
 use crate::domain::ids::SiteName;
@@ -145,6 +146,15 @@ impl ControlClient {
     pub async fn poll(&self, site: SiteName, retry_login: bool) -> Result<SiteStatus, ClientError> {
         let request = self.request(Method::POST, "/control/poll", CYCLE_TIMEOUT);
         self.send("have the manager read", request.json(&PollRequest { site, retry_login })).await
+    }
+
+    /// Has what was pushed in vain released again from the next cycle on, on the word of `by`.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn retry_push(&self, site: SiteName, by: String) -> Result<(), ClientError> {
+        let request = self.request(Method::POST, "/control/retry-push", READ_TIMEOUT);
+        self.send("have it released again", request.json(&RetryPushRequest { site, by })).await
     }
 
     /// Has the configuration reloaded, everything or nothing.

@@ -20,6 +20,7 @@ use super::pauses::{PauseAnswer, PauseRequest, ResumeAnswer, ResumeRequest};
 use super::routes::{ApiState, json, out_of_patience, router};
 use super::wire::{
     ApplyRequest, ApproveAnswer, ApproveRequest, PollRequest, Refusal, RefusalKind, ReloadReport,
+    RetryPushRequest,
 };
 use crate::domain::ids::SiteName;
 use crate::domain::status::SiteStatus;
@@ -38,6 +39,9 @@ pub trait Control: Send + Sync + 'static {
         site: SiteName,
         retry_login: bool,
     ) -> impl Future<Output = Result<SiteStatus, Refusal>> + Send;
+
+    /// Has what was pushed in vain released again from the next cycle on, on the word of the person named.
+    fn retry_push(&self, site: SiteName, by: String) -> impl Future<Output = Result<(), Refusal>> + Send;
 
     /// Reloads everything or nothing; answers when that is decided.
     fn reload(&self) -> impl Future<Output = Result<ReloadReport, Refusal>> + Send;
@@ -158,6 +162,7 @@ impl Drop for SocketFile {
 fn control_router<C: Control>(control: Arc<C>) -> Router {
     Router::new()
         .route("/control/poll", post(poll::<C>))
+        .route("/control/retry-push", post(retry_push::<C>))
         .route("/control/reload", post(reload::<C>))
         .route("/control/apply", post(apply::<C>))
         .route("/control/approve", post(approve::<C>))
@@ -172,6 +177,16 @@ async fn poll<C: Control>(
 ) -> Response {
     match understood(request) {
         Ok(PollRequest { site, retry_login }) => answer(control.poll(site, retry_login).await),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+async fn retry_push<C: Control>(
+    State(control): State<Arc<C>>,
+    request: Result<Json<RetryPushRequest>, JsonRejection>,
+) -> Response {
+    match understood(request) {
+        Ok(RetryPushRequest { site, by }) => answer(control.retry_push(site, by).await),
         Err(refusal) => refusal.into_response(),
     }
 }

@@ -41,6 +41,16 @@ pub struct PollRequest {
     pub retry_login: bool,
 }
 
+/// Says that the cause of pushes in vain is mended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetryPushRequest {
+    /// At which site.
+    pub site: SiteName,
+    /// Who says so.
+    pub by: String,
+}
+
 /// Asks for a cycle that carries its plan out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

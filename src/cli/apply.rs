@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::args::ApplyArgs;
 use super::plan::print_steps;
-use super::{CliError, Exit, approve, async_runtime, configuration, logging, output, site};
+use super::{CliError, Exit, approve, async_runtime, configuration, logging, output, retry_push, site};
 use crate::api::{ApproveRequest, ControlClient};
 use crate::config::Config;
 use crate::daemon::{self, Applied, Standing, Told};
@@ -25,6 +25,9 @@ pub(super) fn run(file: &Path, args: &ApplyArgs) -> Result<Exit, CliError> {
     let request = args.approve.as_deref().map(|hash| approve::request(&args.site, hash, &args.words));
     let runtime = async_runtime()?;
     let daemon = ControlClient::connect(&config.daemon.state_dir).map_err(CliError::other)?;
+    if args.retry_push {
+        runtime.block_on(retry_push::run(daemon.as_ref(), &config, &args.site, None))?;
+    }
     let (request, retry_login) = (request.as_ref(), args.retry_login);
     let applied = match daemon {
         Some(daemon) => runtime.block_on(ask(&daemon, &config, &desired, request, retry_login))?,

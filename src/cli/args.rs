@@ -136,6 +136,9 @@ pub(crate) struct ApplyArgs {
     pub(crate) approve: Option<String>,
     #[command(flatten)]
     pub(crate) words: ApprovalWords,
+    /// Release again what was released twice and changed nothing: its cause is mended
+    #[arg(long)]
+    pub(crate) retry_push: bool,
     /// Try a password that the manager has refused before
     #[arg(long)]
     pub(crate) retry_login: bool,
@@ -314,6 +317,7 @@ mod tests {
             "n720d apply acme --approve 9f3c --reason agreed --by anna",
             "n720d approve acme 9f3c",
             "n720d approve acme 9f3c --reason agreed --by anna --valid 48h --json",
+            "n720d apply acme --retry-push",
             "n720d run",
             "n720d status",
             "n720d status acme --json",

@@ -19,6 +19,7 @@ mod pause;
 mod person;
 mod plan;
 mod render;
+mod retry_push;
 mod run;
 mod secret;
 mod shape;

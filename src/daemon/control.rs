@@ -55,6 +55,11 @@ impl Control for DaemonControl {
         self.fleet.poll(&site, retry_login).await.map_err(|why| Refusal::new(RefusalKind::Failed, why))
     }
 
+    async fn retry_push(&self, site: SiteName, by: String) -> Result<(), Refusal> {
+        self.known(&site)?;
+        self.fleet.retry_push(&site, by).await.map_err(|why| Refusal::new(RefusalKind::Failed, why))
+    }
+
     async fn reload(&self) -> Result<ReloadReport, Refusal> {
         match self.reload_files().await {
             Ok(sites) => Ok(ReloadReport { applied: true, sites, findings: Vec::new() }),

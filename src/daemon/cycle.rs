@@ -232,8 +232,9 @@ pub(super) fn target(desired: &DesiredSite, password: Secret) -> Target {
 async fn read(session: &mut Session, scope: &Scope<'_>, memory: &SiteMemory, audit: bool) -> Observation {
     let desired = scope.desired;
     let editors = if audit { Editors::AllRegistered } else { Editors::None };
-    let config_url = desired.manager.enrol
+    let enrols = desired.manager.enrol
         && (audit || memory.release.is_none() || unfetched(memory) || memory.hindrance.is_some());
+    let config_url = enrols || ineffective(memory);
     let mut observation = session.observe(&Ask { editors, config_url }, scope.context.now()).await;
     if observation.mac.known() != Some(&desired.manager.mac) {
         return observation;
@@ -244,6 +245,11 @@ async fn read(session: &mut Session, scope: &Scope<'_>, memory: &SiteMemory, aud
         session.read_editors(&wanted, &mut observation).await;
     }
     observation
+}
+
+/// Where the manager fetches from may be why nothing comes of a release.
+fn ineffective(memory: &SiteMemory) -> bool {
+    memory.release.as_ref().is_some_and(|release| release.progress.is_ineffective())
 }
 
 fn unfetched(memory: &SiteMemory) -> bool {

@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use super::chain;
 use super::context::Context;
 use super::cycle::Report;
+use super::retry;
 use super::site_task::{self, Place, Request, SiteTask};
 use crate::config::Config;
 use crate::domain::ids::SiteName;
@@ -116,6 +117,14 @@ impl Fleet {
     /// What all sites share.
     pub(super) fn context(&self) -> &Context {
         &self.context
+    }
+
+    /// Has what was pushed in vain at a site released again, on the word of `by`.
+    ///
+    /// # Errors
+    /// When that cannot be kept.
+    pub(super) async fn retry_push(&self, site: &SiteName, by: String) -> Result<(), String> {
+        retry::retry_push(&self.context, site, by).await.map_err(|error| chain(&error))
     }
 
     /// Whether this site is watched.

@@ -19,6 +19,7 @@ mod outbox;
 mod pauses;
 mod reload;
 mod rest;
+mod retry;
 mod run;
 mod sheets;
 mod shelf;
@@ -30,6 +31,7 @@ pub use assemble::StartError;
 pub use break_off::BrokenOff;
 pub use clock::now;
 pub use context::own_url;
+pub use retry::retry_push_alone;
 pub use run::run;
 pub use single::{Applied, Look, LookError, Standing, Told, apply, look, observe, patience, standing};
 

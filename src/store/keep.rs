@@ -9,7 +9,7 @@ use crate::domain::history::HistoryEntry;
 use crate::domain::ids::SiteName;
 use crate::domain::memory::{Hindrance, SiteMemory, Window};
 use crate::domain::notification::NewNotification;
-use crate::domain::release::ReleaseMark;
+use crate::domain::release::{Missed, ReleaseMark};
 use crate::domain::status::SiteStatus;
 
 /// What a cycle came to.
@@ -200,10 +200,14 @@ fn keep_mark(db: &Transaction<'_>, site: i64, mark: &ReleaseMark) -> Result<(), 
             (db.prepare_cached(sql)?.execute(params![release, site, codec::time(*at)])?, release)
         }
         ReleaseMark::Ineffective { release, at, missed } => {
-            let sql = "UPDATE release SET ineffective_at = coalesce(ineffective_at, ?3), missed = ?4
+            // What a person let go of while the cycle ran stays so.
+            let sql = "UPDATE release SET ineffective_at = coalesce(ineffective_at, ?3),
+                           missed = CASE WHEN missed = ?5 THEN missed ELSE ?4 END
                        WHERE id = ?1 AND site = ?2";
-            let missed = codec::json("release.missed", missed)?;
-            (db.prepare_cached(sql)?.execute(params![release, site, codec::time(*at), missed])?, release)
+            let (missed, nothing) =
+                (codec::json("release.missed", missed)?, codec::json("release.missed", &Missed::default())?);
+            let marked = params![release, site, codec::time(*at), missed, nothing];
+            (db.prepare_cached(sql)?.execute(marked)?, release)
         }
     };
     if changed == 0 { Err(Fault::NoRelease(*release)) } else { Ok(()) }
@@ -216,7 +220,6 @@ mod tests {
     };
     use super::*;
     use crate::domain::memory::Registration;
-    use crate::domain::release::Missed;
     use chrono::{SubsecRound, TimeDelta};
 
     fn record<'a>(memory: &'a SiteMemory, status: &'a SiteStatus) -> CycleRecord<'a> {
@@ -388,6 +391,8 @@ mod tests {
         assert_eq!(left(), Some(missed(&["slot 1"])));
         store.forget_misses(&acme, &[entry("release", 6)]).unwrap();
         assert_eq!(left(), Some(Missed::default()));
+        store.keep(&acme, &CycleRecord { marks: &marks, ..record(&memory, &status) }).unwrap();
+        assert_eq!(left(), Some(Missed::default()), "also by a cycle that was under way");
         assert_eq!(store.history(Some(&acme), 9).unwrap().len(), 1);
     }
 

@@ -1,10 +1,9 @@
-//! What somebody changes by hand on a manager: put back where n720d manages, told where it only observes. And a manager
-//! that downloads and does not obey.
+//! What somebody changes by hand on a manager: put back where n720d manages, told where it only observes.
 
-use n720_sim::{Device, Event, Fault};
+use n720_sim::{Device, Event};
 
 use super::fills::{RECEPTION, WORKSHOP, handset, left_in_order, two_handsets};
-use crate::support::{Lab, Site, alert, eventually, manager};
+use crate::support::{Lab, Site, manager};
 
 /// Somebody deletes the account of slot 3 by hand and adds another one, which lands there.
 fn change_by_hand(device: &Device) {
@@ -71,36 +70,5 @@ async fn where_n720d_manages_changes_by_hand_are_put_back_each_under_a_new_versi
     let versions = device.applied();
     assert_ne!(versions[0], versions[1], "under a VERSION that the manager has not seen");
     assert_eq!(daemon.terminate().await.0, 0);
-    left_in_order(&device);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_manager_that_downloads_and_ignores_gets_two_files_and_no_third() {
-    let lab = Lab::new().await;
-    let device =
-        manager("7C2F80CA21E4").account(9, "9", "Nine").handset(handset(RECEPTION)).start().await.unwrap();
-    device.set_fault(Fault::IgnoreFiles);
-    lab.site("acme", &Site::of(&device).slot(1, RECEPTION, "1013", "Reception"));
-    let daemon = lab.start().await;
-    let status = lab.fires("acme", "push-ineffective").await;
-    assert_eq!(status["health"], "blocked");
-    let ignored = || {
-        let journal = device.journal();
-        journal.into_iter().filter(|entry| matches!(entry.event, Event::FileIgnored { .. })).count()
-    };
-    assert_eq!(ignored(), 2);
-    lab.readings("acme", 3).await;
-    assert_eq!(ignored(), 2, "no third");
-    assert_eq!(lab.n720d(&["apply", "acme"]).await.code, 2);
-    assert_eq!(ignored(), 2, "not by name either");
-    lab.hook.hears("the alert", |told| told.alert("push-ineffective").is_some()).await;
-    assert_eq!(daemon.terminate().await.0, 0);
-
-    let daemon = lab.start().await;
-    lab.readings("acme", 2).await;
-    assert_eq!(ignored(), 2, "nor after a restart");
-    eventually("the alert", async || alert(&lab.status("acme").await, "push-ineffective").map(drop)).await;
-    assert_eq!(daemon.terminate().await.0, 0);
-    lab.hook.repeats_nothing();
     left_in_order(&device);
 }

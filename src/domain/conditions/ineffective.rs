@@ -54,7 +54,11 @@ fn mends(step: &Step) -> bool {
         | Action::Reserve
         | Action::Replace
         | Action::Deregister => true,
-        Action::OpenWindow | Action::ReopenWindow | Action::CloseWindow | Action::Fetch => false,
+        Action::OpenWindow
+        | Action::ReopenWindow
+        | Action::CloseWindow
+        | Action::Fetch
+        | Action::FollowFile => false,
     }
 }
 

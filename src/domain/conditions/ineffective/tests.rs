@@ -103,9 +103,8 @@ fn what_to_look_at_comes_in_its_order_and_only_what_applies() {
         fetcher.firmware = "70.040.00.000.000".parse().ok();
         fetcher.knew_version = true;
     });
-    for push in [all.memory.past_releases[0].missed.as_mut().unwrap()] {
-        push.fetched_by.as_mut().unwrap().user_agent = None;
-    }
+    let earlier = all.memory.past_releases[0].missed.as_mut().unwrap();
+    earlier.fetched_by.as_mut().unwrap().user_agent = None;
     missed(&mut all).fetched_by.as_mut().unwrap().user_agent = Some("N720-DM-PRO/70.040.00.000.000".into());
     let DesiredSlot::Present(wanted) = all.desired.slots.get_mut(&slot_number(1)).unwrap() else { panic!() };
     wanted.display_name = Some("Küche & Bad".into());
