@@ -32,6 +32,21 @@ pub use outbox::{Outbox, OutboxError};
 pub use sink::{FailureReason, Sink, SinkBuildError, SinkError, SinkSettings};
 pub use webhook::Webhook;
 
+/// What alerts are about: a site, or the fleet under the name that stands for it.
+#[derive(Debug, Clone, Copy)]
+pub struct About<'a> {
+    /// Its name.
+    pub name: &'a SiteName,
+    /// Its labels.
+    pub labels: &'a BTreeMap<String, String>,
+}
+
+impl<'a> From<&'a DesiredSite> for About<'a> {
+    fn from(site: &'a DesiredSite) -> Self {
+        Self { name: &site.name, labels: &site.labels }
+    }
+}
+
 /// The sinks of this daemon, and how often they are reminded.
 #[derive(Clone)]
 pub struct Alerting {
@@ -60,26 +75,27 @@ impl Alerting {
         self.sinks.values().cloned().collect()
     }
 
-    /// What each sink is to be told of a site, if anything.
+    /// What each sink is to be told of a site or of the whole fleet, if anything.
     ///
     /// `alerts` are the site's alerts after this cycle, resolved ones included; `ledgers` what each sink was last
     /// told; `waiting` what is still undelivered, by sink. A new notification takes the place of a waiting one, so it
     /// carries on the ends which that one was to announce, and its reason if the sink never heard of the site.
-    pub fn notifications(
+    pub fn notifications<'a>(
         &self,
-        site: &DesiredSite,
+        about: impl Into<About<'a>>,
         alerts: &[Alert],
         ledgers: &BTreeMap<String, LedgerEntry>,
         waiting: &BTreeMap<String, Queued>,
         now: DateTime<Utc>,
     ) -> Vec<NewNotification> {
+        let about = about.into();
         self.sinks
             .keys()
             .filter_map(|sink| {
                 let ledger = ledgers.get(sink);
                 let reason = decide(ledger, alerts, self.repeat, now)?;
-                let composed = compose(sink, site, reason, alerts, ledger, waiting.get(sink), now);
-                let told = |error| tracing::error!(sink, site = %site.name, %error, "nothing can be told");
+                let composed = compose(sink, about, reason, alerts, ledger, waiting.get(sink), now);
+                let told = |error| tracing::error!(sink, site = %about.name, %error, "nothing can be told");
                 composed.map_err(told).ok()
             })
             .collect()
@@ -103,7 +119,7 @@ impl std::fmt::Debug for Alerting {
 
 fn compose(
     sink: &str,
-    site: &DesiredSite,
+    about: About<'_>,
     reason: Reason,
     alerts: &[Alert],
     ledger: Option<&LedgerEntry>,
@@ -121,12 +137,12 @@ fn compose(
         }
     }
     let body =
-        Body { version: 1, reason, site: site.name.clone(), labels: site.labels.clone(), alerts: told };
+        Body { version: 1, reason, site: about.name.clone(), labels: about.labels.clone(), alerts: told };
     let body = body.to_json()?;
     Ok(NewNotification {
-        id: notification_id(sink, &site.name, now, &body),
+        id: notification_id(sink, about.name, now, &body),
         sink: sink.to_owned(),
-        site: site.name.clone(),
+        site: about.name.clone(),
         reason,
         body,
         ledger: ledger_after(ledger, alerts, now),
