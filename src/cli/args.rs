@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chrono_tz::Tz;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::config;
+use crate::config::{self, argument};
 use crate::domain::ids::SiteName;
 
 /// Watches over the registration of handsets on Gigaset N720 DECT managers.
@@ -55,6 +56,8 @@ pub(crate) enum Command {
     Apply(ApplyArgs),
     /// Have the daemon carry out a plan that deregisters handsets; exit 2 when a second person has to approve it too
     Approve(ApproveArgs),
+    /// Read a manager in service and print a site file of it, whose first plan is empty; never writes
+    Adopt(AdoptArgs),
     /// Run the daemon
     Run,
     /// Show what the daemon knows; exit 3 if something needs a person
@@ -173,6 +176,23 @@ pub(crate) struct ApprovalWords {
     /// Who approves; by default $SUDO_USER, else the user who runs this
     #[arg(long, value_name = "NAME")]
     pub(crate) by: Option<String>,
+}
+
+/// Arguments of `adopt`.
+#[derive(Debug, Args)]
+pub(crate) struct AdoptArgs {
+    /// What the site is to be called
+    pub(crate) site: SiteName,
+    /// The manager's web interface, like http://10.20.0.2
+    #[arg(long, value_name = "URL", value_parser = argument::manager_url)]
+    pub(crate) url: (String, u16),
+    /// Where the web password is kept, as the site file names it, or - for standard input [default: keyring:SITE/web]
+    // Read later: where it is refused, it may be the password itself, and clap would show it.
+    #[arg(long, value_name = "REFERENCE")]
+    pub(crate) password: Option<String>,
+    /// The IANA name of the zone of the manager's clock [default: that of this machine]
+    #[arg(long, value_name = "ZONE", value_parser = argument::time_zone)]
+    pub(crate) time_zone: Option<Tz>,
 }
 
 /// Arguments of `status`.
@@ -318,6 +338,9 @@ mod tests {
             "n720d approve acme 9f3c",
             "n720d approve acme 9f3c --reason agreed --by anna --valid 48h --json",
             "n720d apply acme --retry-push",
+            "n720d adopt acme --url http://10.20.0.2",
+            "n720d adopt acme --url http://10.20.0.2:8080 --password - --time-zone Europe/Berlin",
+            "n720d adopt acme --url http://10.20.0.2 --password credential:acme-web",
             "n720d run",
             "n720d status",
             "n720d status acme --json",
@@ -355,6 +378,9 @@ mod tests {
             "n720d approve acme",
             "n720d approve acme 9f3c --valid soon",
             "n720d approve acme 9f3c --valid 0s",
+            "n720d adopt acme",
+            "n720d adopt acme --url 10.20.0.2",
+            "n720d adopt acme --url http://10.20.0.2 --time-zone Berlin",
             "n720d run x",
             "n720d pause",
             "n720d pause acme --all",

@@ -2,6 +2,7 @@
 //!
 //! Decides nothing about sites and prints nothing itself: `output` is the only printing place.
 
+mod adopt;
 mod apply;
 mod approve;
 mod args;
@@ -26,6 +27,7 @@ mod shape;
 mod status;
 mod tell;
 mod windows;
+mod zone;
 
 use std::error::Error;
 use std::path::Path;
@@ -168,6 +170,7 @@ fn dispatch(arguments: &Arguments) -> Result<Exit, CliError> {
         Command::Plan(args) => plan::run(file, args),
         Command::Apply(args) => apply::run(file, args),
         Command::Approve(args) => approve::run(file, args),
+        Command::Adopt(args) => adopt::run(file, args),
         Command::Run => run::run(file),
         Command::Status(args) => status::run(file, args),
         Command::Handoff(args) => handoff::run(file, args),

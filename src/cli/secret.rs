@@ -15,7 +15,7 @@ const LARGEST: u64 = 64 * 1024;
 enum SetError {
     #[error("the secret cannot be read from standard input")]
     Unreadable(#[source] std::io::Error),
-    #[error("standard input is empty: give the secret on it, as in `n720d secret set NAME < FILE`")]
+    #[error("standard input is empty: give the secret on it, as in `n720d … < FILE`")]
     Empty,
     #[error("standard input is more than 64 KiB")]
     TooLong,
@@ -31,7 +31,7 @@ enum SetError {
 
 /// Runs the command.
 pub(super) fn set(args: &SecretSetArgs) -> Result<Exit, CliError> {
-    let secret = asked(&args.name).map_err(|error| CliError::Other(error.into()))?;
+    let secret = asked(&format!("keyring:{}", args.name))?;
     store_in_keyring(&args.name, &secret)
         .map_err(|source| SetError::Keyring { name: args.name.clone(), source })
         .map_err(|error| CliError::Other(error.into()))?;
@@ -44,15 +44,18 @@ pub(super) fn set(args: &SecretSetArgs) -> Result<Exit, CliError> {
     Ok(Exit::Fine)
 }
 
-fn asked(name: &str) -> Result<Secret, SetError> {
+/// A secret from standard input, for `what`.
+///
+/// # Errors
+/// When there is none, or more than one line.
+pub(super) fn asked(what: &str) -> Result<Secret, CliError> {
     let stdin = std::io::stdin();
-    if !stdin.is_terminal() {
-        return taken(stdin.lock());
+    if stdin.is_terminal() {
+        output::complaint(format_args!(
+            "secret for {what} (one line, then Ctrl-D; it is shown as you type):"
+        ));
     }
-    output::complaint(format_args!(
-        "secret for keyring:{name} (one line, then Ctrl-D; it is shown as you type):"
-    ));
-    taken(stdin.lock())
+    taken(stdin.lock()).map_err(|error| CliError::Other(error.into()))
 }
 
 /// The whole input as a secret, less one newline at its end.

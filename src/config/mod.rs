@@ -1,8 +1,9 @@
-//! Configuration: text to validated values. The only place that knows TOML.
+//! Configuration: text to validated values, and back. The only place that knows TOML.
 //!
 //! In three steps: text, a tree of values with their places, checked values. Every finding of every file is collected;
 //! nothing stops at the first. Secrets are named here and looked up elsewhere.
 
+pub mod argument;
 mod daemon;
 mod finding;
 mod fleet;
@@ -14,6 +15,7 @@ mod site;
 mod source;
 mod tree;
 mod value;
+mod write;
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -32,6 +34,7 @@ pub use self::daemon::{
 };
 pub use self::finding::{Finding, Severity};
 pub use self::sinks::SinkConfig;
+pub use self::write::site_file;
 
 /// Everything that was configured, as far as it can be used.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,5 +1,7 @@
 //! Text to [`SecretRef`]: where a secret is kept. Looks nothing up.
 
+use std::path::Path;
+
 use super::report::Located;
 use super::tree::Section;
 use crate::domain::secret::{Secret, SecretRef};
@@ -7,23 +9,49 @@ use crate::domain::secret::{Secret, SecretRef};
 /// How a secret is named.
 pub(super) const NOTATION: &str = "keyring:NAME, credential:NAME, file:PATH or env:NAME";
 
-/// Reads the reference under `key`. A literal is warned about; messages never show one.
-pub(super) fn read(section: &Section<'_>, key: &'static str) -> Option<Located<SecretRef>> {
-    let text = section.string(key)?;
-    let report = section.report;
-    let (scheme, name) = text.value.split_once(':').unwrap_or(("", ""));
-    let folder = report.source.file.parent();
+/// What a text is that names no place where a secret is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NoReference {
+    /// Nothing.
+    Empty,
+    /// A secret, as far as can be told; perhaps meant for a reference of a kind that does not exist.
+    Literal {
+        /// Whether it begins like one.
+        like_a_scheme: bool,
+    },
+    /// A reference with a name that cannot be; this was expected.
+    BadName(&'static str),
+}
+
+/// The reference that a text is. Relative paths start at `folder`.
+pub(super) fn parse(text: &str, folder: Option<&Path>) -> Result<SecretRef, NoReference> {
+    let (scheme, name) = text.split_once(':').unwrap_or(("", ""));
     let reference = match scheme {
         "keyring" => SecretRef::Keyring(name.to_owned()),
         "credential" => SecretRef::Credential(name.to_owned()),
         "file" => SecretRef::File(folder.map_or_else(|| name.into(), |folder| folder.join(name))),
         "env" => SecretRef::Env(name.to_owned()),
-        _ if text.value.is_empty() => {
+        _ if text.is_empty() => return Err(NoReference::Empty),
+        _ => return Err(NoReference::Literal { like_a_scheme: looks_like_a_scheme(scheme) }),
+    };
+    match fault_of(&reference, name) {
+        Some(expected) => Err(NoReference::BadName(expected)),
+        None => Ok(reference),
+    }
+}
+
+/// Reads the reference under `key`. A literal is warned about; messages never show one.
+pub(super) fn read(section: &Section<'_>, key: &'static str) -> Option<Located<SecretRef>> {
+    let text = section.string(key)?;
+    let report = section.report;
+    match parse(text.value, report.source.file.parent()) {
+        Ok(reference) => Some(text.with(reference)),
+        Err(NoReference::Empty) => {
             report.error(&text.place, "an empty secret", NOTATION);
-            return None;
+            None
         }
-        _ => {
-            let found = if looks_like_a_scheme(scheme) {
+        Err(NoReference::Literal { like_a_scheme }) => {
+            let found = if like_a_scheme {
                 "a secret in the file itself, though it begins like a reference of an unknown kind"
             } else {
                 "a secret in the file itself"
@@ -31,16 +59,13 @@ pub(super) fn read(section: &Section<'_>, key: &'static str) -> Option<Located<S
             report.note_secret();
             report.warn(&text.place, found, NOTATION);
             let literal = SecretRef::Literal(Secret::new(text.value));
-            return Some(text.with(literal));
+            Some(text.with(literal))
         }
-    };
-    match fault_of(&reference, name) {
-        Some(expected) => {
+        Err(NoReference::BadName(expected)) => {
             // The name of a reference is no secret.
             report.error(&text.place, format!("{:?}", text.value), expected);
             None
         }
-        None => Some(text.with(reference)),
     }
 }
 
@@ -72,8 +97,6 @@ fn looks_like_a_scheme(scheme: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::super::report::Report;
     use super::super::source::Source;
     use super::super::tree;

@@ -221,7 +221,6 @@ pub(super) fn target(desired: &DesiredSite, password: Secret) -> Target {
         site: desired.name.clone(),
         host: desired.manager.host.clone(),
         port: desired.manager.port,
-        mac: desired.manager.mac,
         password,
         sip_port: desired.manager.sip_port,
     }

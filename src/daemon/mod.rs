@@ -2,6 +2,7 @@
 //!
 //! No parsing, no rendering, no judging: those are `device`'s and `domain`'s.
 
+mod adopt;
 mod approvals;
 mod assemble;
 mod break_off;
@@ -27,6 +28,7 @@ mod single;
 mod site_task;
 mod systemd;
 
+pub use adopt::read_all;
 pub use assemble::StartError;
 pub use break_off::BrokenOff;
 pub use clock::now;

@@ -11,7 +11,7 @@ use super::cycle::{self, Asked};
 use super::{approvals, chain, clearance, clock, context};
 use crate::api::{ApproveAnswer, ApproveRequest, Refusal};
 use crate::config::{Config, DaemonConfig};
-use crate::device::n720::{Ask, Driver, Editors, RecordedPage, Session};
+use crate::device::n720::{Ask, Driver, Editors, RecordedPage, Session, Target};
 use crate::domain::clearance::Clearance;
 use crate::domain::desired::DesiredSite;
 use crate::domain::fingerprint::SiteKey;
@@ -164,7 +164,7 @@ async fn look_with(
     Ok(Look { observation, plan: turn.plan, status: turn.status })
 }
 
-fn driver(daemon: &DaemonConfig) -> Result<Driver, LookError> {
+pub(super) fn driver(daemon: &DaemonConfig) -> Result<Driver, LookError> {
     Driver::new(daemon.poll.timeout).map_err(|error| LookError::SetUp { why: chain(&error) })
 }
 
@@ -184,12 +184,16 @@ async fn open(
     if !known.retry_login {
         cycle::not_refused(&desired.name, &known.memory, &password, &known.key).map_err(contact)?;
     }
-    let target = cycle::target(desired, password);
+    patiently(driver, &cycle::target(desired, password)).await.map_err(contact)
+}
+
+/// Logs in; waits a little where somebody else is logged in.
+pub(super) async fn patiently(driver: &Driver, target: &Target) -> Result<Session, ContactFailure> {
     let mut tries = 1;
     loop {
-        match driver.open(&target).await {
+        match driver.open(target).await {
             Err(ContactFailure::SessionBusy(_)) if tries < BUSY_TRIES => tokio::time::sleep(BUSY_PAUSE).await,
-            outcome => return outcome.map_err(contact),
+            outcome => return outcome,
         }
         tries += 1;
     }

@@ -6,6 +6,9 @@
 /// The longest password, login or user id, in bytes (`n720.md`, section 2).
 pub const SIP_LIMIT: usize = 74;
 
+/// The longest display name, in bytes (`n720.md`, section 2).
+pub const DISPLAY_NAME_LIMIT: usize = 32;
+
 /// Checks a text against the device's characters and a limit in UTF-8 bytes.
 ///
 /// # Errors

@@ -3,6 +3,7 @@
 //! No clock, no I/O, no `async`, no HTML, no TOML, and nothing of ours from outside this folder: the tests hold that.
 #![deny(clippy::disallowed_methods)]
 
+pub mod adoption;
 pub mod alert;
 pub mod approval;
 pub mod assess;

@@ -69,7 +69,6 @@ impl Device {
             site: "acme".parse().unwrap(),
             host: "127.0.0.1".into(),
             port,
-            mac: "7C2F80CA21E4".parse().unwrap(),
             password: Secret::new(PASSWORD),
             sip_port: 5060,
         };

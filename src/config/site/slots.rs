@@ -10,10 +10,8 @@ use crate::domain::desired::{DesiredSlot, PresentSlot, SipAccount};
 use crate::domain::device_text;
 use crate::domain::ids::{Ipui, ProviderIndex, SlotNumber};
 
-/// The device's limits, in bytes.
-const LONGEST_DISPLAY_NAME: usize = 32;
+/// The longest number of a network mailbox, in bytes.
 const LONGEST_MAILBOX: usize = 32;
-const LONGEST_SIP_TEXT: usize = 74;
 
 /// What the slot tables gave.
 #[derive(Debug, Default)]
@@ -73,7 +71,7 @@ fn slot(section: &Section<'_>, providers: &Providers) -> (DesiredSlot, Option<Lo
     let ipui: Option<Located<Ipui>> = section.parsed("ipui");
     let present = PresentSlot {
         ipui: ipui.as_ref().map(|ipui| ipui.value),
-        display_name: text(section, "display_name", LONGEST_DISPLAY_NAME),
+        display_name: text(section, "display_name", device_text::DISPLAY_NAME_LIMIT),
         sip: section.section("sip").and_then(|sip| account(sip, providers)),
         mailbox: text(section, "mailbox", LONGEST_MAILBOX),
     };
@@ -94,7 +92,8 @@ fn account(section: Section<'_>, providers: &Providers) -> Option<SipAccount> {
     let user = named(&section, "user");
     let login = named(&section, "login");
     let account_name = named(&section, "account_name");
-    let password = secret(&section, "password", |text| device_text::check_secret(text, LONGEST_SIP_TEXT));
+    let password =
+        secret(&section, "password", |text| device_text::check_secret(text, device_text::SIP_LIMIT));
     let provider = section.integer("provider", 0..=9_u8).and_then(|index| ProviderIndex::new(index.value));
     let provider = provider.unwrap_or_default();
     check_provider(&section, provider, providers);
@@ -125,7 +124,7 @@ fn check_provider(section: &Section<'_>, provider: ProviderIndex, providers: &Pr
 
 /// A text for the device that may not be empty.
 fn named(section: &Section<'_>, key: &'static str) -> Option<String> {
-    let value = text(section, key, LONGEST_SIP_TEXT)?;
+    let value = text(section, key, device_text::SIP_LIMIT)?;
     if value.is_empty() {
         section.report.error(&section.place_of(key), quoted(""), "a text that is not empty");
         return None;

@@ -167,7 +167,6 @@ mod tests {
             site: "acme".parse().unwrap(),
             host: "127.0.0.1".into(),
             port: 80,
-            mac: "7C2F80CA21E4".parse().unwrap(),
             password: Secret::new("hunter2"),
             sip_port,
         }

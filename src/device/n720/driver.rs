@@ -166,7 +166,6 @@ mod tests {
             site: "acme".parse().unwrap(),
             host: host.into(),
             port: 80,
-            mac: "7C2F80CA21E4".parse().unwrap(),
             password: Secret::new("x"),
             sip_port: 5060,
         }

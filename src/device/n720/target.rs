@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::ids::{Mac, SiteName, SlotNumber};
+use crate::domain::ids::{SiteName, SlotNumber};
 use crate::domain::secret::Secret;
 
-/// A DECT manager and how to reach it.
+/// A DECT manager and how to reach it. Which MAC it has is reported, and compared elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     /// The site it belongs to, for logs.
@@ -14,8 +14,6 @@ pub struct Target {
     pub host: String,
     /// The TCP port of its web interface, usually 80.
     pub port: u16,
-    /// The MAC it is expected to have. The driver reports the one that it finds and does not compare.
-    pub mac: Mac,
     /// The password of its web interface.
     pub password: Secret,
     /// The UDP port of its SIP stack, usually 5060.
@@ -63,7 +61,6 @@ mod tests {
             site: "acme".parse().unwrap(),
             host: "::1".into(),
             port: 80,
-            mac: "7C2F80CA21E4".parse().unwrap(),
             password: Secret::new("hunter2"),
             sip_port: 5060,
         };
