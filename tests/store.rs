@@ -20,7 +20,9 @@ use n720d::domain::memory::{SiteMemory, Window};
 use n720d::domain::plan::{NewRelease, WindowEntry};
 use n720d::domain::release::{Generation, ReleaseMark, TriggerOutcome};
 use n720d::domain::status::{GenerationStatus, Health, PlanStatus, SiteStatus, WindowStatus};
-use n720d::store::{CycleRecord, DATABASE_FILE, FetchRow, Opened, Store, StoreError, StoreErrorKind};
+use n720d::store::{
+    CycleRecord, DATABASE_FILE, FetchRow, Opened, ReleaseFiles, Store, StoreError, StoreErrorKind,
+};
 
 /// Tells a copy of this test binary in which state directory to play its part.
 const STATE_DIR: &str = "N720D_TEST_STATE_DIR";
@@ -95,7 +97,9 @@ fn push(store: &Store, round: i64, done: &mut dyn FnMut(i64)) -> Result<(), Stor
     let entry =
         HistoryEntry { at: now, who: "n720d".into(), what: "release".into(), outcome: round.to_string() };
     let last = store.memory(&acme)?.release.map(|last| (last.id, last.progress.fetched_at));
-    let release = store.release(&acme, last, &new_release(round), &body(round), now, &[entry])?.unwrap();
+    let body = body(round);
+    let files = ReleaseFiles { body: &body, way_back: None };
+    let release = store.release(&acme, last, &new_release(round), files, now, |_| vec![entry])?.unwrap();
     done(1);
     store.note_trigger_intent(release.id, now)?;
     done(2);

@@ -226,6 +226,12 @@ pub(crate) struct HistoryArgs {
     /// Show the site's registration windows instead: who was missing, who came in when, who was left
     #[arg(long, requires = "site")]
     pub(crate) windows: bool,
+    /// Print the site as it was observed before this release, with --as-site; its number is in the history
+    #[arg(long, value_name = "NUMBER", requires_all = ["site", "as_site"], conflicts_with_all = ["windows", "json"])]
+    pub(crate) release: Option<i64>,
+    /// As a site file: put in place of the site's own, it leads back
+    #[arg(long, requires = "release")]
+    pub(crate) as_site: bool,
     /// At most so many entries, the latest
     #[arg(long, value_name = "NUMBER", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) limit: u32,
@@ -351,6 +357,7 @@ mod tests {
             "n720d history acme",
             "n720d history acme --windows --json",
             "n720d history acme --windows --limit 3",
+            "n720d history acme --release 12 --as-site",
             "n720d poll acme --retry-login",
             "n720d reload",
             "n720d pause acme",
@@ -378,6 +385,10 @@ mod tests {
             "n720d approve acme",
             "n720d approve acme 9f3c --valid soon",
             "n720d approve acme 9f3c --valid 0s",
+            "n720d history --release 12 --as-site",
+            "n720d history acme --release 12",
+            "n720d history acme --as-site",
+            "n720d history acme --release 12 --as-site --json",
             "n720d adopt acme",
             "n720d adopt acme --url 10.20.0.2",
             "n720d adopt acme --url http://10.20.0.2 --time-zone Berlin",

@@ -73,6 +73,7 @@ fn head(text: &mut Text, draft: &Draft) {
     }
     table.line("mode", string(mode.as_str()), remarks(Spot::Mode));
     match approval {
+        // Left out, n720d.toml says who: never less than one person.
         ApprovalRule::OnePerson => {}
         ApprovalRule::SecondPerson => table.line("approval", string("second-person"), &[]),
     }

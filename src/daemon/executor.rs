@@ -3,16 +3,17 @@
 
 use super::cycle::{Scope, target};
 use super::{chain, clearance};
+use crate::config;
 use crate::device::n720::Session;
 use crate::device::n720::provisioning::{Secrets, render};
-use crate::domain::approval::Approval;
+use crate::domain::adoption;
 use crate::domain::desired::Trigger;
 use crate::domain::history::HistoryEntry;
 use crate::domain::memory::Hindrance;
-use crate::domain::plan::NewRelease;
+use crate::domain::plan::{Impact, NewRelease};
 use crate::domain::release::{TriggerOutcome, Upon};
 use crate::domain::turn::Turn;
-use crate::store::StoreError;
+use crate::store::{ReleaseFiles, StoreError};
 
 /// The user of a check-sync NOTIFY to a manager whose site file names no SIP user; anonymous NOTIFY is accepted
 /// whatever the user. (Provisioning Guide)
@@ -91,7 +92,7 @@ async fn prepare(scope: &Scope<'_>, turn: &Turn, upon: Upon, session: &mut Sessi
     match &orders.release {
         Some(new) => {
             not_paused(scope).await?;
-            release(scope, new, upon, turn.memory.approval.as_ref()).await
+            release(scope, turn, new, upon).await
         }
         None => Ok(()),
     }
@@ -127,31 +128,38 @@ async fn enrol(scope: &Scope<'_>, session: &mut Session) -> Result<(), Stopped> 
 }
 
 /// Releases: from here on the file is served, and survives whatever happens next.
-async fn release(
-    scope: &Scope<'_>,
-    new: &NewRelease,
-    upon: Upon,
-    approval: Option<&Approval>,
-) -> Result<(), Stopped> {
+async fn release(scope: &Scope<'_>, turn: &Turn, new: &NewRelease, upon: Upon) -> Result<(), Stopped> {
     let body = render(&new.content, &new.version, Secrets::Reveal).map_err(|errors| {
         let all: Vec<String> = errors.iter().map(ToString::to_string).collect();
         Stopped::Hindered(format!("the provisioning file cannot be written: {}", all.join("; ")))
     })?;
+    let way_back = way_back(scope, turn, new);
     let (new, at) = (new.clone(), scope.context.now());
+    let approval = turn.memory.approval.as_ref();
     let approved = approval.filter(|approval| new.approval.as_ref() == Some(&approval.hash));
     let by = approved.map_or_else(String::new, |approval| format!("; approved by {}", approval.people()));
-    let told = entry(scope, "release", format!("VERSION {}: {}{by}", new.version, new.reason));
-    let kept = told.clone();
+    let what = format!("VERSION {}: {}{by}", new.version, new.reason);
+    let told = entry(scope, "release", String::new());
+    let numbered = move |number: i64| HistoryEntry { outcome: format!("release {number}, {what}"), ..told };
+    let kept = numbered.clone();
     let released = scope
         .context
-        .store(&scope.desired.name, move |store, site| store.release(site, upon, &new, &body, at, &[kept]))
+        .store(&scope.desired.name, move |store, site| {
+            let files = ReleaseFiles { body: &body, way_back: way_back.as_deref() };
+            store.release(site, upon, &new, files, at, |number| vec![kept(number)])
+        })
         .await?;
-    if released.is_none() {
-        return Err(Stopped::MovedOn);
-    }
+    let Some(released) = released else { return Err(Stopped::MovedOn) };
     scope.context.metrics.released();
-    log(scope, &told);
+    log(scope, &numbered(released.id));
     Ok(())
+}
+
+/// What was observed before a release that people notice, as a site file.
+fn way_back(scope: &Scope<'_>, turn: &Turn, new: &NewRelease) -> Option<String> {
+    let seen = turn.memory.observation.as_ref().filter(|_| new.impact >= Impact::Interrupts)?;
+    let draft = adoption::way_back(scope.desired, &turn.memory, seen, &new.version)?;
+    Some(config::site_file(&draft))
 }
 
 /// Keeps what hindered the orders, so that they are tried again later and people are told.

@@ -213,8 +213,10 @@ mod tests {
         approval, at, deregisters, entry, fetch, generation, ipui, memory, new_release, release, site, slot,
         status, store,
     };
-    use super::super::{CycleRecord, StoreErrorKind};
+    use super::super::{CycleRecord, ReleaseFiles, StoreErrorKind};
     use super::*;
+
+    const FILE: ReleaseFiles<'static> = ReleaseFiles { body: b"file", way_back: None };
 
     /// Approves whatever there is at this moment.
     fn approve(store: &Store, hash: &str) -> Approval {
@@ -281,7 +283,7 @@ mod tests {
         let refused = |new: &NewRelease| {
             let last = store.memory(&acme).unwrap().release;
             let upon = last.map(|last| (last.id, last.progress.fetched_at));
-            let made = store.release(&acme, upon, new, b"file", at(5), &[entry("release", 5)]).unwrap();
+            let made = store.release(&acme, upon, new, FILE, at(5), |_| vec![entry("release", 5)]).unwrap();
             assert_eq!(made, None);
         };
         refused(&new);
@@ -289,7 +291,7 @@ mod tests {
         refused(&new);
         refused(&NewRelease { approval: None, ..new.clone() });
         approve(&store, "9f3c");
-        let made = store.release(&acme, None, &new, b"file", at(5), &[]).unwrap().unwrap();
+        let made = store.release(&acme, None, &new, FILE, at(5), |_| Vec::new()).unwrap().unwrap();
         store.note_fetch(&fetch(made.id), at(5)).unwrap();
         refused(&deregisters("2311260802", "9f3c"));
         let memory = store.memory(&acme).unwrap();

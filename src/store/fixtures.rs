@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, FixedOffset, TimeDelta, TimeZone, Utc};
 use tempfile::TempDir;
 
-use super::{FetchRow, Store, StoreError};
+use super::{FetchRow, ReleaseFiles, Store, StoreError};
 use crate::domain::alert::{Alert, AlertKind, AlertState, HandsetNote, Severity};
 use crate::domain::approval::{Approval, ApprovalState, Grant};
 use crate::domain::content::ReleaseContent;
@@ -377,7 +377,8 @@ pub(crate) fn release(
     history: &[HistoryEntry],
 ) -> Result<Release, StoreError> {
     let last = store.memory(site)?.release.map(|last| (last.id, last.progress.fetched_at));
-    Ok(store.release(site, last, new, body, at, history)?.expect("nothing came in between"))
+    let files = ReleaseFiles { body, way_back: None };
+    Ok(store.release(site, last, new, files, at, |_| history.to_vec())?.expect("nothing came in between"))
 }
 
 /// The manager of `acme` gets this release.

@@ -27,6 +27,7 @@ mod releases;
 mod schema;
 mod sites;
 mod strays;
+mod way_back;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -43,8 +44,9 @@ pub use history::{HISTORY_DAYS, HISTORY_PER_SITE};
 pub use keep::CycleRecord;
 pub use lock::LOCK_FILE;
 pub use memory::WINDOWS_IN_MEMORY;
-pub use releases::{RELEASES_PER_SITE, Served};
+pub use releases::{RELEASES_PER_SITE, ReleaseFiles, Served};
 pub use sites::SiteSecret;
+pub use way_back::WAYS_BACK_PER_SITE;
 
 use error::Fault;
 use files::Seed;

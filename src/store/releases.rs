@@ -8,7 +8,7 @@ use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::approvals::{self, Licence};
 use super::error::{Fault, StoreError};
-use super::{Store, codec, history, keep, memory};
+use super::{Store, codec, history, keep, memory, way_back};
 use crate::domain::history::HistoryEntry;
 use crate::domain::ids::{SiteName, SlotNumber};
 use crate::domain::memory::Window;
@@ -41,6 +41,15 @@ impl fmt::Debug for Served {
     }
 }
 
+/// The files of a release. Without `Debug`: the one that is served holds SIP passwords.
+#[derive(Clone, Copy)]
+pub struct ReleaseFiles<'a> {
+    /// What the manager may fetch, byte for byte.
+    pub body: &'a [u8],
+    /// What was observed before it, as a site file; `None`: it disturbs nobody.
+    pub way_back: Option<&'a str>,
+}
+
 /// How many releases are remembered of each site. A VERSION that is older than that may come again.
 pub const RELEASES_PER_SITE: u32 = 200;
 
@@ -48,6 +57,8 @@ impl Store {
     /// Makes a release: from here on it is what the manager may fetch. A window that it opens enters the ledger
     /// under the number that follows the last one there, whatever number the plan gave it; one that it ends keeps its
     /// entry; the release returned says which. The bodies of earlier releases are wiped, and the oldest of more than [`RELEASES_PER_SITE`] go.
+    ///
+    /// `told` gives the entries for the history once the release has its number.
     ///
     /// `upon` is the release that the plan was made upon, and when that was fetched, as [`Store::memory`] gave it.
     /// `None` is returned, and nothing is done, when that is not how it stands any more: a manager may fetch at any
@@ -61,9 +72,9 @@ impl Store {
         site: &SiteName,
         upon: Upon,
         new: &NewRelease,
-        body: &[u8],
+        files: ReleaseFiles<'_>,
         released_at: DateTime<Utc>,
-        history: &[HistoryEntry],
+        told: impl FnOnce(i64) -> Vec<HistoryEntry>,
     ) -> Result<Option<Release>, StoreError> {
         self.write("make a release", |db| {
             let id = self.site_id(db, site)?;
@@ -89,7 +100,7 @@ impl Store {
                     codec::json("release.parts", &new.parts)?,
                     codec::json("release.reserved", &new.reserved)?,
                     window,
-                    body,
+                    files.body,
                     codec::time(released_at),
                     approved(new)?,
                 ],
@@ -97,7 +108,10 @@ impl Store {
             let release = db.last_insert_rowid();
             approvals::use_up(db, id, licence, release, new, released_at)?;
             prune(db, id)?;
-            history::append(db, id, history)?;
+            if let Some(file) = files.way_back {
+                way_back::append(db, id, release, released_at, file)?;
+            }
+            history::append(db, id, &told(release))?;
             Ok(Some(Release {
                 id: release,
                 generation: new.generation.clone(),
@@ -367,17 +381,21 @@ mod tests {
 
     #[test]
     fn nothing_is_released_upon_a_state_that_has_passed() {
+        const SECOND: ReleaseFiles<'static> = ReleaseFiles { body: b"second", way_back: None };
         let (_dir, store) = store();
         let acme = site("acme");
         let first = release(&store, &acme, &new_release("2311260801"), b"first", at(1), &[]).unwrap();
         let second = new_release("2311260802");
         for stale in [None, Some((first.id, Some(at(1)))), Some((first.id + 1, None))] {
-            assert_eq!(store.release(&acme, stale, &second, b"second", at(2), &[]).unwrap(), None);
+            assert_eq!(store.release(&acme, stale, &second, SECOND, at(2), |_| Vec::new()).unwrap(), None);
         }
         let memory = store.memory(&acme).unwrap();
         assert_eq!((memory.release.map(|last| last.id), memory.windows.len()), (Some(first.id), 1));
         assert!(
-            store.release(&acme, Some((first.id, None)), &second, b"second", at(2), &[]).unwrap().is_some()
+            store
+                .release(&acme, Some((first.id, None)), &second, SECOND, at(2), |_| Vec::new())
+                .unwrap()
+                .is_some()
         );
     }
 

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use chrono::TimeDelta;
 
+use super::foreign::enumerate;
 use super::{Conditions, View, spoken};
 use crate::domain::alert::{AlertKind, Condition, Severity};
 use crate::domain::ids::SlotNumber;
@@ -78,7 +79,8 @@ fn secrets(view: &View<'_>, found: &mut Conditions) {
         )
         | None => None,
     };
-    let names = Some(view.missing_secrets.join(", ")).filter(|names| !names.is_empty());
+    // An adopted site may lack a hundred.
+    let names = Some(enumerate(view.missing_secrets.iter().cloned())).filter(|names| !names.is_empty());
     let Some(what) = names.or(password) else { return };
     let summary = format!(
         "secrets of this site cannot be resolved: {what}; what needs them waits; provide them and reload n720d"

@@ -86,7 +86,15 @@ fn a_missing_secret_is_critical_and_names_references_only() {
     let mut stage = Stage::well();
     stage.missing_secrets = vec!["keyring:acme/1013".into(), "env:X".into()];
     let found = stage.the(AlertKind::SecretMissing);
-    assert_eq!((found.severity, found.phase.as_str()), (Severity::Critical, "keyring:acme/1013, env:X"));
+    assert_eq!((found.severity, found.phase.as_str()), (Severity::Critical, "keyring:acme/1013; env:X"));
+    stage.missing_secrets = (1..=100).map(|number| format!("keyring:acme/{number}")).collect();
+    let found = stage.the(AlertKind::SecretMissing);
+    assert!(
+        found.summary.contains("keyring:acme/1; ") && found.summary.contains(" more"),
+        "{}",
+        found.summary
+    );
+    assert!(found.summary.len() < 400, "a hundred of them are one short alert");
     let password = ContactFailure::SecretMissing("keyring:acme/web is not there".into());
     let found = failing(1, 0, password).the(AlertKind::SecretMissing);
     insta::assert_snapshot!(found.summary, @"secrets of this site cannot be resolved: web password: keyring:acme/web is not there; what needs them waits; provide them and reload n720d");
