@@ -4,10 +4,14 @@
 //! nothing stops at the first. Secrets are named here and looked up elsewhere.
 
 pub mod argument;
+mod bulk;
+mod csv_slots;
 mod daemon;
+mod edit;
 mod finding;
 mod fleet;
 mod maintenance;
+mod mask;
 mod report;
 mod secret_ref;
 mod sinks;
@@ -29,10 +33,14 @@ use self::source::Source;
 use crate::domain::desired::{ApprovalRule, DesiredSite};
 use crate::domain::ids::SiteName;
 
+pub use self::bulk::{BulkError, Import, export, import};
+pub use self::csv_slots::{Export, Fault, Field, Summary};
 pub use self::daemon::{
     AlertsConfig, ApiConfig, ApprovalConfig, DaemonConfig, PollConfig, ProvisioningConfig,
 };
+pub use self::edit::EditError;
 pub use self::finding::{Finding, Severity};
+pub use self::mask::masked;
 pub use self::sinks::SinkConfig;
 pub use self::write::site_file;
 
@@ -72,10 +80,26 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 /// # Errors
 /// All findings of all files, when `n720d.toml` or its folder of sites cannot be used.
 pub fn load(file: &Path) -> Result<Config, Vec<Finding>> {
-    load_in(file, &Surroundings { state_directory: std::env::var("STATE_DIRECTORY").ok() })
+    load_in(file, &surroundings(), None)
 }
 
-fn load_in(file: &Path, around: &Surroundings) -> Result<Config, Vec<Finding>> {
+/// A text in place of that of a site file, to see what it would come to.
+#[derive(Debug, Clone, Copy)]
+struct Instead<'t> {
+    file: &'t Path,
+    text: &'t str,
+}
+
+/// The same as [`load`], with one site file having another text.
+fn load_instead(file: &Path, instead: Instead<'_>) -> Result<Config, Vec<Finding>> {
+    load_in(file, &surroundings(), Some(instead))
+}
+
+fn surroundings() -> Surroundings {
+    Surroundings { state_directory: std::env::var("STATE_DIRECTORY").ok() }
+}
+
+fn load_in(file: &Path, around: &Surroundings, instead: Option<Instead<'_>>) -> Result<Config, Vec<Finding>> {
     let source = Source::read(file).map_err(|finding| vec![finding])?;
     let report = Report::new(&source);
     let reading = daemon::read(&report, around);
@@ -88,7 +112,7 @@ fn load_in(file: &Path, around: &Surroundings) -> Result<Config, Vec<Finding>> {
     let approval =
         reading.config.as_ref().map_or_else(ApprovalRule::default, |config| config.approval.required);
     let fleet = match site_files(&reading.sites_dir) {
-        Ok(files) => read_sites(files, can_serve, approval),
+        Ok(files) => read_sites(files, can_serve, approval, instead),
         Err(finding) => {
             findings.push(finding);
             Fleet::default()
@@ -137,12 +161,17 @@ fn site_files(folder: &Path) -> Result<Vec<PathBuf>, Finding> {
     Ok(files)
 }
 
-fn read_sites(files: Vec<PathBuf>, can_serve: bool, approval: ApprovalRule) -> Fleet {
+fn read_sites(
+    files: Vec<PathBuf>,
+    can_serve: bool,
+    approval: ApprovalRule,
+    instead: Option<Instead<'_>>,
+) -> Fleet {
     let mut fleet = Fleet::default();
     let mut sources = Vec::new();
     for file in files {
         match source_of_site(&file) {
-            Ok(source) => sources.push(source),
+            Ok((name, source)) => sources.push((name, source.instead(instead))),
             Err(finding) => {
                 fleet.invalid.insert(stem(&file), vec![finding]);
             }
@@ -221,7 +250,7 @@ mod tests {
         }
 
         fn load(&self) -> Result<Config, Vec<Finding>> {
-            load_in(&self.path("n720d.toml"), &Surroundings::default())
+            load_in(&self.path("n720d.toml"), &Surroundings::default(), None)
         }
 
         /// A finding as it prints, less this folder.

@@ -69,6 +69,12 @@ pub(super) fn read(section: &Section<'_>, key: &'static str) -> Option<Located<S
     }
 }
 
+/// Whether a text is the secret itself, and not where it is kept.
+pub(super) fn is_literal(text: &str) -> bool {
+    let scheme = text.split_once(':').map_or("", |(scheme, _)| scheme);
+    !["keyring", "credential", "file", "env"].contains(&scheme)
+}
+
 /// What is wrong with the name behind the colon.
 fn fault_of(reference: &SecretRef, name: &str) -> Option<&'static str> {
     let control = name.chars().any(char::is_control);
@@ -123,6 +129,7 @@ mod tests {
         ] {
             let (reference, findings) = reading(text);
             assert_eq!(reference.unwrap().to_string(), shown);
+            assert!(!is_literal(text), "{text}");
             assert!(findings.is_empty(), "{findings:?}");
         }
     }
@@ -132,6 +139,7 @@ mod tests {
         for (text, says) in [("hunter2", "a secret in the file itself,"), ("vault:hunter2", "unknown kind")] {
             let (reference, findings) = reading(text);
             assert_eq!(reference, Some(SecretRef::Literal(Secret::new(text))));
+            assert!(is_literal(text), "{text}");
             let line = findings.first().unwrap();
             assert!(line.contains("warning") && line.contains(says) && !line.contains("hunter2"), "{line}");
         }

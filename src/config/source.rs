@@ -58,6 +58,16 @@ impl Source {
         Self { file: file.to_owned(), text, world_readable: false, line_starts }
     }
 
+    /// The same file with another text, where it is the one that has another.
+    pub(super) fn instead(self, instead: Option<super::Instead<'_>>) -> Self {
+        match instead.filter(|instead| instead.file == self.file) {
+            Some(instead) => {
+                Self { world_readable: self.world_readable, ..Self::new(&self.file, instead.text.to_owned()) }
+            }
+            None => self,
+        }
+    }
+
     /// Line and column (in characters) of a byte offset, both from 1.
     pub(super) fn position(&self, offset: usize) -> (usize, usize) {
         let line = self.line_starts.partition_point(|start| *start <= offset).max(1);

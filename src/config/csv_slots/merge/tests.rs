@@ -1,0 +1,3 @@
+//! Tables put into site files: told ones, and random ones against a model that knows nothing of texts.
+
+use super::*;
