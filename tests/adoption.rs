@@ -174,6 +174,8 @@ fn take(site: &DesiredSite, secrets: &SecretBook, seen: &Observation, memory: Si
         settle: Duration::from_secs(180),
         before_close: Vec::new(),
         clock_skew: Duration::from_secs(600),
+        budget: n720d::domain::budget::SiteBudget::DEFAULT,
+        pause_forgotten: Duration::from_secs(86_400),
     };
     let input = TurnInput {
         desired: site,

@@ -76,6 +76,10 @@ pub(crate) enum Command {
     Reload,
     /// Print the configuration file URL of a site's manager
     Url(UrlArgs),
+    /// Print the slots of a site file as CSV, in the form that import takes
+    Export(ExportArgs),
+    /// Put slots from CSV into a site file, once the difference was shown; exit 2 when it was not written
+    Import(ImportArgs),
     /// Secrets in the keyring
     #[command(subcommand)]
     Secret(SecretCommand),
@@ -303,6 +307,32 @@ pub(crate) struct UrlArgs {
     pub(crate) json: bool,
 }
 
+/// Arguments of `export`.
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// The site
+    pub(crate) site: SiteName,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `import`.
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// The site
+    pub(crate) site: SiteName,
+    /// The table: CSV with a heading, as spreadsheets save it
+    #[arg(value_name = "FILE.csv")]
+    pub(crate) file: PathBuf,
+    /// Write the site file without asking
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// What to do about secrets.
 #[derive(Debug, Subcommand)]
 pub(crate) enum SecretCommand {
@@ -366,6 +396,9 @@ mod tests {
             "n720d resume acme --by anna",
             "n720d resume --all --json",
             "n720d url acme",
+            "n720d export acme --json",
+            "n720d import acme slots.csv",
+            "n720d import acme slots.csv --yes --json",
             "n720d secret set acme/web",
         ] {
             assert!(Arguments::try_parse_from(line.split(' ')).is_ok(), "{line}");
@@ -392,6 +425,8 @@ mod tests {
             "n720d adopt acme",
             "n720d adopt acme --url 10.20.0.2",
             "n720d adopt acme --url http://10.20.0.2 --time-zone Berlin",
+            "n720d import acme",
+            "n720d export",
             "n720d run x",
             "n720d pause",
             "n720d pause acme --all",

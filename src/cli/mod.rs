@@ -9,8 +9,10 @@ mod args;
 mod check;
 mod csv;
 mod diff;
+mod export;
 mod handoff;
 mod history;
+mod import;
 mod known;
 mod logging;
 mod observe;
@@ -20,12 +22,14 @@ mod pause;
 mod person;
 mod plan;
 mod render;
+mod replace;
 mod retry_push;
 mod run;
 mod secret;
 mod shape;
 mod status;
 mod tell;
+mod unified;
 mod windows;
 mod zone;
 
@@ -48,7 +52,8 @@ pub enum Exit {
     Fine = 0,
     /// Not done.
     Failed = 1,
-    /// `plan`: there is a plan. `apply`: waiting or blocked. `approve`: a second person is needed.
+    /// `plan`: there is a plan. `apply`: waiting or blocked. `approve`: a second person is needed. `import`: there is a
+    /// difference, and it was not written.
     Waiting = 2,
     /// `status`: something needs a person.
     NeedsPerson = 3,
@@ -180,6 +185,8 @@ fn dispatch(arguments: &Arguments) -> Result<Exit, CliError> {
         Command::Resume(args) => pause::resume(file, args),
         Command::Reload => tell::reload(file),
         Command::Url(args) => tell::url(file, args),
+        Command::Export(args) => export::run(file, args),
+        Command::Import(args) => import::run(file, args),
     }
 }
 

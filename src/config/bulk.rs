@@ -199,9 +199,9 @@ mod tests {
     fn an_export_imported_again_changes_nothing() {
         let fleet = Fleet::new();
         let export = export(&fleet.sites(), &"acme".parse().unwrap()).unwrap();
-        let lines =
-            std::iter::once(export.heading.join(",")).chain(export.rows.iter().map(|row| row.join(",")));
-        let table: Vec<String> = lines.collect();
+        let heading = csv_slots::Field::ALL.map(csv_slots::Field::key).join(",");
+        let rows = export.rows().into_iter().map(|row| row.join(","));
+        let table: Vec<String> = std::iter::once(heading).chain(rows).collect();
         let import = fleet.import(&table.join("\r\n")).unwrap();
         assert_eq!((import.before, import.summary), (import.after, Summary::default()));
     }

@@ -1,46 +1,62 @@
 //! The slots of a site file as a table that, imported again, changes nothing.
 
+use std::collections::BTreeMap;
+
 use super::super::edit::{self, EditError};
 use super::super::secret_ref;
 use super::cell::{self, MASK};
 use super::field::Field;
 use crate::domain::ids::{Ipui, SlotNumber};
 
-/// The listed slots of a site file as a table.
+/// The listed slots of a site file, by their numbers. What a file leaves out is left out, but for the state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Export {
-    /// The headings: the keys of a slot.
-    pub heading: Vec<&'static str>,
-    /// A row for each slot, by its number.
-    pub rows: Vec<Vec<String>>,
-    /// The slots whose password the site file holds itself: the table has `***` there.
-    pub masked: Vec<SlotNumber>,
+    /// Each slot's values; in place of a password that the site file holds itself, `***`.
+    pub slots: BTreeMap<SlotNumber, BTreeMap<Field, String>>,
 }
 
-/// The table of a site file.
+impl Export {
+    /// The table: a row for each slot, a cell for each of [`Field::ALL`], so written that a spreadsheet leaves it as it is.
+    pub fn rows(&self) -> Vec<Vec<String>> {
+        let cell = |field: Field, text: &String| match field {
+            Field::Password if text == MASK => MASK.to_owned(),
+            field => cell::write(field, text),
+        };
+        let row = |values: &BTreeMap<Field, String>| {
+            Field::ALL
+                .map(|field| values.get(&field).map(|text| cell(field, text)).unwrap_or_default())
+                .to_vec()
+        };
+        self.slots.values().map(row).collect()
+    }
+
+    /// The slots whose password the site file holds itself.
+    pub fn masked(&self) -> Vec<SlotNumber> {
+        let masked =
+            |values: &BTreeMap<Field, String>| values.get(&Field::Password).is_some_and(|text| text == MASK);
+        self.slots.iter().filter(|(_, values)| masked(values)).map(|(number, _)| *number).collect()
+    }
+}
+
+/// The slots of a site file.
 ///
 /// # Errors
-/// When its slots are not written as tables of their own.
+/// When they are not written as tables of their own.
 pub(in crate::config) fn export(text: &str) -> Result<Export, EditError> {
-    let mut masked = Vec::new();
-    let mut rows = Vec::new();
-    for (number, values) in edit::slots(text)? {
-        let cell = |field: &Field| match (field, values.get(field)) {
-            (Field::Number, _) => number.to_string(),
-            (Field::State, state) => state.map_or("present", String::as_str).to_owned(),
-            (Field::Password, Some(text)) if secret_ref::is_literal(text) => MASK.to_owned(),
-            (Field::Ipui, Some(text)) => {
-                text.parse::<Ipui>().map_or_else(|_| text.clone(), |ipui| ipui.to_string())
-            }
-            (field, Some(text)) => cell::write(*field, text),
-            (_, None) => String::new(),
-        };
-        rows.push(Field::ALL.iter().map(cell).collect());
-        if values.get(&Field::Password).is_some_and(|text| secret_ref::is_literal(text)) {
-            masked.push(number);
+    let mut slots = edit::slots(text)?;
+    for (number, values) in &mut slots {
+        values.insert(Field::Number, number.to_string());
+        values.entry(Field::State).or_insert_with(|| "present".to_owned());
+        if let Some(ipui) = values.get_mut(&Field::Ipui)
+            && let Ok(read) = ipui.parse::<Ipui>()
+        {
+            *ipui = read.to_string();
+        }
+        if let Some(password) = values.get_mut(&Field::Password).filter(|text| secret_ref::is_literal(text)) {
+            MASK.clone_into(password);
         }
     }
-    Ok(Export { heading: Field::ALL.map(Field::key).to_vec(), rows, masked })
+    Ok(Export { slots })
 }
 
 #[cfg(test)]
@@ -53,11 +69,7 @@ mod tests {
                     '-'\nmailbox = ''\nsip = { user = '0101', password = 'hunter2' }\n[[slot]]\nnumber = 3\nsip = { user = \
                     '3', login = '+3', password = 'env:A', provider = 0x1, account_name = 'a' }\n";
         let export = export(text).unwrap();
-        assert_eq!(
-            export.heading.join(","),
-            "number,state,ipui,display_name,user,login,password,provider,account_name,mailbox"
-        );
-        let rows: Vec<String> = export.rows.iter().map(|row| row.join(",")).collect();
+        let rows: Vec<String> = export.rows().iter().map(|row| row.join(",")).collect();
         assert_eq!(
             rows,
             [
@@ -66,6 +78,6 @@ mod tests {
                 "3,present,,,3,'+3,env:A,1,a,"
             ]
         );
-        assert_eq!(export.masked, [SlotNumber::new(1).unwrap()]);
+        assert_eq!(export.masked(), [SlotNumber::new(1).unwrap()]);
     }
 }

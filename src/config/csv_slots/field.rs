@@ -68,7 +68,7 @@ impl Field {
     }
 
     /// Whether its value is written without quotes.
-    pub(in crate::config) fn is_number(self) -> bool {
+    pub fn is_number(self) -> bool {
         matches!(self, Self::Number | Self::Provider)
     }
 
