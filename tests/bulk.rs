@@ -106,6 +106,7 @@ fn what_is_exported_and_imported_again_is_nothing_to_do() {
     let import = folder.import(export.out.as_bytes(), &[]);
     assert_eq!(import.code, 0, "{import:?}");
     assert_eq!(import.out, "acme: nothing to do, the site file says all of it already\n");
+    assert_eq!(import.err, "", "what is there already is no news");
     assert_eq!(folder.text(), SITE);
     let json: serde_json::Value =
         serde_json::from_str(&folder.n720d(&["export", "acme", "--json"]).out).unwrap();
@@ -119,7 +120,7 @@ fn the_difference_is_shown_first_and_written_when_wanted() {
     let table = "\u{feff}Slot;Name;Nebenstelle\r\n1.0;Empfang;\r\n3;B\u{fc}ro;1015\r\n";
     let shown = folder.import(table.as_bytes(), &[]);
     assert_eq!(shown.code, 2, "{shown:?}");
-    let expected = "@@ -16,10 +16,15 @@
+    let expected = "@@ -16,9 +16,14 @@
  [[slot]]
  number       = 1
  ipui         = \"02 B6 EC 8A A5\"      # from its box
@@ -208,7 +209,7 @@ fn a_site_file_that_is_broken_or_missing_is_not_touched() {
     for arguments in [&["export", "acme"][..], &["import", "acme", "n720d.toml", "--yes"]] {
         let ran = folder.n720d(arguments);
         assert_eq!(ran.code, 78, "{ran:?}");
-        assert!(ran.err.contains("acme.toml:24"), "{}", ran.err);
+        assert!(ran.err.contains("acme.toml:23"), "{}", ran.err);
     }
     assert_eq!(folder.text(), broken);
     let unknown = folder.n720d(&["export", "nobody"]);

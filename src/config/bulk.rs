@@ -78,11 +78,11 @@ pub fn import(
     let (mut faults, mut findings, mut warnings) = (merged.faults.clone(), Vec::new(), Vec::new());
     for finding in found.into_iter().filter(|finding| finding.file == file) {
         match (merged.fault_of(&finding), finding.is_error()) {
-            (Some(fault), true) => faults.push(fault),
-            (Some(fault), false) => warnings.push(fault),
+            (Some((fault, _)), true) => faults.push(fault),
             (None, true) => findings.push(finding),
+            (Some((fault, true)), false) => warnings.push(fault),
             // It was there before.
-            (None, false) => {}
+            (Some((_, false)) | None, false) => {}
         }
     }
     faults.sort_by_key(|fault| fault.row);

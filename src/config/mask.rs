@@ -41,9 +41,10 @@ fn secrets(text: &str, at: usize) -> Vec<Range<usize>> {
 fn in_table(table: &DeTable<'_>, spans: &mut Vec<Range<usize>>) {
     for (key, value) in table {
         let is_key = KEYS.contains(&key.get_ref().as_ref());
-        match value.get_ref() {
-            DeValue::String(text) if is_key && secret_ref::is_literal(text) => spans.push(value.span()),
-            _ => in_value(value, spans),
+        if is_key && value.get_ref().as_str().is_some_and(secret_ref::is_literal) {
+            spans.push(value.span());
+        } else {
+            in_value(value, spans);
         }
     }
 }

@@ -43,15 +43,18 @@ pub(in crate::config) struct Merged {
 }
 
 impl Merged {
-    /// What was found about the resulting text, told of the cell that it comes from, if it comes from one.
-    pub(in crate::config) fn fault_of(&self, finding: &Finding) -> Option<Fault> {
+    /// What was found about the resulting text, told of the cell that it comes from, if it comes from one; and whether
+    /// that cell says something, or it was there before.
+    pub(in crate::config) fn fault_of(&self, finding: &Finding) -> Option<(Fault, bool)> {
         let rest = finding.key.strip_prefix("slot[")?;
         let (number, key) = rest.split_once(']')?;
         let number = SlotNumber::new(number.parse().ok()?)?;
         let row = self.sheet.rows.iter().find(|row| row.slot == number)?;
         let key = key.strip_prefix(".sip").unwrap_or(key).trim_start_matches('.');
         let field = Field::ALL.into_iter().find(|field| field.key() == key).unwrap_or(Field::Number);
-        Some(self.sheet.columns.fault(row.number, field, finding.found.clone(), finding.expected.clone()))
+        let fault =
+            self.sheet.columns.fault(row.number, field, finding.found.clone(), finding.expected.clone());
+        Some((fault, row.set(field).is_some()))
     }
 }
 
