@@ -18,9 +18,9 @@ pub struct Export {
 impl Export {
     /// The table: a row for each slot, a cell for each of [`Field::ALL`], so written that a spreadsheet leaves it as it is.
     pub fn rows(&self) -> Vec<Vec<String>> {
-        let cell = |field: Field, text: &String| match field {
-            Field::Password if text == MASK => MASK.to_owned(),
-            field => cell::write(field, text),
+        let cell = |field: Field, text: &String| {
+            let is_mask = field == Field::Password && text == MASK;
+            if is_mask { MASK.to_owned() } else { cell::write(field, text) }
         };
         let row = |values: &BTreeMap<Field, String>| {
             Field::ALL

@@ -89,16 +89,14 @@ pub(super) fn clear(text: &str, number: SlotNumber, field: Field) -> Result<Stri
 pub(super) fn clear_account(text: &str, number: SlotNumber) -> Result<String, EditError> {
     let slots = layout::slots(text)?;
     let slot = find(&slots, number)?;
-    let mut cuts: Vec<Range<usize>> = match &slot.account {
-        None => return Ok(text.to_owned()),
-        Some(Account::Inline { key, table }) => vec![key.start..table.end],
-        Some(Account::Headed(heading)) => vec![heading.clone()],
-        Some(Account::Dotted) => Vec::new(),
+    let Some(account) = &slot.account else { return Ok(text.to_owned()) };
+    let pairs = slot.pairs.iter().filter(|(field, _)| field.is_of_account());
+    let pairs = pairs.map(|(_, pair)| pair.key.start..pair.value.end);
+    let mut cuts: Vec<Range<usize>> = match account {
+        Account::Inline { key, table } => std::iter::once(key.start..table.end).collect(),
+        Account::Headed(heading) => pairs.chain([heading.clone()]).collect(),
+        Account::Dotted => pairs.collect(),
     };
-    if !matches!(slot.account, Some(Account::Inline { .. })) {
-        let pairs = slot.pairs.iter().filter(|(field, _)| field.is_of_account());
-        cuts.extend(pairs.map(|(_, pair)| pair.key.start..pair.value.end));
-    }
     // From the end on, so that what is still to be cut stays where it is.
     cuts.sort_by_key(|cut| std::cmp::Reverse(cut.start));
     Ok(cuts.into_iter().fold(text.to_owned(), |text, cut| {
