@@ -14,7 +14,7 @@ use crate::domain::approval::{self, Approval, ApprovalState, Difference, Granted
 use crate::domain::desired::{ApprovalRule, DesiredSite};
 use crate::domain::history::HistoryEntry;
 use crate::domain::ids::SiteName;
-use crate::domain::plan::{Plan, Step};
+use crate::domain::plan::Step;
 use crate::domain::release::Generation;
 use crate::domain::status::{ApprovalStatus, SiteStatus};
 use crate::domain::turn::Turn;
@@ -29,7 +29,7 @@ const TRIES: u32 = 3;
 /// # Errors
 /// When the store cannot be written.
 pub(super) async fn note(context: &Context, desired: &DesiredSite, turn: &Turn) -> Result<(), StoreError> {
-    if needs_approval(&turn.plan) {
+    if turn.plan.steps.iter().any(Step::needs_approval) {
         let (hash, terms, at) = (turn.plan.hash.clone(), turn.plan.terms.clone(), context.now());
         context.store(&desired.name, move |store, site| store.review(site, &hash, &terms, at)).await?;
     }
@@ -48,12 +48,9 @@ pub(super) async fn note(context: &Context, desired: &DesiredSite, turn: &Turn) 
         .map(drop)
 }
 
-fn needs_approval(plan: &Plan) -> bool {
-    plan.steps.iter().any(Step::needs_approval)
-}
-
 /// Approves the plan that the request names, if that is still the present one; `read` runs a cycle. It is run once more
-/// afterwards, so that what may be carried out is carried out at once.
+/// afterwards, so that what may be carried out is carried out at once. Who asks for the same again, after a broken
+/// connection or a kill, is told how it stands.
 ///
 /// # Errors
 /// When the request is not understood, or manager or store cannot be read. That the plan has changed, or that somebody else
@@ -70,17 +67,25 @@ where
     let site = &request.site;
     let wish = wish(context, request)?;
     let present = read_through(read().await)?;
-    if let Some(answer) = declined(context, site, &wish, &present).await? {
+    if let Some(answer) = standing(&present.status, &wish.hash) {
         return Ok(answer);
     }
-    let (given, granted) = match keep(context, site, &wish, &present.terms).await? {
-        Ok(kept) => kept,
+    if let Some(answer) = declined(context, site, &wish.hash, &present).await? {
+        return Ok(answer);
+    }
+    if !present.status.plan.steps.iter().any(Step::needs_approval) {
+        let message = format!("nothing in plan {} needs an approval: it deregisters no handset", wish.hash);
+        return Ok(answer(ApproveOutcome::NotNeeded, message, present.status));
+    }
+    let given = match keep(context, site, &wish, &present.terms).await? {
+        Ok(given) => given,
         Err(refused) => return Ok(answer(ApproveOutcome::Refused, refused.to_string(), present.status)),
     };
     let after = read().await.map_err(|why| {
-        Refusal::new(RefusalKind::Failed, format!("the approval is recorded, but nothing is done yet: {why}"))
+        let why = format!("the approval is recorded, and nothing is done by it yet: {why}");
+        Refusal::new(RefusalKind::Failed, why)
     })?;
-    Ok(outcome(&given, granted, after))
+    Ok(outcome(&given, after))
 }
 
 fn wish(context: &Context, request: &ApproveRequest) -> Result<Wish, Refusal> {
@@ -94,44 +99,57 @@ fn wish(context: &Context, request: &ApproveRequest) -> Result<Wish, Refusal> {
 
 /// A reading that shows the present plan.
 fn read_through(outcome: Result<Report, String>) -> Result<Report, Refusal> {
-    let failed = |why: String| Refusal::new(RefusalKind::Failed, why);
-    let report = outcome.map_err(failed)?;
+    let failed = |why: &str| {
+        Refusal::new(RefusalKind::Failed, format!("nothing is approved, for want of a reading: {why}"))
+    };
+    let report = outcome.map_err(|why| failed(&why))?;
     match &report.contact {
         Ok(()) => Ok(report),
-        Err(failure) => {
-            Err(failed(format!("nothing is approved: the manager could not be read: {}", failure.why())))
-        }
+        Err(failure) => Err(failed(failure.why())),
     }
 }
 
-/// The answer to a request that is not of the present plan, or to a plan that needs no approval.
+/// The answer about a plan whose approval holds, or is being carried out.
+fn standing(status: &SiteStatus, wanted: &Generation) -> Option<ApproveAnswer> {
+    let shown = status.plan.approval.as_ref().filter(|shown| shown.hash == *wanted)?;
+    let message = match shown.state {
+        ApprovalState::Used => released(shown),
+        ApprovalState::Holds => holds(shown),
+        ApprovalState::WaitingForSecondPerson | ApprovalState::Expired | ApprovalState::Stale => return None,
+    };
+    Some(answer(ApproveOutcome::Approved, message, status.clone()))
+}
+
+/// The answer to a request that is neither of the present plan nor of one that it is what is left of.
 async fn declined(
     context: &Context,
     site: &SiteName,
-    wish: &Wish,
+    wanted: &Generation,
     present: &Report,
 ) -> Result<Option<ApproveAnswer>, Refusal> {
-    let (wanted, plan) = (&wish.hash, &present.status.plan);
+    if present.status.plan.hash.as_ref() == Some(wanted) {
+        return Ok(None);
+    }
     let asked = wanted.clone();
-    let reviewed =
-        context.store(site, move |store, site| store.reviewed(site, &asked)).await.map_err(unavailable)?;
-    // What needed no approval and was carried out since is no change.
-    let goes_on = reviewed.as_ref().is_some_and(|reviewed| approval::covers(reviewed, &present.terms));
-    if plan.hash.as_ref() == Some(wanted) || goes_on {
-        if plan.steps.iter().any(Step::needs_approval) {
-            return Ok(None);
-        }
-        let message = format!("nothing in plan {wanted} needs an approval: it deregisters no handset");
+    let known = context
+        .store(site, move |store, site| Ok((store.memory(site)?.approval, store.reviewed(site, &asked)?)));
+    let (approval, reviewed) = known.await.map_err(unavailable)?;
+    let used = approval.filter(|approval| approval.hash == *wanted && approval.used.is_some());
+    if let (None, Some(used)) = (&present.status.plan.hash, used) {
+        let people = used.people();
+        let message = format!("plan {wanted} was approved by {people} and released; nothing is left to do");
         return Ok(Some(answer(ApproveOutcome::NotNeeded, message, present.status.clone())));
     }
-    let now = match &plan.hash {
+    // What needed no approval and was carried out since is no change.
+    if reviewed.as_ref().is_some_and(|reviewed| approval::covers(reviewed, &present.terms)) {
+        return Ok(None);
+    }
+    let now = match &present.status.plan.hash {
         Some(hash) => format!("the present plan is {hash}"),
         None => "there is nothing to do at present".to_owned(),
     };
     let message = match &reviewed {
-        Some(_) => {
-            format!("plan {wanted} is not approved, because things have changed since it was made; {now}")
-        }
+        Some(_) => format!("plan {wanted} is not approved: things have changed since it was made; {now}"),
         None => format!("no plan {wanted} was made for {site} lately; {now}"),
     };
     let difference = reviewed.map(|reviewed| Difference::between(&reviewed, &present.terms));
@@ -144,13 +162,14 @@ async fn keep(
     site: &SiteName,
     wish: &Wish,
     terms: &[String],
-) -> Result<Result<(Approval, Granted), Refused>, Refusal> {
+) -> Result<Result<Approval, Refused>, Refusal> {
     let rule = rule(context, site);
     for _ in 0..TRIES {
         let memory = context.store(site, |store, site| store.memory(site)).await.map_err(unavailable)?;
         let now = context.now();
-        let (given, granted) = match approval::grant(approval::in_play(&memory), rule, wish, terms, now) {
-            Ok((standing, Granted::Already)) => return Ok(Ok((standing, Granted::Already))),
+        let (given, granted) = match approval::grant(approval::in_play(&memory, now), rule, wish, terms, now)
+        {
+            Ok((standing, Granted::Already)) => return Ok(Ok(standing)),
             Ok(new) => new,
             Err(refused) => return Ok(Err(refused)),
         };
@@ -160,10 +179,10 @@ async fn keep(
             context.store(site, move |store, site| store.keep_approval(site, upon.as_ref(), &new, &[kept]));
         if keep.await.map_err(unavailable)? {
             log(site, &entry);
-            return Ok(Ok((given, granted)));
+            return Ok(Ok(given));
         }
     }
-    let why = "the approval was changed by others at the same time; try again";
+    let why = "nothing is approved: others approved at the same time; try again";
     Err(Refusal::new(RefusalKind::Unavailable, why))
 }
 
@@ -185,57 +204,46 @@ fn told(wish: &Wish, given: &Approval, granted: Granted, at: DateTime<Utc>) -> H
 }
 
 /// What an approval that was kept came to, by the reading after it.
-fn outcome(given: &Approval, granted: Granted, after: Report) -> ApproveAnswer {
-    let people = given.people();
-    let shown = after.status.plan.approval.clone().filter(|shown| shown.hash == given.hash);
-    let until = |shown: &ApprovalStatus| clock(shown.expires_at);
-    if let Err(failure) = &after.contact {
-        let message = format!(
-            "approved by {people}; the manager could not be read again: {}; it goes on when it can be",
-            failure.why()
-        );
-        return answer(complete(granted), message, after.status);
-    }
-    match shown.as_ref().map(|shown| (shown.state, shown)) {
-        Some((ApprovalState::Used, _)) => {
-            answer(ApproveOutcome::Approved, format!("approved by {people}, and released"), after.status)
+fn outcome(given: &Approval, after: Report) -> ApproveAnswer {
+    let (names, status) = (given.people(), after.status);
+    let now =
+        status.plan.hash.as_ref().map_or_else(String::new, |hash| format!("; the present plan is {hash}"));
+    let Some(shown) = status.plan.approval.clone().filter(|shown| shown.hash == given.hash) else {
+        let message = format!("the approval by {names} is over already{now}");
+        return answer(ApproveOutcome::Refused, message, status);
+    };
+    let (outcome, message) = match shown.state {
+        ApprovalState::Used => (ApproveOutcome::Approved, released(&shown)),
+        ApprovalState::Holds => (ApproveOutcome::Approved, holds(&shown)),
+        ApprovalState::WaitingForSecondPerson => {
+            let until = clock(shown.expires_at);
+            let message =
+                format!("approved by {names}; a second person has to approve the same plan before {until}");
+            (ApproveOutcome::SecondPersonNeeded, message)
         }
-        Some((ApprovalState::Holds, shown)) => {
-            let message = format!("approved by {people}; it holds until {}", until(shown));
-            answer(ApproveOutcome::Approved, message, after.status)
-        }
-        Some((ApprovalState::WaitingForSecondPerson, shown)) => {
+        ApprovalState::Stale => {
             let message = format!(
-                "approved by {people}; a second person has to approve the same plan before {}",
-                until(shown)
-            );
-            answer(ApproveOutcome::SecondPersonNeeded, message, after.status)
-        }
-        Some((ApprovalState::Stale, _)) => {
-            let message = format!(
-                "plan {} was approved by {people}, but things have changed meanwhile, and nothing is done by it{}",
-                given.hash,
-                present(after.status.plan.hash.as_ref())
+                "plan {} was approved by {names}, but things have changed meanwhile, and nothing is done by it{now}",
+                given.hash
             );
             let difference = Some(Difference::between(&given.terms, &after.terms));
-            ApproveAnswer { difference, ..answer(ApproveOutcome::Refused, message, after.status) }
+            return ApproveAnswer { difference, ..answer(ApproveOutcome::Refused, message, status) };
         }
-        Some((ApprovalState::Expired, _)) | None => {
-            let message = format!("the approval by {people} is over already");
-            answer(ApproveOutcome::Refused, message, after.status)
-        }
-    }
+        ApprovalState::Expired => (ApproveOutcome::Refused, format!("the approval by {names} has expired")),
+    };
+    let message = match &after.contact {
+        Ok(()) => message,
+        Err(failure) => format!("{message}; the manager could not be read just now: {}", failure.why()),
+    };
+    answer(outcome, message, status)
 }
 
-fn complete(granted: Granted) -> ApproveOutcome {
-    match granted {
-        Granted::Complete | Granted::Already => ApproveOutcome::Approved,
-        Granted::SecondPersonNeeded => ApproveOutcome::SecondPersonNeeded,
-    }
+fn released(shown: &ApprovalStatus) -> String {
+    format!("approved by {}, and released", shown.by.join(" and "))
 }
 
-fn present(hash: Option<&Generation>) -> String {
-    hash.map_or_else(String::new, |hash| format!("; the present plan is {hash}"))
+fn holds(shown: &ApprovalStatus) -> String {
+    format!("approved by {}; it holds until {}", shown.by.join(" and "), clock(shown.expires_at))
 }
 
 fn answer(outcome: ApproveOutcome, message: String, status: SiteStatus) -> ApproveAnswer {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::desired::ApprovalRule;
 use super::ids::NotA;
 use super::memory::SiteMemory;
-use super::release::Generation;
+use super::release::{Generation, Release};
 
 /// The longest time that an approval can be made to hold: what was reviewed a week ago nobody remembers.
 pub const LONGEST_VALIDITY: Duration = Duration::from_secs(7 * 86_400);
@@ -195,21 +195,19 @@ pub enum Refused {
         /// When the first grant ends.
         expires_at: DateTime<Utc>,
     },
-    /// A release that makes use of it is on its way.
-    #[error(
-        "it is being carried out: a release has made use of the approval of {people}; see its outcome first"
-    )]
+    /// A release that makes use of an earlier one is on its way.
+    #[error("what {people} approved is being carried out by a release: see its outcome first")]
     UnderWay {
         /// Who approved.
         people: String,
     },
 }
 
-/// Grants a wish to approve the present plan, whose hash it names and whose terms these are. Grants add up on the same hash
-/// for as long as the first one holds.
+/// Grants a wish to approve the present plan, whose hash it names and whose terms these are. Grants add up on the same plan,
+/// and on what is left of it, for as long as the first one holds.
 ///
 /// # Errors
-/// When the same person approves twice where two are asked for, or what was approved is being carried out.
+/// When the same person approves twice where two are asked for, or what was approved before is being carried out.
 pub fn grant(
     previous: Option<&Approval>,
     rule: ApprovalRule,
@@ -218,11 +216,12 @@ pub fn grant(
     now: DateTime<Utc>,
 ) -> Result<(Approval, Granted), Refused> {
     let own = Grant { by: wish.by.clone(), at: now, reason: wish.reason.clone() };
-    let previous = previous.filter(|previous| previous.hash == wish.hash);
+    // Whatever it is about: with the approval replaced, nobody would know what that release may do.
     if let Some(used) = previous.filter(|previous| previous.used.is_some()) {
         return Err(Refused::UnderWay { people: used.people() });
     }
-    let Some(standing) = previous.filter(|previous| now < previous.expires_at) else {
+    let is_same = |previous: &Approval| previous.hash == wish.hash || covers(&previous.terms, terms);
+    let Some(standing) = previous.filter(|previous| is_same(previous) && now < previous.expires_at) else {
         let valid = TimeDelta::from_std(wish.valid).unwrap_or_default();
         let fresh = Approval {
             hash: wish.hash.clone(),
@@ -247,16 +246,21 @@ pub fn grant(
     Ok((more, granted))
 }
 
-/// The approval of a site that a wish adds to: the last one given, unless a release has made use of it and come to its end.
-pub fn in_play(memory: &SiteMemory) -> Option<&Approval> {
-    let over = |id: i64| {
-        memory.release.as_ref().is_none_or(|release| {
-            release.id != id
-                || release.progress.verified_at.is_some()
-                || release.progress.ineffective_at.is_some()
+/// The approval last given at a site, unless it is over with: the release that made use of it has come to its end, or was
+/// not fetched while it held.
+pub fn in_play(memory: &SiteMemory, now: DateTime<Utc>) -> Option<&Approval> {
+    memory.approval.as_ref().filter(|approval| {
+        let Some(id) = approval.used else { return true };
+        // One that is older than the first contact was made for another manager.
+        let met = memory.first_contact.map(|(at, _)| at);
+        let is_its =
+            |release: &&Release| release.id == id && met.is_some_and(|met| met <= release.released_at);
+        let release = memory.release.as_ref().filter(is_its);
+        release.map(|release| &release.progress).is_some_and(|progress| {
+            let ended = progress.verified_at.is_some() || progress.ineffective_at.is_some();
+            !ended && (progress.may_have_arrived() || now < approval.expires_at)
         })
-    };
-    memory.approval.as_ref().filter(|approval| approval.used.is_none_or(|id| !over(id)))
+    })
 }
 
 /// What tells people apart: letters and digits of their names, in lower case.
@@ -301,7 +305,7 @@ impl Difference {
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::super::release::{Progress, Release};
+    use super::super::release::Progress;
     use super::super::world::{World, at};
     use super::*;
 
@@ -385,7 +389,15 @@ mod tests {
         let (first, _) = granted(None, ApprovalRule::SecondPerson, "anna", 0);
         let (late, outcome) = granted(Some(&first), ApprovalRule::SecondPerson, "ben", 60);
         assert_eq!((outcome, late.people().as_str()), (Granted::SecondPersonNeeded, "ben"));
-        let other = Approval { hash: Generation("aaaa".into()), ..first };
+        let more = ["a term".to_owned(), format!("{ALSO}set-pin")];
+        let larger = Approval { hash: Generation("aaaa".into()), terms: more.to_vec(), ..first.clone() };
+        let (both, outcome) = granted(Some(&larger), ApprovalRule::SecondPerson, "ben", 1);
+        assert_eq!(
+            (outcome, both.people().as_str()),
+            (Granted::Complete, "anna and ben"),
+            "it is what is left"
+        );
+        let other = Approval { hash: Generation("aaaa".into()), terms: vec!["another".into()], ..first };
         let (fresh, outcome) = granted(Some(&other), ApprovalRule::SecondPerson, "ben", 1);
         assert_eq!((outcome, fresh.people().as_str()), (Granted::SecondPersonNeeded, "ben"));
     }
@@ -405,19 +417,23 @@ mod tests {
     fn what_is_being_carried_out_is_not_approved_again() {
         let (first, _) = granted(None, ApprovalRule::OnePerson, "anna", 0);
         let used = Approval { used: Some(7), ..first };
-        let refused = grant(Some(&used), ApprovalRule::OnePerson, &wish("ben"), &[], at(1)).unwrap_err();
-        assert_eq!(refused, Refused::UnderWay { people: "anna".into() });
+        for hash in ["9f3c", "aaaa"] {
+            let wish = Wish { hash: Generation(hash.into()), ..wish("ben") };
+            let refused = grant(Some(&used), ApprovalRule::OnePerson, &wish, &[], at(1)).unwrap_err();
+            assert_eq!(refused, Refused::UnderWay { people: "anna".into() });
+        }
     }
 
     #[test]
     fn an_approval_that_a_release_used_is_in_play_until_that_has_come_to_its_end() {
         let mut world = World::new();
-        assert_eq!(in_play(&world.memory), None);
+        let is_in_play = |world: &World, seconds| in_play(&world.memory, at(seconds)).is_some();
+        assert!(!is_in_play(&world, 1));
         world.memory.approval = Some(approval(&["anna"]));
-        assert!(in_play(&world.memory).is_some());
+        assert!(is_in_play(&world, 1) && is_in_play(&world, 99));
         world.memory.approval = Some(Approval { used: Some(7), ..approval(&["anna"]) });
-        assert_eq!(in_play(&world.memory), None, "that release is not even the last one");
-        let mut release = Release {
+        assert!(!is_in_play(&world, 1), "that release is not even the last one");
+        world.memory.release = Some(Release {
             id: 7,
             generation: Generation("g".into()),
             content: Generation("c".into()),
@@ -428,12 +444,15 @@ mod tests {
             approved: BTreeSet::new(),
             released_at: at(0),
             progress: Progress::default(),
-        };
-        world.memory.release = Some(release.clone());
-        assert!(in_play(&world.memory).is_some());
-        release.progress.ineffective_at = Some(at(9));
-        world.memory.release = Some(release);
-        assert_eq!(in_play(&world.memory), None);
+        });
+        assert!(is_in_play(&world, 59) && !is_in_play(&world, 60), "it was not fetched in time");
+        world.progress().fetched_at = Some(at(9));
+        assert!(is_in_play(&world, 60));
+        world.memory.first_contact = Some((at(5), world.desired.manager.mac));
+        assert!(!is_in_play(&world, 60), "it was made for another manager");
+        world.memory.first_contact = Some((at(0), world.desired.manager.mac));
+        world.progress().ineffective_at = Some(at(200));
+        assert!(!is_in_play(&world, 201));
     }
 
     #[test]

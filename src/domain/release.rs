@@ -178,6 +178,15 @@ impl Progress {
     pub fn is_ineffective(&self) -> bool {
         self.ineffective_at.is_some() && self.verified_at.is_none()
     }
+
+    /// Whether anything tells that it has reached the manager: also a trigger that says so, or what was seen later, where the
+    /// fetch itself was not written down. One that has not can be withdrawn, and has done nothing.
+    pub fn may_have_arrived(&self) -> bool {
+        self.fetched_at.is_some()
+            || self.verified_at.is_some()
+            || self.ineffective_at.is_some()
+            || self.trigger == Some(TriggerOutcome::Done)
+    }
 }
 
 /// What telling a manager to fetch came to.
@@ -302,6 +311,23 @@ mod tests {
         };
         let text = serde_json::to_string(&whole).unwrap();
         assert_eq!(serde_json::from_str::<Missed>(&text).unwrap(), whole);
+    }
+
+    #[test]
+    fn it_may_have_arrived_by_any_sign_of_it() {
+        let at = Some(DateTime::UNIX_EPOCH);
+        let none = Progress { attempts: 3, triggered_at: at, ..Progress::default() };
+        assert!(!none.may_have_arrived());
+        let unclear = TriggerOutcome::Unknown("the connection broke".into());
+        assert!(!Progress { trigger: Some(unclear), ..none.clone() }.may_have_arrived());
+        for progress in [
+            Progress { fetched_at: at, ..none.clone() },
+            Progress { verified_at: at, ..none.clone() },
+            Progress { ineffective_at: at, ..none.clone() },
+            Progress { trigger: Some(TriggerOutcome::Done), ..none.clone() },
+        ] {
+            assert!(progress.may_have_arrived(), "{progress:?}");
+        }
     }
 
     #[test]

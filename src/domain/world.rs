@@ -328,7 +328,7 @@ impl World {
 
     /// A release that was never fetched has done nothing: its approval is free again.
     fn take_back_unfetched(&mut self, last: &Release) {
-        if last.progress.fetched_at.is_none() {
+        if !last.progress.may_have_arrived() {
             self.memory.deregistered.retain(|one| one.release != last.id);
             let approval = self.memory.approval.as_mut().filter(|one| one.used == Some(last.id));
             approval.into_iter().for_each(|one| one.used = None);

@@ -11,7 +11,7 @@ use crate::domain::history::HistoryEntry;
 use crate::domain::ids::{Ipui, SiteName, SlotNumber};
 use crate::domain::memory::Deregistration;
 use crate::domain::plan::NewRelease;
-use crate::domain::release::{Generation, Upon};
+use crate::domain::release::Generation;
 
 /// How many plans that were shown to people are kept of each site.
 pub const REVIEWED_PER_SITE: u32 = 16;
@@ -115,7 +115,7 @@ fn put(db: &Transaction<'_>, site: i64, approval: &Approval) -> Result<(), Fault
 /// The approval that a release makes use of, unused and still in its place.
 #[derive(Debug)]
 pub(super) enum Licence {
-    /// It deregisters nobody and makes use of none.
+    /// It makes use of none.
     NotNeeded,
     /// This one.
     Of(Approval),
@@ -123,10 +123,10 @@ pub(super) enum Licence {
     Gone,
 }
 
-/// Takes back what the site's last release has used and written down, if it is replaced before it was ever fetched: it has
-/// done nothing, and its approval is free for the next one.
-pub(super) fn take_back(db: &Transaction<'_>, site: i64, last: Upon) -> Result<(), Fault> {
-    let Some((release, None)) = last else { return Ok(()) };
+/// Takes back what a release has used and written down that is withdrawn before it has reached the manager: it has done
+/// nothing, and its approval is free for the next one.
+pub(super) fn take_back(db: &Transaction<'_>, site: i64, withdrawn: Option<i64>) -> Result<(), Fault> {
+    let Some(release) = withdrawn else { return Ok(()) };
     if let Some(approval) = of_site(db, site)?.filter(|approval| approval.used == Some(release)) {
         put(db, site, &Approval { used: None, ..approval })?;
     }
@@ -135,21 +135,20 @@ pub(super) fn take_back(db: &Transaction<'_>, site: i64, last: Upon) -> Result<(
     Ok(())
 }
 
-/// Looks for the approval of a release that is about to be made: one that no release has used but the last, which the manager
-/// has not fetched.
+/// Looks for the approval of a release that is about to be made: one that no release has used but that which this one
+/// withdraws.
 pub(super) fn licence(
     db: &Transaction<'_>,
     site: i64,
-    last: Upon,
+    withdrawn: Option<i64>,
     new: &NewRelease,
 ) -> Result<Licence, Fault> {
-    let is_free = |used: Option<i64>| used.is_none_or(|used| last == Some((used, None)));
-    let approval = of_site(db, site)?
-        .filter(|approval| is_free(approval.used) && Some(&approval.hash) == new.approval.as_ref());
-    Ok(match approval {
-        Some(approval) => Licence::Of(approval),
-        None if new.approved.is_empty() => Licence::NotNeeded,
-        None => Licence::Gone,
+    let is_free = |approval: &Approval| approval.used.is_none() || approval.used == withdrawn;
+    let approval = of_site(db, site)?.filter(is_free);
+    Ok(match (approval.filter(|approval| Some(&approval.hash) == new.approval.as_ref()), &new.approval) {
+        (Some(approval), _) => Licence::Of(approval),
+        (None, None) if new.approved.is_empty() => Licence::NotNeeded,
+        (None, _) => Licence::Gone,
     })
 }
 
@@ -215,6 +214,7 @@ mod tests {
     };
     use super::super::{CycleRecord, ReleaseFiles, StoreErrorKind};
     use super::*;
+    use crate::domain::release::TriggerOutcome;
 
     const FILE: ReleaseFiles<'static> = ReleaseFiles { body: b"file", way_back: None };
 
@@ -312,6 +312,13 @@ mod tests {
         release(&store, &acme, &new_release("2311260803"), b"", at(7), &[]).unwrap();
         let memory = store.memory(&acme).unwrap();
         assert_eq!((memory.approval, memory.deregistered), (Some(given), Vec::new()));
+        let last = release(&store, &acme, &deregisters("2311260804", "9f3c"), b"", at(8), &[]).unwrap();
+        // The fetch was not written down, and the manager says that it has the file.
+        store.note_trigger(last.id, &TriggerOutcome::Done, at(9)).unwrap();
+        release(&store, &acme, &new_release("2311260805"), b"", at(10), &[]).unwrap();
+        let memory = store.memory(&acme).unwrap();
+        assert_eq!(memory.approval.unwrap().used, Some(last.id), "what may be done is not done again");
+        assert_eq!(memory.deregistered.len(), 2);
     }
 
     #[test]
@@ -323,8 +330,18 @@ mod tests {
         release(&store, &acme, &plain, b"file", at(5), &[]).unwrap();
         let memory = store.memory(&acme).unwrap();
         assert_eq!((memory.approval, memory.deregistered), (Some(given), Vec::new()));
-        let gone = NewRelease { approval: Some(generation("aaaa")), ..new_release("2311260802") };
-        release(&store, &acme, &gone, b"file", at(6), &[]).unwrap();
+    }
+
+    #[test]
+    fn what_waits_for_an_approval_for_another_reason_uses_it_too() {
+        let (_dir, store) = store();
+        let acme = site("acme");
+        let new = NewRelease { approval: Some(generation("9f3c")), ..new_release("2311260801") };
+        assert_eq!(store.release(&acme, None, &new, FILE, at(1), |_| Vec::new()).unwrap(), None);
+        approve(&store, "9f3c");
+        let made = release(&store, &acme, &new, b"", at(2), &[]).unwrap();
+        let memory = store.memory(&acme).unwrap();
+        assert_eq!((memory.approval.unwrap().used, memory.deregistered), (Some(made.id), Vec::new()));
     }
 
     #[test]

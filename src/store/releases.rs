@@ -78,14 +78,16 @@ impl Store {
     ) -> Result<Option<Release>, StoreError> {
         self.write("make a release", |db| {
             let id = self.site_id(db, site)?;
-            if last(db, id)? != upon {
+            let last = last(db, id)?;
+            if last.as_ref().map(|last| (last.id, last.progress.fetched_at)) != upon {
                 return Ok(None);
             }
-            let licence = approvals::licence(db, id, upon, new)?;
+            let withdrawn = last.filter(|last| !last.progress.may_have_arrived()).map(|last| last.id);
+            let licence = approvals::licence(db, id, withdrawn, new)?;
             if matches!(licence, Licence::Gone) {
                 return Ok(None);
             }
-            approvals::take_back(db, id, upon)?;
+            approvals::take_back(db, id, withdrawn)?;
             let window = new.window.as_ref().map(|entry| enter_window(db, id, entry)).transpose()?;
             db.execute("UPDATE release SET body = NULL WHERE site = ?1 AND body IS NOT NULL", [id])?;
             db.execute(
@@ -210,13 +212,9 @@ fn approved(new: &NewRelease) -> Result<Option<String>, Fault> {
     codec::optional_json("release.approved", Some(&slots).filter(|slots| !slots.is_empty()))
 }
 
-/// The last release of a site, and when it was fetched.
-fn last(db: &Transaction<'_>, site: i64) -> Result<Upon, Fault> {
-    let mut query =
-        db.prepare_cached("SELECT id, fetched_at FROM release WHERE site = ?1 ORDER BY id DESC LIMIT 1")?;
-    let mut rows = query.query([site])?;
-    let Some(row) = rows.next()? else { return Ok(None) };
-    Ok(Some((row.get(0)?, codec::from_optional_time("release.fetched_at", memory::text(row, 1)?)?)))
+/// The last release of a site.
+fn last(db: &Transaction<'_>, site: i64) -> Result<Option<Release>, Fault> {
+    Ok(newest(db, site, 1)?.into_iter().next())
 }
 
 /// Forgets the oldest releases over the limit, but for those that a fetch on record refers to.
@@ -231,12 +229,17 @@ fn prune(db: &Transaction<'_>, site: i64) -> Result<(), Fault> {
 
 /// Every release of a site, newest first.
 pub(super) fn all(db: &Transaction<'_>, site: i64) -> Result<Vec<Release>, Fault> {
+    // A negative limit is none.
+    newest(db, site, -1)
+}
+
+fn newest(db: &Transaction<'_>, site: i64, limit: i64) -> Result<Vec<Release>, Fault> {
     let mut query = db.prepare_cached(
         "SELECT id, generation, content, version, parts, reserved, window, released_at, attempts, triggered_at,
                 trigger, fetched_at, verified_at, ineffective_at, approved, missed
-         FROM release WHERE site = ?1 ORDER BY id DESC",
+         FROM release WHERE site = ?1 ORDER BY id DESC LIMIT ?2",
     )?;
-    let mut rows = query.query([site])?;
+    let mut rows = query.query([site, limit])?;
     let mut releases = Vec::new();
     while let Some(row) = rows.next()? {
         releases.push(from_row(row)?);
