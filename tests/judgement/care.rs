@@ -6,13 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use n720d::domain::approval::{Approval, Grant};
 use n720d::domain::desired::{DesiredSite, Trigger};
 use n720d::domain::fingerprint::SiteKey;
 use n720d::domain::ids::{Ipui, SlotNumber};
 use n720d::domain::memory::SiteMemory;
 use n720d::domain::neighbours::{Directory, Elsewhere, Neighbours};
 use n720d::domain::observed::{ContactFailure, HandsetState, Observation};
-use n720d::domain::plan::Orders;
+use n720d::domain::plan::{Orders, Plan};
 use n720d::domain::release::TriggerOutcome;
 use n720d::domain::secret::SecretBook;
 use n720d::domain::settings::Pace;
@@ -39,6 +40,8 @@ pub(crate) struct Care {
     pub(crate) directory: Directory,
     /// Which handsets other sites' managers were last seen to hold.
     pub(crate) elsewhere: BTreeMap<Ipui, Elsewhere>,
+    /// What the last cycle planned.
+    plan: Option<Plan>,
     pace: Pace,
     secrets: SecretBook,
     key: SiteKey,
@@ -57,6 +60,7 @@ impl Care {
             keep: Keep::default(),
             directory: Directory::default(),
             elsewhere: BTreeMap::new(),
+            plan: None,
             pace,
             secrets,
             key,
@@ -102,8 +106,17 @@ impl Care {
     ) -> Turn {
         let turn = self.turn(contact, self.keep.memory(), now);
         self.keep.keep(&turn);
+        self.plan = Some(turn.plan.clone());
         self.execute(&turn.plan.orders, now, told);
         turn
+    }
+
+    /// Somebody approves what the last cycle planned.
+    pub(crate) fn approve(&mut self, now: DateTime<Utc>) {
+        let Plan { hash, terms, .. } = self.plan.clone().unwrap();
+        let grants = vec![Grant { by: "anna".to_owned(), at: now, reason: "agreed by phone".to_owned() }];
+        let expires_at = now + TimeDelta::hours(24);
+        self.keep.approve(Approval { hash, terms, grants, expires_at, used: None, lapsed: false });
     }
 
     fn turn(

@@ -36,7 +36,7 @@ pub(crate) struct Case {
     pub(crate) verified: bool,
     /// How far the device's clock is ahead: `-1h`, `+1d`, `-3650d`.
     pub(crate) clock: Option<String>,
-    /// The handsets that other sites' files list, by the name of the site and the slot.
+    /// The handsets that other sites' files list, by the name of the site and the slot; `-`: the slot is to be absent.
     #[serde(default)]
     pub(crate) others: BTreeMap<String, BTreeMap<String, char>>,
     /// A part of why the site file is refused; then there are no steps.
@@ -63,6 +63,13 @@ pub(crate) struct Step {
     /// Just before, other sites' managers were seen to hold these handsets as registered: `hamburg 4`.
     #[serde(default)]
     pub(crate) elsewhere: BTreeMap<char, String>,
+
+    /// The handsets among those that they hold no more.
+    #[serde(default)]
+    pub(crate) no_longer_elsewhere: String,
+    /// Just before, somebody approved the plan that the last cycle made.
+    #[serde(default)]
+    pub(crate) approved: bool,
 
     /// The manager was not reached.
     #[serde(default)]
@@ -128,6 +135,19 @@ pub(crate) struct Step {
     /// A part of why a step of the plan is there, by its first words: `reserve 1`.
     #[serde(default)]
     pub(crate) why: BTreeMap<String, String>,
+    /// The handsets that each step deregisters, of steps that deregister any: `"replace 1" = "A in 1, B in 2"`.
+    pub(crate) deregisters: Option<BTreeMap<String, String>>,
+    /// A part of what the user of a handset has to do after a step that hits it, by its first words and the slot.
+    #[serde(default)]
+    pub(crate) afterwards: BTreeMap<String, String>,
+    /// How handsets change their places, by the steps' first words: `swap with 2`, `from 5`, `to 1`, `from hamburg 4`,
+    /// `to hamburg 4`.
+    pub(crate) moves: Option<BTreeMap<String, String>>,
+    /// A part of what a step waits for, by its first words.
+    #[serde(default)]
+    pub(crate) waits: BTreeMap<String, String>,
+    /// What the file that is released says of handsets, by slot: a letter, or `none` for one that is cleared.
+    pub(crate) codes: Option<BTreeMap<String, String>>,
     /// The window of the file that is released: `2026-11-23T08:00 for 72000 s`; `""`: it has none.
     pub(crate) writes: Option<String>,
     /// The steps of the plan: `reserve 1: ready`, `open-window: deferred`, `replace 2: blocked (plan-needs-approval)`.

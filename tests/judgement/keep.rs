@@ -7,8 +7,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use n720d::domain::alert::AlertState;
+use n720d::domain::approval::Approval;
 use n720d::domain::ids::SlotNumber;
-use n720d::domain::memory::{SiteMemory, Window};
+use n720d::domain::memory::{Deregistration, SiteMemory, Window};
 use n720d::domain::observed::FilledSlots;
 use n720d::domain::plan::{NewRelease, WindowEntry};
 use n720d::domain::release::{PastRelease, Progress, Release, ReleaseMark, TriggerOutcome};
@@ -88,6 +89,17 @@ impl Keep {
             released_at: at,
             progress: Progress::default(),
         });
+        if let Some(approval) = self.memory.approval.as_mut().filter(|_| new.approval.is_some()) {
+            approval.used = Some(id);
+        }
+        let gone = new.approved.iter();
+        let gone = gone.map(|(&slot, &ipui)| Deregistration { at, release: id, slot, ipui });
+        self.memory.deregistered.extend(gone);
+    }
+
+    /// Enters the approval of a plan.
+    pub(crate) fn approve(&mut self, approval: Approval) {
+        self.memory.approval = Some(approval);
     }
 
     /// Enters a window into the ledger, or changes its entry, and says under which number.

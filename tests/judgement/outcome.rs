@@ -6,11 +6,12 @@ use std::fmt::Debug;
 use chrono_tz::Tz;
 
 use n720d::domain::alert::{Alert, AlertState};
-use n720d::domain::ids::SlotNumber;
+use n720d::domain::content::{HandsetCode, SlotContent};
+use n720d::domain::ids::{Ipui, SlotNumber};
 use n720d::domain::loss::LossCause;
 use n720d::domain::memory::{Registration, SlotRecord};
 use n720d::domain::neighbours::Elsewhere;
-use n720d::domain::plan::{Disposition, Step as PlanStep};
+use n720d::domain::plan::{Disposition, Impact, Relocation, Step as PlanStep};
 use n720d::domain::turn::Turn;
 
 use crate::case::Step;
@@ -23,6 +24,7 @@ pub(crate) fn differences(step: &Step, turn: &Turn, asked: &BTreeSet<SlotNumber>
     verdicts(step, turn, tz, &mut wrong);
     alerts(step, turn, &mut wrong);
     plan(step, turn, &mut wrong);
+    moved(step, turn, &mut wrong);
     window(step, turn, &mut wrong);
     ledger(step, turn, tz, &mut wrong);
     wrong.0
@@ -140,16 +142,81 @@ fn plan(step: &Step, turn: &Turn, wrong: &mut Differences) {
     }
 }
 
+/// Whom the plan hits, and who changes places.
+fn moved(step: &Step, turn: &Turn, wrong: &mut Differences) {
+    let steps = &turn.plan.steps;
+    if let Some(expected) = &step.deregisters {
+        let told = |one: &PlanStep| {
+            let lost = one.hits.iter().filter(|hit| hit.impact == Impact::Deregisters);
+            let lost: Vec<String> = lost.map(|hit| format!("{} in {}", letter(hit.ipui), hit.slot)).collect();
+            (!lost.is_empty()).then(|| (named(one), lost.join(", ")))
+        };
+        let found: BTreeMap<String, String> = steps.iter().filter_map(told).collect();
+        wrong.compare("deregisters", &found, expected, "");
+    }
+    if let Some(expected) = &step.moves {
+        let told = |one: &PlanStep| Some((named(one), in_words(one.relocation.as_ref()?)));
+        let found: BTreeMap<String, String> = steps.iter().filter_map(told).collect();
+        wrong.compare("moves", &found, expected, "");
+    }
+    for (name, part) in &step.afterwards {
+        let (of, slot) = name.rsplit_once(" in ").unwrap();
+        let hits = steps.iter().filter(|one| named(one) == of).flat_map(|one| &one.hits);
+        let hit = hits.into_iter().find(|hit| hit.slot.to_string() == slot);
+        wrong.contains(&format!("afterwards {name}"), hit.map_or("", |hit| hit.afterwards.as_str()), part);
+    }
+    for (name, part) in &step.waits {
+        let one = steps.iter().find(|one| named(one) == *name);
+        let found = one.map_or("", |one| match &one.disposition {
+            Disposition::Ready => "",
+            Disposition::Deferred { reason, .. } | Disposition::Blocked { reason, .. } => reason.as_str(),
+        });
+        wrong.contains(&format!("waits {name}"), found, part);
+    }
+    if let Some(expected) = &step.codes {
+        let content = turn.plan.orders.release.iter().flat_map(|release| &release.content.slots);
+        let told = |(slot, content): (&SlotNumber, &SlotContent)| {
+            let code = match content.handset? {
+                HandsetCode::Reserve(ipui) => letter(Some(ipui)),
+                HandsetCode::Clear => "none".to_owned(),
+            };
+            Some((slot.to_string(), code))
+        };
+        let found: BTreeMap<String, String> = content.filter_map(told).collect();
+        wrong.compare("codes", &found, expected, "");
+    }
+}
+
+fn in_words(relocation: &Relocation) -> String {
+    let numbered = |slot: &Option<SlotNumber>| slot.map_or("?".to_owned(), |slot| slot.to_string());
+    match relocation {
+        Relocation::Swap { with } => format!("swap with {with}"),
+        Relocation::From { slot } => format!("from {slot}"),
+        Relocation::To { slot } => format!("to {slot}"),
+        Relocation::FromSite { site, slot } => format!("from {site} {}", numbered(slot)),
+        Relocation::ToSite { site, slot } => format!("to {site} {slot}"),
+    }
+}
+
+/// The letter that a case calls a handset by.
+fn letter(ipui: Option<Ipui>) -> String {
+    ipui.map_or_else(|| "somebody".to_owned(), |ipui| char::from(ipui.bytes()[4]).to_string())
+}
+
+/// `reserve 1`.
+fn named(step: &PlanStep) -> String {
+    let slot = step.slot.map(|slot| format!(" {slot}")).unwrap_or_default();
+    format!("{}{slot}", step.action.as_str())
+}
+
 /// `reserve 1: ready`.
 fn as_written(step: &PlanStep) -> String {
-    let action = serde_json::to_value(step.action).unwrap();
-    let slot = step.slot.map(|slot| format!(" {slot}")).unwrap_or_default();
     let disposition = match &step.disposition {
         Disposition::Ready => "ready".to_owned(),
         Disposition::Deferred { .. } => "deferred".to_owned(),
         Disposition::Blocked { alert, .. } => format!("blocked ({alert})"),
     };
-    format!("{}{slot}: {disposition}", action.as_str().unwrap())
+    format!("{}: {disposition}", named(step))
 }
 
 fn window(step: &Step, turn: &Turn, wrong: &mut Differences) {

@@ -101,6 +101,12 @@ impl Stage {
         for (handset, place) in &step.elsewhere {
             self.care.elsewhere.insert(site::handset(*handset), registered_at(place, now));
         }
+        for handset in step.no_longer_elsewhere.chars() {
+            self.care.elsewhere.remove(&site::handset(handset));
+        }
+        if step.approved {
+            self.care.approve(now);
+        }
         let unreached = ContactFailure::Unreachable("no answer".to_owned());
         let mut seen = self.observation(step, now);
         let asked = if step.unreached { BTreeSet::new() } else { self.care.asks_for(&seen, step.audit) };
@@ -174,7 +180,11 @@ fn directory(others: &BTreeMap<String, BTreeMap<String, char>>) -> Directory {
     let sites: Vec<DesiredSite> = others
         .iter()
         .map(|(name, reserved)| {
-            let (site, _) = site::load(&site::reserving("Europe/Berlin", &letters(reserved), None)).unwrap();
+            let (absent, reserved): (BTreeMap<_, _>, BTreeMap<_, _>) =
+                reserved.clone().into_iter().partition(|(_, letter)| *letter == '-');
+            let absent = absent.keys().map(|slot| format!("[[slot]]\nnumber = {slot}\nstate = 'absent'\n"));
+            let file = site::reserving("Europe/Berlin", &letters(&reserved), None);
+            let (site, _) = site::load(&absent.fold(file, |file, slot| file + &slot)).unwrap();
             DesiredSite { name: name.parse().unwrap(), ..site }
         })
         .collect();
