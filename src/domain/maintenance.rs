@@ -6,7 +6,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use super::schedule::Schedule;
-use super::wording::{clock, local};
 
 /// How many joins of windows that touch or overlap are followed for the end of a stretch: enough for every schedule
 /// that leaves a pause somewhere in the day, and an end to the search where there is none.
@@ -71,20 +70,6 @@ impl MaintenanceWindow {
             }
         }
         until
-    }
-}
-
-impl MaintenanceStanding {
-    /// What a step waits for that may not be carried out, for people of a site with this zone; `None`: nothing.
-    pub fn waits(&self, site_zone: Tz) -> Option<String> {
-        match self {
-            Self::Open { .. } => None,
-            Self::Closed { next: Some(next) } => Some(format!(
-                "waits for the maintenance window that opens {}",
-                clock(local(*next, site_zone))
-            )),
-            Self::Closed { next: None } => Some("waits for a maintenance window, and none comes".to_owned()),
-        }
     }
 }
 

@@ -240,7 +240,7 @@ impl Scene<'_> {
         if item.impact == Impact::None {
             return None;
         }
-        let window = self.input.desired.maintenance.as_ref().or(self.input.clearance.maintenance.as_ref())?;
+        let window = self.input.clearance.maintenance_for(self.input.desired)?;
         match window.standing(self.zone(), self.now()) {
             MaintenanceStanding::Open { .. } => None,
             MaintenanceStanding::Closed { next: Some(next) } => {

@@ -26,10 +26,8 @@ pub(super) fn gate(
         Mode::Observe => return Some(deferred("mode = observe", None)),
         Mode::Manage => {}
     }
-    if let Some(pause) = &clearance.pause
-        && pause.until.is_none_or(|until| now < until)
-    {
-        return Some(deferred(&format!("changes are paused by {}", pause.by), pause.until));
+    if let Some(pause) = clearance.pause.as_ref().filter(|pause| !pause.is_over(now)) {
+        return Some(deferred(&pause.told(desired.time_zone), pause.until));
     }
     if clearance.password_change {
         return Some(deferred("the web password is being changed (rotate-password)", None));

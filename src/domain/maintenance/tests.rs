@@ -6,6 +6,7 @@ use chrono::{NaiveDateTime, Timelike};
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::wording::{clock, local};
 
 const BERLIN: Tz = chrono_tz::Europe::Berlin;
 const LORD_HOWE: Tz = chrono_tz::Australia::Lord_Howe;
@@ -91,19 +92,6 @@ fn one_that_never_closes_is_open_until_some_time_ahead() {
 fn what_never_comes_again_says_so() {
     let last = window("0 2 * * *", 60);
     assert_eq!(standing(&last, Tz::UTC, "2101-06-01T00:00:00Z"), "never");
-    let never = MaintenanceStanding::Closed { next: None }.waits(BERLIN);
-    assert_eq!(never.unwrap(), "waits for a maintenance window, and none comes");
-}
-
-#[test]
-fn a_closed_one_says_when_it_opens_in_the_zone_of_the_site() {
-    let night = window("0 2 * * *", 180);
-    let (open, closed) = (utc("2026-11-23T02:00:00Z"), utc("2026-11-23T12:00:00Z"));
-    assert_eq!(night.standing(BERLIN, open).waits(BERLIN), None);
-    assert_eq!(
-        night.standing(BERLIN, closed).waits(BERLIN).unwrap(),
-        "waits for the maintenance window that opens 2026-11-24 02:00 +01:00"
-    );
 }
 
 /// The starts of `minute hour * * *` on these days, read off the wall clock minute by minute, without [`Schedule`]: a day
