@@ -24,6 +24,7 @@ mod losses;
 mod misreadings;
 mod neighbours;
 mod odd_days;
+mod pauses;
 mod people;
 mod provisioning;
 mod restarts;

@@ -21,6 +21,8 @@ pub(crate) struct Settings {
     pub(crate) before_close: &'static str,
     /// As a list of TOML.
     pub(crate) allow: &'static str,
+    /// More lines of `[alerts]`.
+    pub(crate) alerts: &'static str,
     /// Lines at the end.
     pub(crate) more: String,
 }
@@ -35,6 +37,7 @@ impl Default for Settings {
             audit: "30 3 * * *",
             before_close: "['2s']",
             allow: "['127.0.0.0/8']",
+            alerts: "",
             more: String::new(),
         }
     }
@@ -43,12 +46,13 @@ impl Default for Settings {
 impl Settings {
     /// The text of `n720d.toml`.
     pub(crate) fn text(&self, state: &Path, provisioning: SocketAddr, api: SocketAddr, hook: &str) -> String {
-        let Self { interval, interval_open, settle, timeout, audit, before_close, allow, more } = self;
+        let Self { interval, interval_open, settle, timeout, audit, before_close, allow, alerts, more } =
+            self;
         format!(
             "sites_dir = 'sites'\nstate_dir = '{}'\n[poll]\ninterval = '{interval}'\ninterval_open = \
              '{interval_open}'\njitter = '0%'\ntimeout = '{timeout}'\nsettle = '{settle}'\naudit = '{audit}'\n[provisioning]\nlisten = \
              '{provisioning}'\npublic_url = 'http://{provisioning}'\nallow = {allow}\n[api]\nlisten = \
-             '{api}'\n[alerts]\nbefore_close = {before_close}\n[[alerts.sink]]\ntype = 'webhook'\nurl = '{hook}'\nsecret \
+             '{api}'\n[alerts]\nbefore_close = {before_close}\n{alerts}\n[[alerts.sink]]\ntype = 'webhook'\nurl = '{hook}'\nsecret \
              = 'env:WEBHOOK_KEY'\n{more}",
             state.display()
         )
