@@ -12,7 +12,7 @@ use super::super::super::source::Source;
 use super::super::cell;
 use super::super::export::export;
 use super::*;
-use crate::domain::desired::{ApprovalRule, DesiredSite, DesiredSlot, PresentSlot, SipAccount};
+use crate::domain::desired::{DesiredSite, DesiredSlot, PresentSlot, SipAccount};
 use crate::domain::ids::ProviderIndex;
 
 const HEAD: &str = "# Ours.\n[site]\ntime_zone = 'Europe/Berlin'\n\n[manager] # upstairs\nurl = 'http://10.0.0.1'\nmac = \
