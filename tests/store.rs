@@ -21,7 +21,8 @@ use n720d::domain::plan::{NewRelease, WindowEntry};
 use n720d::domain::release::{Generation, ReleaseMark, TriggerOutcome};
 use n720d::domain::status::{GenerationStatus, Health, PlanStatus, SiteStatus, WindowStatus};
 use n720d::store::{
-    CycleRecord, DATABASE_FILE, FetchRow, Opened, ReleaseFiles, Store, StoreError, StoreErrorKind,
+    CycleRecord, DATABASE_FILE, FetchRow, Opened, Premises, ReleaseFiles, Released, Store, StoreError,
+    StoreErrorKind,
 };
 
 /// Tells a copy of this test binary in which state directory to play its part.
@@ -99,7 +100,9 @@ fn push(store: &Store, round: i64, done: &mut dyn FnMut(i64)) -> Result<(), Stor
     let last = store.memory(&acme)?.release.map(|last| (last.id, last.progress.fetched_at));
     let body = body(round);
     let files = ReleaseFiles { body: &body, way_back: None };
-    let release = store.release(&acme, last, &new_release(round), files, now, |_| vec![entry])?.unwrap();
+    let premises = Premises { upon: last, ..Premises::default() };
+    let released = store.release(&acme, &premises, &new_release(round), files, now, |_| vec![entry])?;
+    let Released::Made(release) = released else { panic!("{released:?}") };
     done(1);
     store.note_trigger_intent(release.id, now)?;
     done(2);

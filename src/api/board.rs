@@ -3,20 +3,25 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use crate::domain::ids::SiteName;
-use crate::domain::status::SiteStatus;
+use crate::domain::status::{SiteStatus, WholeFleet};
 
-/// The present status of every site, in the order of their names. Clones show the same board.
+/// The present status of every site, in the order of their names, and of the fleet as a whole. Clones show the same board.
 #[derive(Debug, Clone, Default)]
 pub struct Board {
     sites: Arc<RwLock<BTreeMap<SiteName, Arc<SiteStatus>>>>,
+    fleet: Arc<RwLock<Arc<WholeFleet>>>,
 }
 
 /// The board at one moment. Serialises as [`crate::domain::status::FleetStatus`] does.
 #[derive(Debug, Clone, Default)]
-pub struct Snapshot(Vec<Arc<SiteStatus>>);
+pub struct Snapshot {
+    sites: Vec<Arc<SiteStatus>>,
+    fleet: Arc<WholeFleet>,
+}
 
 impl Board {
     /// Puts a status up in place of the site's last one.
@@ -35,16 +40,29 @@ impl Board {
         self.sites.read().unwrap_or_else(PoisonError::into_inner).get(site).cloned()
     }
 
+    /// Puts up what concerns all sites.
+    pub fn publish_fleet(&self, fleet: Arc<WholeFleet>) {
+        *self.fleet.write().unwrap_or_else(PoisonError::into_inner) = fleet;
+    }
+
     /// All of them, as they stand.
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot(self.sites.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect())
+        Snapshot {
+            sites: self.sites.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect(),
+            fleet: Arc::clone(&self.fleet.read().unwrap_or_else(PoisonError::into_inner)),
+        }
     }
 }
 
 impl Snapshot {
     /// The statuses, in the order of the sites' names.
     pub fn sites(&self) -> impl Iterator<Item = &SiteStatus> {
-        self.0.iter().map(Arc::as_ref)
+        self.sites.iter().map(Arc::as_ref)
+    }
+
+    /// The fleet as a whole.
+    pub fn fleet(&self) -> &WholeFleet {
+        &self.fleet
     }
 }
 
@@ -56,7 +74,10 @@ impl Serialize for Snapshot {
                 serializer.collect_seq(self.0.sites())
             }
         }
-        serializer.collect_map([("sites", Sites(self))])
+        let mut map = serializer.serialize_map(Some(2))?;
+        map.serialize_entry("sites", &Sites(self))?;
+        map.serialize_entry("fleet", self.fleet())?;
+        map.end()
     }
 }
 
@@ -64,7 +85,9 @@ impl Serialize for Snapshot {
 pub(super) mod tests {
     use super::*;
     use crate::domain::desired::Mode;
-    use crate::domain::status::{FleetStatus, GenerationStatus, Health, PlanStatus, WindowStatus};
+    use crate::domain::status::{
+        FleetStatus, GenerationStatus, Health, PlanStatus, RolloutState, RolloutStatus, WindowStatus,
+    };
 
     /// A status with nothing in it.
     pub(crate) fn status(site: &str, health: Health) -> SiteStatus {
@@ -114,7 +137,19 @@ pub(super) mod tests {
         let board = Board::default();
         board.publish(Arc::new(status("a", Health::Converged)));
         board.publish(Arc::new(status("b", Health::Blocked)));
-        let fleet = FleetStatus { sites: board.snapshot().sites().cloned().collect() };
+        let rollout = RolloutStatus {
+            id: 3,
+            since: chrono::DateTime::UNIX_EPOCH,
+            state: RolloutState::GoingOn,
+            sites: 40,
+            canaries: vec!["a".parse().unwrap()],
+            waiting: 2,
+            reason: None,
+        };
+        let whole = WholeFleet { alerts: Vec::new(), rollout: Some(rollout) };
+        board.publish_fleet(Arc::new(whole.clone()));
+        let sites = board.snapshot().sites().cloned().collect();
+        let fleet = FleetStatus { sites, fleet: Some(whole) };
         assert_eq!(serde_json::to_value(board.snapshot()).unwrap(), serde_json::to_value(&fleet).unwrap());
     }
 }

@@ -45,7 +45,7 @@ pub(super) fn run(file: &Path, args: &ApplyArgs) -> Result<Exit, CliError> {
         }
     };
     if args.json {
-        output::json(&FleetStatus { sites: vec![*status] })?;
+        output::json(&FleetStatus { sites: vec![*status], fleet: None })?;
     } else {
         print_steps(&status.plan.steps)?;
         output::line(format_args!("{}: {}", desired.name, words(&standing)))?;

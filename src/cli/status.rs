@@ -6,10 +6,13 @@ use super::args::StatusArgs;
 use super::plan::print_steps;
 use super::{CliError, Exit, approve, async_runtime, configuration, known, output, pause};
 use crate::api::ControlClient;
-use crate::domain::assess::needs_a_person;
+use crate::daemon;
+use crate::domain::assess::{fleet_needs_a_person, needs_a_person};
 use crate::domain::ids::SiteName;
 use crate::domain::memory::Registration;
-use crate::domain::status::{FleetStatus, SiteStatus, SlotStatus, WindowState, WindowStatus};
+use crate::domain::status::{
+    FleetStatus, RolloutState, SiteStatus, SlotStatus, WholeFleet, WindowState, WindowStatus,
+};
 
 #[derive(Debug, thiserror::Error)]
 #[error("nothing is known of {0}: no daemon has watched it with this state directory")]
@@ -31,7 +34,10 @@ pub(super) fn run(file: &Path, args: &StatusArgs) -> Result<Exit, CliError> {
     } else {
         print(&fleet, args.site.as_ref())?;
     }
-    Ok(if fleet.sites.iter().any(needs_a_person) { Exit::NeedsPerson } else { Exit::Fine })
+    // Who asks for one site is not told of the others.
+    let whole = fleet.fleet.as_ref().filter(|_| args.site.is_none());
+    let needed = fleet.sites.iter().any(needs_a_person) || whole.is_some_and(fleet_needs_a_person);
+    Ok(if needed { Exit::NeedsPerson } else { Exit::Fine })
 }
 
 fn ask(state_dir: &Path) -> Result<FleetStatus, CliError> {
@@ -43,8 +49,14 @@ fn ask(state_dir: &Path) -> Result<FleetStatus, CliError> {
 }
 
 fn stored(state_dir: &Path) -> Result<FleetStatus, CliError> {
-    let Some(store) = known::left_behind(state_dir)? else { return Ok(FleetStatus { sites: Vec::new() }) };
-    Ok(FleetStatus { sites: store.statuses(None).map_err(CliError::other)? })
+    let Some(store) = known::left_behind(state_dir)? else {
+        return Ok(FleetStatus { sites: Vec::new(), fleet: Some(WholeFleet::default()) });
+    };
+    let fleet = store.fleet().map_err(CliError::other)?;
+    Ok(FleetStatus {
+        sites: store.statuses(None).map_err(CliError::other)?,
+        fleet: Some(daemon::whole(&fleet)),
+    })
 }
 
 fn print(fleet: &FleetStatus, asked: Option<&SiteName>) -> Result<(), CliError> {
@@ -53,9 +65,30 @@ fn print(fleet: &FleetStatus, asked: Option<&SiteName>) -> Result<(), CliError> 
         (Some(_) | None, []) => output::line("no site is watched"),
         (Some(_) | None, sites) => {
             let heading = ["SITE", "HEALTH", "MODE", "HANDSETS", "WINDOW", "ALERTS", "READ", "WHY"];
-            output::table(&heading, sites.iter().map(row).collect())
+            output::table(&heading, sites.iter().map(row).collect())?;
+            fleet.fleet.as_ref().map_or(Ok(()), print_fleet)
         }
     }
+}
+
+/// What concerns all sites: the rollout while there is something to say of it, and the alerts.
+fn print_fleet(fleet: &WholeFleet) -> Result<(), CliError> {
+    if let Some(rollout) = fleet.rollout.as_ref().filter(|rollout| rollout.state != RolloutState::Done) {
+        // Why it is stopped is in the alert.
+        let told = rollout.reason.as_ref().filter(|_| rollout.state != RolloutState::Stopped);
+        let reason = told.map(|reason| format!("; {reason}")).unwrap_or_default();
+        output::line(format_args!(
+            "\nrollout {} {}: {} of {} sites wait{reason}",
+            rollout.id,
+            rollout.state.as_str(),
+            rollout.waiting,
+            rollout.sites
+        ))?;
+    }
+    for alert in &fleet.alerts {
+        output::line(format_args!("\n{} {}: {}", alert.severity, alert.kind, alert.summary))?;
+    }
+    Ok(())
 }
 
 fn row(status: &SiteStatus) -> Vec<String> {

@@ -6,12 +6,15 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::limits;
 use super::report::{Located, Report};
 use super::tree::{self, Section};
 use super::{maintenance, sinks, value};
 use crate::domain::approval::LONGEST_VALIDITY;
+use crate::domain::budget::SiteBudget;
 use crate::domain::desired::ApprovalRule;
 use crate::domain::maintenance::MaintenanceWindow;
+use crate::domain::rollout::RolloutRules;
 use crate::domain::schedule::{Schedule, ScheduleError};
 use crate::domain::settings::Pace;
 
@@ -44,12 +47,15 @@ pub struct DaemonConfig {
     pub alerts: AlertsConfig,
     /// `[approval]`.
     pub approval: ApprovalConfig,
+    /// `[rollout]` and the fleet's part of `[budget]`.
+    pub rollout: RolloutRules,
 }
 
 /// `[poll]`: how often managers are read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PollConfig {
-    /// What the core must know; `before_close`, `clock_skew` and `pause_forgotten` come from `[alerts]`.
+    /// What the core must know; `before_close`, `clock_skew` and `pause_forgotten` come from `[alerts]`, `budget` from
+    /// `[budget]`.
     pub pace: Pace,
     /// Fraction of the interval, 0 to 0.5, steady per site.
     pub jitter: f64,
@@ -127,12 +133,14 @@ pub(super) fn read(report: &Report<'_>, around: &Surroundings) -> Option<Reading
         root.string("state_dir").map_or_else(|| default_state_dir(around), |text| folder.join(text.value));
     let (alerts, limits) = alerts(root.section_or_empty("alerts"));
     let sites_dir = folder.join(sites_dir);
-    let poll = poll(root.section_or_empty("poll"), limits);
+    let budget = limits::budget(root.section_or_empty("budget"));
+    let poll = poll(root.section_or_empty("poll"), limits, budget.site);
     let provisioning = provisioning(root.section_or_empty("provisioning"));
     let api = api(root.section_or_empty("api"));
     let approval = approval(root.section_or_empty("approval"));
     let settle = poll.as_ref().map_or(DEVICE_SETTLES, |poll| poll.pace.settle);
     let maintenance = root.section("maintenance").and_then(|section| maintenance::read(section, settle));
+    let rollout = limits::rollout(root.section_or_empty("rollout"), &budget);
     root.finish();
     let file = report.source.file.clone();
     let config = poll.map(|poll| DaemonConfig {
@@ -145,6 +153,7 @@ pub(super) fn read(report: &Report<'_>, around: &Surroundings) -> Option<Reading
         maintenance,
         alerts,
         approval,
+        rollout,
     });
     Some(Reading { config, sites_dir })
 }
@@ -154,14 +163,14 @@ fn default_state_dir(around: &Surroundings) -> PathBuf {
     first.filter(|path| !path.is_empty()).unwrap_or("/var/lib/n720d").into()
 }
 
-fn poll(section: Section<'_>, limits: Limits) -> Option<PollConfig> {
+fn poll(section: Section<'_>, limits: Limits, budget: SiteBudget) -> Option<PollConfig> {
     let length = |key, default| duration(&section, key, Duration::from_secs(default));
     let pace = Pace {
         interval: length("interval", 300),
         interval_open: length("interval_open", 60),
         settle: length("settle", DEVICE_SETTLES.as_secs()),
         before_close: limits.before_close,
-        budget: crate::domain::budget::SiteBudget::DEFAULT,
+        budget,
         clock_skew: limits.clock_skew,
         pause_forgotten: limits.pause_forgotten,
     };
@@ -331,7 +340,7 @@ mod tests {
             interval_open: seconds(60),
             settle: seconds(180),
             before_close: vec![seconds(86_400), seconds(7_200)],
-            budget: crate::domain::budget::SiteBudget::DEFAULT,
+            budget: SiteBudget::DEFAULT,
             clock_skew: seconds(120),
             pause_forgotten: seconds(86_400),
         };

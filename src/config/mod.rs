@@ -10,6 +10,7 @@ mod daemon;
 mod edit;
 mod finding;
 mod fleet;
+mod limits;
 mod maintenance;
 mod mask;
 mod report;
@@ -208,6 +209,10 @@ fn read_sites(
 
 fn source_of_site(file: &Path) -> Result<(SiteName, Source), Finding> {
     let stem = stem(file);
+    if stem == SiteName::FLEET {
+        let expected = "another name: what concerns all sites together is told under this one";
+        return Err(Finding::of_file(file, format!("a file named {stem:?}"), expected));
+    }
     let name = stem.parse().map_err(|error: crate::domain::ids::NotA| {
         Finding::of_file(file, format!("a file named {stem:?}"), format!("{} before .toml", error.expected))
     })?;

@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 
 use super::break_off::BrokenOff;
 use super::context::{Context, InForce};
+use super::rollout::Rollouts;
 use super::shelf::StoreShelf;
 use super::{chain, clock, delivery, reload};
 use crate::api::{Board, Metrics, Refusal};
@@ -95,7 +96,9 @@ pub(super) async fn assemble(config: Config) -> Result<Assembly, StartError> {
     let driver = Driver::new(daemon.poll.timeout)
         .map_err(|error| StartError::SetUp { what: "the HTTP client", why: chain(&error) })?;
     let board = Board::default();
+    let rollouts = Rollouts::stored(&store).map_err(|source| StartError::store(&daemon.state_dir, source))?;
     let context = Arc::new(Context {
+        rollouts,
         driver,
         metrics: Arc::new(Metrics::new(board.clone(), env!("CARGO_PKG_VERSION"))),
         board,

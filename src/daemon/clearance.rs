@@ -51,6 +51,7 @@ fn of(pauses: Pauses, password_change: bool, maintenance: Option<MaintenanceWind
         own_pause: pauses.own,
         password_change,
         rollout: None,
+        crowded_until: None,
         fleet_budget_left: None,
         maintenance,
     }

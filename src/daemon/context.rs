@@ -8,6 +8,7 @@ use chrono_tz::Tz;
 use tokio::sync::{RwLock, Semaphore, watch};
 
 use super::clock;
+use super::rollout::Rollouts;
 use crate::alerting::Alerting;
 use crate::api::{Board, Metrics};
 use crate::config::Config;
@@ -16,6 +17,7 @@ use crate::domain::desired::DesiredSite;
 use crate::domain::ids::SiteName;
 use crate::domain::maintenance::MaintenanceWindow;
 use crate::domain::neighbours::Directory;
+use crate::domain::rollout::FleetLimits;
 use crate::domain::schedule::Schedule;
 use crate::domain::secret::SecretBook;
 use crate::domain::settings::Pace;
@@ -50,6 +52,8 @@ pub(super) struct Context {
     /// The configuration in force.
     pub(super) in_force: watch::Receiver<Arc<InForce>>,
     pub(super) store: Store,
+    /// What is known of the fleet as a whole.
+    pub(super) rollouts: Rollouts,
     /// Whether the store could not be used the last time.
     pub(super) store_failed: AtomicBool,
     /// Held by every operation of the store that is under way: one goes on when whoever waited for it is gone.
@@ -90,6 +94,12 @@ impl Context {
     /// The sinks in force.
     pub(super) fn alerting(&self) -> Arc<Alerting> {
         Arc::clone(&self.in_force.borrow().alerting)
+    }
+
+    /// The limits that all sites share, for a release at this one.
+    pub(super) fn limits(&self, site: &SiteName) -> FleetLimits {
+        let in_force = Arc::clone(&self.in_force.borrow());
+        self.rollouts.limits(&in_force, site)
     }
 
     /// Runs a store operation where it may block.

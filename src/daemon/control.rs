@@ -5,13 +5,13 @@ use std::sync::Arc;
 use tokio::sync::{Mutex, watch};
 
 use super::approvals;
-use super::context::InForce;
+use super::context::{Context, InForce};
 use super::fleet::Fleet;
 use super::pauses;
 use super::reload::{self, ReloadError};
 use crate::api::{
-    ApproveAnswer, ApproveRequest, Control, Metrics, PauseAnswer, PauseRequest, Refusal, RefusalKind,
-    ReloadReport, ResumeAnswer, ResumeRequest,
+    ApproveAnswer, ApproveRequest, Control, PauseAnswer, PauseRequest, Refusal, RefusalKind, ReloadReport,
+    ResumeAnswer, ResumeRequest,
 };
 use crate::domain::ids::SiteName;
 use crate::domain::status::SiteStatus;
@@ -20,7 +20,7 @@ use crate::domain::status::SiteStatus;
 #[derive(Debug)]
 pub(super) struct DaemonControl {
     fleet: Arc<Fleet>,
-    metrics: Arc<Metrics>,
+    context: Arc<Context>,
     /// Reloads take turns: two at once could mix their files.
     in_force: Mutex<watch::Sender<Arc<InForce>>>,
 }
@@ -29,10 +29,10 @@ impl DaemonControl {
     /// Over this fleet and configuration.
     pub(super) fn new(
         fleet: Arc<Fleet>,
-        metrics: Arc<Metrics>,
+        context: Arc<Context>,
         in_force: watch::Sender<Arc<InForce>>,
     ) -> Self {
-        Self { fleet, metrics, in_force: Mutex::new(in_force) }
+        Self { fleet, context, in_force: Mutex::new(in_force) }
     }
 
     /// Reads all files again; everything or nothing.
@@ -41,7 +41,7 @@ impl DaemonControl {
     /// See [`ReloadError`].
     pub(super) async fn reload_files(&self) -> Result<usize, ReloadError> {
         let in_force = self.in_force.lock().await;
-        reload::reload(&in_force, &self.fleet, &self.metrics).await
+        reload::reload(&in_force, &self.fleet, &self.context).await
     }
 
     fn known(&self, site: &SiteName) -> Result<(), Refusal> {

@@ -11,7 +11,7 @@ use super::approvals;
 use super::clearance;
 use super::context::Context;
 use super::executor::{self, Acted};
-use super::neighbours;
+use super::{neighbours, rollout};
 use crate::device::n720::{Ask, Editors, Session, Target};
 use crate::domain::clearance::Clearance;
 use crate::domain::desired::DesiredSite;
@@ -126,11 +126,12 @@ pub(super) async fn cycle(
     scope.neighbours = neighbours::ask(context, desired, &memory, Some(&observation)).await?;
     // Somebody may have paused while it was read.
     scope.clearance = clearance::ask(context, desired).await?;
+    rollout::clear(context, &desired.name, &mut scope.clearance).await?;
     let mut turn = scope.turn(Ok(&observation), memory, context.now());
     if audit {
         turn.memory.audited_at = Some(context.now());
     }
-    keep(&scope, &turn).await?;
+    keep(&scope, &turn, true).await?;
     turn.registration_times.iter().for_each(|took| context.metrics.registered(*took));
     let acted = if turn.plan.orders.is_empty() {
         Acted::Not
@@ -263,14 +264,16 @@ async fn blind(
 ) -> Result<Report, StoreError> {
     scope.neighbours = neighbours::ask(scope.context, scope.desired, &memory, None).await?;
     scope.clearance = clearance::ask(scope.context, scope.desired).await?;
+    rollout::clear(scope.context, &scope.desired.name, &mut scope.clearance).await?;
     let turn = scope.turn(Err(&failure), memory, scope.context.now());
-    keep(&scope, &turn).await?;
+    keep(&scope, &turn, false).await?;
     let Turn { status, next_look, plan, .. } = turn;
     Ok(Report { status, next_look, contact: Err(failure), terms: plan.terms })
 }
 
-/// Keeps what the turn came to, with the notifications it calls for, in one transaction; then publishes it.
-async fn keep(scope: &Scope<'_>, turn: &Turn) -> Result<(), StoreError> {
+/// Keeps what the turn came to, with the notifications it calls for, in one transaction; then publishes it. `read`: the
+/// manager was.
+async fn keep(scope: &Scope<'_>, turn: &Turn, read: bool) -> Result<(), StoreError> {
     let context = scope.context;
     let (memory, status) = (turn.memory.clone(), turn.status.clone());
     let (marks, history) = (turn.marks.clone(), turn.history.clone());
@@ -297,7 +300,10 @@ async fn keep(scope: &Scope<'_>, turn: &Turn) -> Result<(), StoreError> {
     }
     log_history(scope, &turn.history);
     context.publish(&turn.status);
-    approvals::note(context, scope.desired, turn).await
+    approvals::note(context, scope.desired, turn).await?;
+    let Turn { status, memory, .. } = turn;
+    let (desired, clearance) = (scope.desired, &scope.clearance);
+    rollout::saw(context, &rollout::After { desired, clearance, read, status, memory }).await
 }
 
 fn log_history(scope: &Scope<'_>, history: &[HistoryEntry]) {

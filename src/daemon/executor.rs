@@ -13,7 +13,7 @@ use crate::domain::memory::Hindrance;
 use crate::domain::plan::{Impact, NewRelease};
 use crate::domain::release::{TriggerOutcome, Upon};
 use crate::domain::turn::Turn;
-use crate::store::{ReleaseFiles, StoreError};
+use crate::store::{Premises, ReleaseFiles, Released, StoreError};
 
 /// The user of a check-sync NOTIFY to a manager whose site file names no SIP user; anonymous NOTIFY is accepted
 /// whatever the user. (Provisioning Guide)
@@ -54,6 +54,10 @@ pub(super) async fn execute(
             tracing::info!(site = %scope.desired.name, "the manager has fetched or an approval has gone meanwhile; the plan is made anew");
             return Ok(Acted::Did);
         }
+        Err(Stopped::HeldBack(why)) => {
+            tracing::info!(site = %scope.desired.name, "not released: {why}");
+            return Ok(Acted::Not);
+        }
         Err(Stopped::Store(error)) => return Err(error),
     }
     if let Some(way) = orders.trigger
@@ -72,6 +76,8 @@ enum Stopped {
     MovedOn,
     /// Somebody has paused the site since they were planned.
     Paused,
+    /// Other sites took meanwhile what all sites share, or a rollout was stopped: a later cycle plans by that.
+    HeldBack(String),
     /// Nothing can be kept.
     Store(StoreError),
 }
@@ -133,6 +139,10 @@ async fn release(scope: &Scope<'_>, turn: &Turn, new: &NewRelease, upon: Upon) -
         let all: Vec<String> = errors.iter().map(ToString::to_string).collect();
         Stopped::Hindered(format!("the provisioning file cannot be written: {}", all.join("; ")))
     })?;
+    if scope.context.rollouts.hold(&scope.desired.name).is_some() {
+        return Err(Stopped::HeldBack("a rollout holds the site back by now".to_owned()));
+    }
+    let premises = Premises { upon, limits: scope.context.limits(&scope.desired.name) };
     let way_back = way_back(scope, turn, new);
     let (new, at) = (new.clone(), scope.context.now());
     let approval = turn.memory.approval.as_ref();
@@ -146,10 +156,14 @@ async fn release(scope: &Scope<'_>, turn: &Turn, new: &NewRelease, upon: Upon) -
         .context
         .store(&scope.desired.name, move |store, site| {
             let files = ReleaseFiles { body: &body, way_back: way_back.as_deref() };
-            store.release(site, upon, &new, files, at, |number| vec![kept(number)])
+            store.release(site, &premises, &new, files, at, |number| vec![kept(number)])
         })
         .await?;
-    let Some(released) = released else { return Err(Stopped::MovedOn) };
+    let released = match released {
+        Released::Made(released) => released,
+        Released::MovedOn => return Err(Stopped::MovedOn),
+        Released::NoRoom(why) => return Err(Stopped::HeldBack(why.to_string())),
+    };
     scope.context.metrics.released();
     log(scope, &numbered(released.id));
     Ok(())

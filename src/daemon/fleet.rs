@@ -162,6 +162,7 @@ mod tests {
     use tokio::sync::{Semaphore, watch};
 
     use super::super::context::InForce;
+    use super::super::rollout::Rollouts;
     use super::super::{clock, reload};
     use super::*;
     use crate::api::{Board, Metrics};
@@ -179,14 +180,16 @@ mod tests {
 
     fn context(dir: &Path, in_force: watch::Receiver<Arc<InForce>>) -> Arc<Context> {
         let board = Board::default();
+        let store = Store::open(&dir.join("state"), clock::now()).unwrap().0;
         Arc::new(Context {
+            rollouts: Rollouts::stored(&store).unwrap(),
             driver: Driver::new(Duration::from_secs(5)).unwrap(),
             metrics: Arc::new(Metrics::new(board.clone(), "1")),
             board,
             limit: Arc::new(Semaphore::new(1)),
             outbox_wake: watch::Sender::new(()),
             in_force,
-            store: Store::open(&dir.join("state"), clock::now()).unwrap().0,
+            store,
             store_failed: AtomicBool::new(false),
             store_in_use: Arc::default(),
         })

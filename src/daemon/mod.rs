@@ -21,6 +21,7 @@ mod pauses;
 mod reload;
 mod rest;
 mod retry;
+mod rollout;
 mod run;
 mod sheets;
 mod shelf;
@@ -34,6 +35,7 @@ pub use break_off::BrokenOff;
 pub use clock::now;
 pub use context::own_url;
 pub use retry::retry_push_alone;
+pub use rollout::whole;
 pub use run::run;
 pub use single::{Applied, Look, LookError, Standing, Told, apply, look, observe, patience, standing};
 

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::context::InForce;
+use super::context::{Context, InForce};
 use super::fleet::Fleet;
+use super::rollout;
 use crate::alerting::{Alerting, SinkSettings};
-use crate::api::Metrics;
 use crate::config::{self, Config, DaemonConfig, Finding, SinkConfig};
 use crate::domain::neighbours::Directory;
 use crate::secrets;
+use crate::store::StoreError;
 
 /// Why a reload changed nothing.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +25,9 @@ pub(super) enum ReloadError {
     /// A sink cannot be built.
     #[error("the configuration in force is kept: {0}")]
     Sink(String),
+    /// What it changes cannot be found out or kept.
+    #[error("the configuration in force is kept: what it changes cannot be told")]
+    Store(#[from] StoreError),
 }
 
 impl ReloadError {
@@ -31,7 +35,7 @@ impl ReloadError {
     pub(super) fn lines(&self) -> Vec<String> {
         match self {
             Self::Findings(findings) => findings.iter().map(ToString::to_string).collect(),
-            Self::NeedsRestart(_) | Self::Sink(_) => vec![self.to_string()],
+            Self::NeedsRestart(_) | Self::Sink(_) | Self::Store(_) => vec![super::chain(self)],
         }
     }
 }
@@ -76,13 +80,14 @@ fn sink_settings(sink: &SinkConfig) -> Result<SinkSettings, String> {
 /// Reads all files again and, if all are good, puts them in force.
 ///
 /// # Errors
-/// When anything is wrong with any file; then nothing has changed.
+/// When anything is wrong with any file, or the store fails; then nothing has changed.
 pub(super) async fn reload(
     in_force: &watch::Sender<Arc<InForce>>,
     fleet: &Fleet,
-    metrics: &Metrics,
+    context: &Context,
 ) -> Result<usize, ReloadError> {
-    let outcome = attempt(in_force).await;
+    let outcome = attempt(in_force, context).await;
+    let metrics = &context.metrics;
     metrics.reloaded(outcome.is_ok(), super::clock::now());
     match outcome {
         Ok(next) => {
@@ -93,13 +98,16 @@ pub(super) async fn reload(
             Ok(sites)
         }
         Err(error) => {
-            tracing::warn!(%error, "not reloaded");
+            tracing::warn!(error = super::chain(&error), "not reloaded");
             Err(error)
         }
     }
 }
 
-async fn attempt(in_force: &watch::Sender<Arc<InForce>>) -> Result<Arc<InForce>, ReloadError> {
+async fn attempt(
+    in_force: &watch::Sender<Arc<InForce>>,
+    context: &Context,
+) -> Result<Arc<InForce>, ReloadError> {
     let file = in_force.borrow().config.daemon.file.clone();
     let next = tokio::task::spawn_blocking(move || {
         let config = config::load(&file).map_err(ReloadError::Findings)?;
@@ -113,6 +121,7 @@ async fn attempt(in_force: &watch::Sender<Arc<InForce>>) -> Result<Arc<InForce>,
     if let Some(what) = fixed_at_start(&in_force.borrow().config.daemon, &next.config.daemon) {
         return Err(ReloadError::NeedsRestart(what));
     }
+    rollout::take_in_force(context, &next).await?;
     Ok(Arc::new(next))
 }
 

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::assemble::{Assembly, StartError, assemble, bind, logged};
 use super::control::DaemonControl;
 use super::fleet::Fleet;
-use super::{chain, rest, sheets, systemd};
+use super::{chain, rest, rollout, sheets, systemd};
 use crate::api::{self, ApiState, CONTROL_SOCKET, ControlSocket};
 use crate::config::Config;
 
@@ -33,15 +33,15 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     }
     let assembly = assemble(config).await?;
     let context = Arc::clone(&assembly.context);
-    let config = assembly.in_force.borrow().config.clone();
-    rest::publish(&context, &config).await.map_err(|source| StartError::store(&daemon.state_dir, source))?;
+    let in_force = Arc::clone(&assembly.in_force.borrow());
+    let config = in_force.config.clone();
+    let stored = |source| StartError::store(&daemon.state_dir, source);
+    rest::publish(&context, &config).await.map_err(stored)?;
+    rollout::take_in_force(&context, &in_force).await.map_err(stored)?;
     let tasks_stop = CancellationToken::new();
     let fleet = Arc::new(Fleet::new(Arc::clone(&context), tasks_stop.clone()));
-    let control = Arc::new(DaemonControl::new(
-        Arc::clone(&fleet),
-        Arc::clone(&context.metrics),
-        assembly.in_force.clone(),
-    ));
+    let control =
+        Arc::new(DaemonControl::new(Arc::clone(&fleet), Arc::clone(&context), assembly.in_force.clone()));
     let state = api_state(&assembly, &fleet);
     let listener = bind("api.listen", daemon.api.listen).await?;
     assembly.servers.spawn(logged("the API", api::serve(listener, state.clone(), assembly.stop.clone())));
@@ -141,6 +141,9 @@ async fn supervise(
                     Some(site) => tracing::error!(%site, "this site's task does not move; systemd is not told that n720d lives"),
                 }
                 systemd::status(&systemd::summary(context.board.snapshot().sites()));
+                if let Err(error) = rollout::remind(context).await {
+                    tracing::warn!(error = chain(&error), "who is to hear of the fleet cannot be found out");
+                }
             }
         }
     }

@@ -51,6 +51,8 @@ pub enum AlertKind {
     ObservationStale,
     /// Changes are paused, and have been for so long that this may not be meant any more.
     PauseForgotten,
+    /// A configuration that changes several sites is held back until a person has looked.
+    RolloutStopped,
 }
 
 /// How urgent an alert is.
@@ -174,7 +176,7 @@ pub struct Condition {
 
 impl AlertKind {
     /// Every kind.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::WindowClosing,
         Self::WindowExpiredUnfilled,
         Self::HandsetLost,
@@ -195,6 +197,7 @@ impl AlertKind {
         Self::SecretMissing,
         Self::ObservationStale,
         Self::PauseForgotten,
+        Self::RolloutStopped,
     ];
 
     /// The word of the interface.
@@ -220,6 +223,7 @@ impl AlertKind {
             Self::SecretMissing => "secret-missing",
             Self::ObservationStale => "observation-stale",
             Self::PauseForgotten => "pause-forgotten",
+            Self::RolloutStopped => "rollout-stopped",
         }
     }
 }

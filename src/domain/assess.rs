@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use super::alert::{AlertState, Severity};
+use super::alert::{Alert, AlertState, Severity};
 use super::approval;
 use super::clearance::Pause;
 use super::desired::{DesiredSite, DesiredSlot};
@@ -17,7 +17,7 @@ use super::plan::{Disposition, Plan};
 use super::release::Generation;
 use super::status::{
     ApprovalStatus, Conflict, GenerationStatus, Health, PauseStatus, PlanStatus, SiteStatus, SlotStatus,
-    WindowState, WindowStatus,
+    WholeFleet, WindowState, WindowStatus,
 };
 use super::wording::local;
 
@@ -81,12 +81,20 @@ pub fn status(picture: &Picture<'_>) -> SiteStatus {
 
 /// Whether somebody has to look at this site: the exit code of `n720d status`.
 pub fn needs_a_person(status: &SiteStatus) -> bool {
-    let alarming = |severity: Severity| match severity {
+    status.health == Health::Blocked || status.alerts.iter().any(is_alarming)
+}
+
+/// Whether somebody has to look at what concerns all sites.
+pub fn fleet_needs_a_person(fleet: &WholeFleet) -> bool {
+    fleet.alerts.iter().any(is_alarming)
+}
+
+fn is_alarming(alert: &Alert) -> bool {
+    let urgent = match alert.severity {
         Severity::Warning | Severity::Critical => true,
         Severity::Info => false,
     };
-    status.health == Health::Blocked
-        || status.alerts.iter().any(|alert| alert.state == AlertState::Firing && alarming(alert.severity))
+    alert.state == AlertState::Firing && urgent
 }
 
 /// A pause as the status of a site shows it.

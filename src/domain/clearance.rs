@@ -24,6 +24,9 @@ pub struct Clearance {
     pub password_change: bool,
     /// A rollout over several sites holds this one back.
     pub rollout: Option<RolloutHold>,
+    /// As many sites as the rate limit lets have had a release that disturbs people; from then on there is room again.
+    /// What disturbs nobody need not wait.
+    pub crowded_until: Option<DateTime<Utc>>,
     /// How many handsets the budget of the fleet still lets be deregistered in this run; `None`: there is no limit.
     pub fleet_budget_left: Option<u32>,
     /// When steps that disturb people may be carried out where the site's own file does not say; `None`: at any time.

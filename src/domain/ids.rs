@@ -45,9 +45,22 @@ macro_rules! serde_as_text {
 pub struct SiteName(String);
 
 impl SiteName {
+    /// What alerts and history call the fleet as a whole. No site file may have this name.
+    pub const FLEET: &str = "fleet";
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The name that stands for all sites together.
+    pub fn of_fleet() -> Self {
+        Self(Self::FLEET.to_owned())
+    }
+
+    /// Whether it stands for all sites together.
+    pub fn is_of_fleet(&self) -> bool {
+        self.0 == Self::FLEET
     }
 }
 

@@ -42,6 +42,7 @@ mod push;
 pub mod registration;
 pub mod release;
 pub mod rhythm;
+pub mod rollout;
 pub mod schedule;
 pub mod secret;
 pub mod settings;

@@ -145,7 +145,7 @@ impl Scene<'_> {
         file_has_shrunk: bool,
     ) -> Option<Disposition> {
         if let Some(RolloutHold::Stopped { reason }) = &self.input.clearance.rollout {
-            return Some(policy::blocked(reason.clone(), AlertKind::PlanNeedsApproval));
+            return Some(policy::blocked(reason.clone(), AlertKind::RolloutStopped));
         }
         if file_has_shrunk {
             return Some(policy::deferred("the site file lists far fewer slots than it did", None));
@@ -239,6 +239,10 @@ impl Scene<'_> {
         }
         if item.impact == Impact::None {
             return None;
+        }
+        if let Some(until) = self.input.clearance.crowded_until {
+            let reason = "as many sites as rollout.per_hour lets were disturbed within the hour";
+            return Some(policy::deferred(reason, Some(until)));
         }
         let window = self.input.clearance.maintenance_for(self.input.desired)?;
         match window.standing(self.zone(), self.now()) {

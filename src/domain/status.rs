@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, FixedOffset};
+use chrono::{DateTime, FixedOffset, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::alert::Alert;
@@ -21,6 +21,63 @@ use super::release::Generation;
 pub struct FleetStatus {
     /// In order of their names.
     pub sites: Vec<SiteStatus>,
+    /// What concerns all of them; `None`: not told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fleet: Option<WholeFleet>,
+}
+
+/// The fleet as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct WholeFleet {
+    /// Alerts about no site in particular that are not resolved.
+    pub alerts: Vec<Alert>,
+    /// The last rollout; `None`: there was none.
+    pub rollout: Option<RolloutStatus>,
+}
+
+/// A configuration on its way to the sites that it changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RolloutStatus {
+    /// Its number, rising.
+    pub id: i64,
+    /// When it was taken in force.
+    pub since: DateTime<Utc>,
+    /// How far it has come.
+    pub state: RolloutState,
+    /// How many sites it changes.
+    pub sites: usize,
+    /// The sites that go first; of one that a canary stopped, that one.
+    pub canaries: Vec<SiteName>,
+    /// How many sites have something of it before them.
+    pub waiting: usize,
+    /// What it waits for, or why it was stopped.
+    pub reason: Option<String>,
+}
+
+/// How far a rollout has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RolloutState {
+    /// Only canaries follow.
+    Canary,
+    /// All follow.
+    GoingOn,
+    /// Nobody does, until a person has done something.
+    Stopped,
+    /// It is over.
+    Done,
+}
+
+impl RolloutState {
+    /// The word of the interface.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Canary => "canary",
+            Self::GoingOn => "going-on",
+            Self::Stopped => "stopped",
+            Self::Done => "done",
+        }
+    }
 }
 
 /// One site.

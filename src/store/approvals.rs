@@ -152,23 +152,24 @@ pub(super) fn licence(
     })
 }
 
-/// Marks the approval as used by a release, and writes down whom that deregisters.
+/// Marks the approval as used by a release, and writes down whom that deregisters, and in which rollout.
 pub(super) fn use_up(
     db: &Transaction<'_>,
     site: i64,
     licence: Licence,
     release: i64,
     new: &NewRelease,
+    run: Option<i64>,
     at: DateTime<Utc>,
 ) -> Result<(), Fault> {
     let Licence::Of(approval) = licence else { return Ok(()) };
     put(db, site, &Approval { used: Some(release), ..approval })?;
     let mut insert = db.prepare_cached(
-        "INSERT INTO deregistration (site, release, slot, ipui, at) VALUES (?1, ?2, ?3, ?4, ?5)",
+        "INSERT INTO deregistration (site, release, slot, ipui, at, run) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?;
     for (slot, ipui) in &new.approved {
         let ipui = ipui.map(|ipui| ipui.to_string());
-        insert.execute(params![site, release, slot.number(), ipui, codec::time(at)])?;
+        insert.execute(params![site, release, slot.number(), ipui, codec::time(at), run])?;
     }
     let oldest = at.checked_sub_signed(TimeDelta::days(DEREGISTRATION_DAYS)).map(codec::time);
     db.prepare_cached("DELETE FROM deregistration WHERE site = ?1 AND at < ?2")?
@@ -212,7 +213,7 @@ mod tests {
         approval, at, deregisters, entry, fetch, generation, ipui, memory, new_release, release, site, slot,
         status, store,
     };
-    use super::super::{CycleRecord, ReleaseFiles, StoreErrorKind};
+    use super::super::{CycleRecord, Premises, ReleaseFiles, Released, StoreErrorKind};
     use super::*;
     use crate::domain::release::TriggerOutcome;
 
@@ -283,15 +284,16 @@ mod tests {
         let refused = |new: &NewRelease| {
             let last = store.memory(&acme).unwrap().release;
             let upon = last.map(|last| (last.id, last.progress.fetched_at));
-            let made = store.release(&acme, upon, new, FILE, at(5), |_| vec![entry("release", 5)]).unwrap();
-            assert_eq!(made, None);
+            let premises = Premises { upon, ..Premises::default() };
+            let told = |_| vec![entry("release", 5)];
+            assert_eq!(store.release(&acme, &premises, new, FILE, at(5), told).unwrap(), Released::MovedOn);
         };
         refused(&new);
         approve(&store, "aaaa");
         refused(&new);
         refused(&NewRelease { approval: None, ..new.clone() });
         approve(&store, "9f3c");
-        let made = store.release(&acme, None, &new, FILE, at(5), |_| Vec::new()).unwrap().unwrap();
+        let made = release(&store, &acme, &new, b"file", at(5), &[]).unwrap();
         store.note_fetch(&fetch(made.id), at(5)).unwrap();
         refused(&deregisters("2311260802", "9f3c"));
         let memory = store.memory(&acme).unwrap();
@@ -337,7 +339,8 @@ mod tests {
         let (_dir, store) = store();
         let acme = site("acme");
         let new = NewRelease { approval: Some(generation("9f3c")), ..new_release("2311260801") };
-        assert_eq!(store.release(&acme, None, &new, FILE, at(1), |_| Vec::new()).unwrap(), None);
+        let made = store.release(&acme, &Premises::default(), &new, FILE, at(1), |_| Vec::new()).unwrap();
+        assert_eq!(made, Released::MovedOn);
         approve(&store, "9f3c");
         let made = release(&store, &acme, &new, b"", at(2), &[]).unwrap();
         let memory = store.memory(&acme).unwrap();

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, FixedOffset, TimeDelta, TimeZone, Utc};
 use tempfile::TempDir;
 
-use super::{FetchRow, ReleaseFiles, Store, StoreError};
+use super::{FetchRow, Premises, ReleaseFiles, Released, Store, StoreError};
 use crate::domain::alert::{Alert, AlertKind, AlertState, HandsetNote, Severity};
 use crate::domain::approval::{Approval, ApprovalState, Grant};
 use crate::domain::content::ReleaseContent;
@@ -376,9 +376,14 @@ pub(crate) fn release(
     at: DateTime<Utc>,
     history: &[HistoryEntry],
 ) -> Result<Release, StoreError> {
-    let last = store.memory(site)?.release.map(|last| (last.id, last.progress.fetched_at));
+    let upon = store.memory(site)?.release.map(|last| (last.id, last.progress.fetched_at));
     let files = ReleaseFiles { body, way_back: None };
-    Ok(store.release(site, last, new, files, at, |_| history.to_vec())?.expect("nothing came in between"))
+    match store
+        .release(site, &Premises { upon, ..Premises::default() }, new, files, at, |_| history.to_vec())?
+    {
+        Released::Made(release) => Ok(*release),
+        refused @ (Released::MovedOn | Released::NoRoom(_)) => panic!("{refused:?}"),
+    }
 }
 
 /// The manager of `acme` gets this release.

@@ -5,6 +5,7 @@ use rusqlite::{Transaction, params};
 
 use super::error::{Fault, StoreError};
 use super::{Store, codec, history, memory, outbox, reading, sites, strays};
+use crate::domain::alert::Alert;
 use crate::domain::history::HistoryEntry;
 use crate::domain::ids::SiteName;
 use crate::domain::memory::{Hindrance, SiteMemory, Window};
@@ -43,7 +44,8 @@ impl Store {
             }
             keep_slots(db, id, record.memory)?;
             strays::keep(db, id, &record.memory.strays)?;
-            keep_alerts(db, id, record.memory)?;
+            let observed = record.memory.observation.as_ref().map(|seen| seen.at);
+            keep_alerts(db, id, &record.memory.alerts, observed)?;
             sites::keep_status(db, id, record.status)?;
             for mark in record.marks {
                 keep_mark(db, id, mark)?;
@@ -174,9 +176,15 @@ fn keep_slots(db: &Transaction<'_>, site: i64, memory: &SiteMemory) -> Result<()
     Ok(())
 }
 
-fn keep_alerts(db: &Transaction<'_>, site: i64, memory: &SiteMemory) -> Result<(), Fault> {
-    let alerts = &memory.alerts;
-    let observed = memory.observation.as_ref().map(|observation| memory::as_shown(observation.at));
+/// Writes the alerts of a site that differ from those kept; those that are not among them go. `observed` is when what they
+/// show was seen.
+pub(super) fn keep_alerts(
+    db: &Transaction<'_>,
+    site: i64,
+    alerts: &[Alert],
+    observed: Option<DateTime<Utc>>,
+) -> Result<(), Fault> {
+    let observed = observed.map(memory::as_shown);
     let ids: Vec<&str> = alerts.iter().map(|alert| alert.id.as_str()).collect();
     db.prepare_cached("DELETE FROM alert WHERE site = ?1 AND id NOT IN (SELECT value FROM json_each(?2))")?
         .execute(params![site, codec::json("alert.id", &ids)?])?;

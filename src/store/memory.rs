@@ -136,7 +136,11 @@ fn slots(
 }
 
 /// The alerts, in the order in which the cycle listed them.
-fn alerts(db: &Transaction<'_>, site: i64, observation: Option<&Observation>) -> Result<Vec<Alert>, Fault> {
+pub(super) fn alerts(
+    db: &Transaction<'_>,
+    site: i64,
+    observation: Option<&Observation>,
+) -> Result<Vec<Alert>, Fault> {
     let observed = observation.map(|observation| as_shown(observation.at));
     let mut query = db.prepare_cached("SELECT alert FROM alert WHERE site = ?1 ORDER BY position, id")?;
     let mut rows = query.query([site])?;

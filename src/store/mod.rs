@@ -16,6 +16,7 @@ mod fetches;
 mod files;
 #[cfg(test)]
 mod fixtures;
+mod fleet;
 mod history;
 mod keep;
 mod lock;
@@ -40,11 +41,12 @@ pub use approvals::{DEREGISTRATION_DAYS, REVIEWED_PER_SITE};
 pub use error::{StoreError, StoreErrorKind};
 pub use fetches::{FETCHES_PER_SITE, FetchRow};
 pub use files::{DATABASE_FILE, SEED_FILE};
+pub use fleet::{FleetMemory, FleetRecord, KnownSite};
 pub use history::{HISTORY_DAYS, HISTORY_PER_SITE};
 pub use keep::CycleRecord;
 pub use lock::LOCK_FILE;
 pub use memory::WINDOWS_IN_MEMORY;
-pub use releases::{RELEASES_PER_SITE, ReleaseFiles, Served};
+pub use releases::{Premises, RELEASES_PER_SITE, ReleaseFiles, Released, Served};
 pub use sites::SiteSecret;
 pub use way_back::WAYS_BACK_PER_SITE;
 

@@ -8,12 +8,13 @@ use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::approvals::{self, Licence};
 use super::error::{Fault, StoreError};
-use super::{Store, codec, history, keep, memory, way_back};
+use super::{Store, codec, fleet, history, keep, memory, way_back};
 use crate::domain::history::HistoryEntry;
 use crate::domain::ids::{SiteName, SlotNumber};
 use crate::domain::memory::Window;
 use crate::domain::plan::{NewRelease, WindowEntry};
 use crate::domain::release::{Generation, Missed, Progress, Release, TriggerOutcome, Upon, Version};
+use crate::domain::rollout::{FleetLimits, NoRoom};
 
 /// The file behind a token. `Debug` leaves its content out: it holds SIP passwords.
 #[derive(Clone, PartialEq, Eq)]
@@ -50,6 +51,27 @@ pub struct ReleaseFiles<'a> {
     pub way_back: Option<&'a str>,
 }
 
+/// What a release is made upon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Premises {
+    /// The release that it was planned upon, and when that was fetched, as [`Store::memory`] gave it: a manager may fetch at
+    /// any moment, and what it has just taken must settle before something else is offered.
+    pub upon: Upon,
+    /// The limits that all sites share.
+    pub limits: FleetLimits,
+}
+
+/// What making a release came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Released {
+    /// It was made.
+    Made(Box<Release>),
+    /// It was planned upon a state that has passed.
+    MovedOn,
+    /// The limits that all sites share leave no room for it.
+    NoRoom(NoRoom),
+}
+
 /// How many releases are remembered of each site. A VERSION that is older than that may come again.
 pub const RELEASES_PER_SITE: u32 = 200;
 
@@ -60,40 +82,41 @@ impl Store {
     ///
     /// `told` gives the entries for the history once the release has its number.
     ///
-    /// `upon` is the release that the plan was made upon, and when that was fetched, as [`Store::memory`] gave it.
-    /// `None` is returned, and nothing is done, when that is not how it stands any more: a manager may fetch at any
-    /// moment, and what it has just taken must settle before something else is offered. So it is when the release
-    /// deregisters a handset and the approval of its plan is not there any more, or used: one that is there is used up.
+    /// Nothing is done when its premises do not hold any more, or when it deregisters a handset and the approval of its plan is
+    /// not there any more, or used: see [`Released`]. An approval that is there is used up.
     ///
     /// # Errors
     /// When the database cannot be written; then nothing is released, and no trigger may follow.
     pub fn release(
         &self,
         site: &SiteName,
-        upon: Upon,
+        premises: &Premises,
         new: &NewRelease,
         files: ReleaseFiles<'_>,
         released_at: DateTime<Utc>,
         told: impl FnOnce(i64) -> Vec<HistoryEntry>,
-    ) -> Result<Option<Release>, StoreError> {
+    ) -> Result<Released, StoreError> {
         self.write("make a release", |db| {
             let id = self.site_id(db, site)?;
             let last = last(db, id)?;
-            if last.as_ref().map(|last| (last.id, last.progress.fetched_at)) != upon {
-                return Ok(None);
+            if last.as_ref().map(|last| (last.id, last.progress.fetched_at)) != premises.upon {
+                return Ok(Released::MovedOn);
+            }
+            if let Some(why) = fleet::refuses(db, id, &premises.limits, new, released_at)? {
+                return Ok(Released::NoRoom(why));
             }
             let withdrawn = last.filter(|last| !last.progress.may_have_arrived()).map(|last| last.id);
             let licence = approvals::licence(db, id, withdrawn, new)?;
             if matches!(licence, Licence::Gone) {
-                return Ok(None);
+                return Ok(Released::MovedOn);
             }
             approvals::take_back(db, id, withdrawn)?;
             let window = new.window.as_ref().map(|entry| enter_window(db, id, entry)).transpose()?;
             db.execute("UPDATE release SET body = NULL WHERE site = ?1 AND body IS NOT NULL", [id])?;
             db.execute(
                 "INSERT INTO release (site, generation, content, version, parts, reserved, window, body, released_at,
-                     approved)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                     approved, disturbs)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
                 params![
                     id,
                     new.generation.0,
@@ -105,16 +128,17 @@ impl Store {
                     files.body,
                     codec::time(released_at),
                     approved(new)?,
+                    fleet::disturbs(new),
                 ],
             )?;
             let release = db.last_insert_rowid();
-            approvals::use_up(db, id, licence, release, new, released_at)?;
+            approvals::use_up(db, id, licence, release, new, premises.limits.run, released_at)?;
             prune(db, id)?;
             if let Some(file) = files.way_back {
                 way_back::append(db, id, release, released_at, file)?;
             }
             history::append(db, id, &told(release))?;
-            Ok(Some(Release {
+            Ok(Released::Made(Box::new(Release {
                 id: release,
                 generation: new.generation.clone(),
                 content: new.content_id.clone(),
@@ -125,7 +149,7 @@ impl Store {
                 approved: new.approved.keys().copied().collect(),
                 released_at,
                 progress: Progress::default(),
-            }))
+            })))
         })
     }
 
@@ -390,16 +414,13 @@ mod tests {
         let first = release(&store, &acme, &new_release("2311260801"), b"first", at(1), &[]).unwrap();
         let second = new_release("2311260802");
         for stale in [None, Some((first.id, Some(at(1)))), Some((first.id + 1, None))] {
-            assert_eq!(store.release(&acme, stale, &second, SECOND, at(2), |_| Vec::new()).unwrap(), None);
+            let premises = Premises { upon: stale, ..Premises::default() };
+            let refused = store.release(&acme, &premises, &second, SECOND, at(2), |_| Vec::new()).unwrap();
+            assert_eq!(refused, Released::MovedOn);
         }
         let memory = store.memory(&acme).unwrap();
         assert_eq!((memory.release.map(|last| last.id), memory.windows.len()), (Some(first.id), 1));
-        assert!(
-            store
-                .release(&acme, Some((first.id, None)), &second, SECOND, at(2), |_| Vec::new())
-                .unwrap()
-                .is_some()
-        );
+        assert_ne!(release(&store, &acme, &second, b"second", at(2), &[]).unwrap().id, first.id);
     }
 
     #[test]

@@ -64,8 +64,8 @@ pub(super) fn append(
 
 #[cfg(test)]
 mod tests {
-    use super::super::ReleaseFiles;
     use super::super::fixtures::{at, new_release, release, site, store};
+    use super::super::{Premises, ReleaseFiles, Released};
     use super::*;
 
     /// Releases at this second, with a way back or without; the number of the release.
@@ -73,9 +73,13 @@ mod tests {
         let version = format!("2311{:02}{:02}{:02}", 10 + minute / 1440, minute / 60 % 24, minute % 60);
         let last = store.memory(&site(name)).unwrap().release;
         let upon = last.map(|last| (last.id, last.progress.fetched_at));
-        let files = ReleaseFiles { body: b"file", way_back };
+        let (files, premises) =
+            (ReleaseFiles { body: b"file", way_back }, Premises { upon, ..Premises::default() });
         let new = new_release(&version);
-        store.release(&site(name), upon, &new, files, at(seconds), |_| Vec::new()).unwrap().unwrap().id
+        match store.release(&site(name), &premises, &new, files, at(seconds), |_| Vec::new()).unwrap() {
+            Released::Made(release) => release.id,
+            refused @ (Released::MovedOn | Released::NoRoom(_)) => panic!("{refused:?}"),
+        }
     }
 
     #[test]
@@ -98,8 +102,9 @@ mod tests {
         release(&store, &site("acme"), &new_release("2311260801"), b"file", at(1), &[]).unwrap();
         let files = ReleaseFiles { body: b"file", way_back: Some("# stale") };
         let new = new_release("2311260802");
-        let made = store.release(&site("acme"), None, &new, files, at(2), |_| Vec::new()).unwrap();
-        assert_eq!(made, None);
+        let premises = Premises::default();
+        let made = store.release(&site("acme"), &premises, &new, files, at(2), |_| Vec::new()).unwrap();
+        assert_eq!(made, Released::MovedOn);
         assert_eq!(store.ways_back(&site("acme")).unwrap(), [0; 0]);
     }
 

@@ -158,7 +158,8 @@ pub(super) fn tell_of_elsewhere(view: &View<'_>, found: &mut Conditions) {
             | AlertKind::SiteFileInvalid
             | AlertKind::SecretMissing
             | AlertKind::ObservationStale
-            | AlertKind::PauseForgotten => continue,
+            | AlertKind::PauseForgotten
+            | AlertKind::RolloutStopped => continue,
         }
         let seen: Vec<(SlotNumber, &Elsewhere)> = condition
             .handsets

@@ -228,7 +228,11 @@ fn is_left_alone(view: &View<'_>, step: &Step) -> bool {
         Disposition::Ready => false,
         Disposition::Deferred { .. } => view.desired.mode == Mode::Observe,
         Disposition::Blocked { alert, .. } => match alert {
-            AlertKind::PushIneffective | AlertKind::PlanNeedsApproval | AlertKind::WrongDevice => false,
+            // Of a stopped rollout the fleet's one alert tells.
+            AlertKind::PushIneffective
+            | AlertKind::PlanNeedsApproval
+            | AlertKind::WrongDevice
+            | AlertKind::RolloutStopped => false,
             // They say why nothing is done, and not that somebody changed something.
             AlertKind::FirmwareTooOld | AlertKind::SecretMissing | AlertKind::PageNotUnderstood => {
                 is_by_hand(step)

@@ -1,6 +1,6 @@
 -- What the site file listed when it was last followed; NULL: it was not followed since this is written down.
 ALTER TABLE site ADD COLUMN listed TEXT;
--- What the configuration in force asked of the site, by a fingerprint: what differs from it at a reload or a start has
+-- The site file that the site was last let follow, by a fingerprint: what differs from it at a reload or a start has
 -- changed.
 ALTER TABLE site ADD COLUMN mark TEXT;
 -- What of a release was looked for and not found, part by part, and how it had come to the manager; NULL: it was not
@@ -8,6 +8,10 @@ ALTER TABLE site ADD COLUMN mark TEXT;
 ALTER TABLE release ADD COLUMN missed TEXT;
 -- The slots in which it deregisters a handset, by an approval; NULL: none.
 ALTER TABLE release ADD COLUMN approved TEXT;
+
+-- Whether it disturbs people: what the rate limit counts. NULL: it was made before that was written down.
+ALTER TABLE release ADD COLUMN disturbs INTEGER CHECK (disturbs IN (0, 1));
+CREATE INDEX release_that_disturbs ON release (released_at) WHERE disturbs = 1;
 
 -- The approval of a site's plan: the last one given.
 CREATE TABLE approval (
@@ -64,3 +68,4 @@ CREATE TABLE fleet (
     name  TEXT PRIMARY KEY,
     value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX deregistration_at ON deregistration (at);

@@ -1,0 +1,268 @@
+//! The rollout in force: kept in the store, asked by every cycle, moved on by what cycles come to, and told in the fleet's one
+//! alert. What it does is `domain::rollout`'s; here are only its place and its time.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use super::context::{Context, InForce};
+use crate::alerting::{About, Alerting};
+use crate::config::Config;
+use crate::domain::alert::AlertState;
+use crate::domain::clearance::{Clearance, RolloutHold};
+use crate::domain::conditions;
+use crate::domain::desired::DesiredSite;
+use crate::domain::history::HistoryEntry;
+use crate::domain::ids::SiteName;
+use crate::domain::memory::SiteMemory;
+use crate::domain::rollout::{self, FleetLimits, Moved, Rollout, Sight, Standing};
+use crate::domain::status::{SiteStatus, WholeFleet};
+use crate::store::{FleetMemory, FleetRecord, KnownSite, Store, StoreError};
+
+/// For so long the number of registered handsets, of which the fleet's budget is a share, need not be counted again.
+const COUNT_HOLDS: Duration = Duration::from_secs(600);
+
+/// What the daemon knows of the fleet as a whole.
+#[derive(Debug)]
+pub(super) struct Rollouts {
+    known: RwLock<Arc<FleetMemory>>,
+    /// Held while what is known is changed: it is kept before it counts, one change after the other.
+    turn: Mutex<()>,
+    /// How many handsets are known to be registered, and when they were counted.
+    registered: RwLock<Option<(u32, Instant)>>,
+}
+
+impl Rollouts {
+    /// As the store has it.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(super) fn stored(store: &Store) -> Result<Self, StoreError> {
+        Ok(Self {
+            known: RwLock::new(Arc::new(store.fleet()?)),
+            turn: Mutex::default(),
+            registered: RwLock::default(),
+        })
+    }
+
+    fn known(&self) -> Arc<FleetMemory> {
+        Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What holds a site back at this moment.
+    pub(super) fn hold(&self, site: &SiteName) -> Option<RolloutHold> {
+        self.known().rollout.as_ref()?.hold(site)
+    }
+
+    /// The limits that all sites share, for a release at this one.
+    pub(super) fn limits(&self, in_force: &InForce, site: &SiteName) -> FleetLimits {
+        let rules = &in_force.config.daemon.rollout;
+        let counted = *self.registered.read().unwrap_or_else(PoisonError::into_inner);
+        let run =
+            self.known().rollout.as_ref().filter(|rollout| rollout.runs_at(site)).map(|rollout| rollout.id);
+        FleetLimits {
+            sites_per_hour: Some(rules.per_hour).filter(|sites| *sites > 0),
+            handsets: Some(rules.budget.of_run(counted.map_or(0, |(registered, _)| registered))),
+            run,
+        }
+    }
+
+    fn count(&self, registered: u32) {
+        *self.registered.write().unwrap_or_else(PoisonError::into_inner) = Some((registered, Instant::now()));
+    }
+
+    fn is_counted(&self) -> bool {
+        let counted = *self.registered.read().unwrap_or_else(PoisonError::into_inner);
+        counted.is_some_and(|(_, at)| at.elapsed() < COUNT_HOLDS)
+    }
+}
+
+/// Enters into a clearance what the fleet allows this site now.
+///
+/// # Errors
+/// When the store cannot be read.
+pub(super) async fn clear(
+    context: &Context,
+    site: &SiteName,
+    clearance: &mut Clearance,
+) -> Result<(), StoreError> {
+    if !context.rollouts.is_counted() {
+        let known = context.store(site, |store, _| store.known_sites()).await?;
+        context.rollouts.count(registered(known.values()));
+    }
+    let limits = context.limits(site);
+    let now = context.now();
+    let room = context.store(site, move |store, site| store.room(site, &limits, now)).await?;
+    clearance.rollout = context.rollouts.hold(site);
+    clearance.crowded_until = room.crowded_until;
+    clearance.fleet_budget_left = room.handsets_left;
+    Ok(())
+}
+
+/// Takes a configuration in force, before any site follows it: what it changes is found, and kept with what comes of it.
+///
+/// # Errors
+/// When the store cannot be read or written; then nothing has changed.
+pub(super) async fn take_in_force(context: &Context, next: &InForce) -> Result<(), StoreError> {
+    let rollouts = &context.rollouts;
+    let _turn = rollouts.turn.lock().await;
+    let fleet = SiteName::of_fleet();
+    let known = context.store(&fleet, |store, _| store.known_sites()).await?;
+    let count = registered(next.config.sites.keys().filter_map(|site| known.get(site)));
+    rollouts.count(count);
+    let before = rollouts.known();
+    let now = context.now();
+    let standings = standings(&next.config, &known);
+    let rules = &next.config.daemon.rollout;
+    let begun = rollout::begin(before.rollout.clone(), &standings, count, rules, now);
+    let change = Change { rollout: begun.rollout, accepted: begun.accepted, told: begun.told };
+    keep(context, &next.alerting, change, now).await
+}
+
+fn standings<'a>(config: &'a Config, known: &BTreeMap<SiteName, KnownSite>) -> Vec<Standing<'a>> {
+    let standing = |desired: &'a DesiredSite| {
+        let known = known.get(&desired.name).cloned().unwrap_or_default();
+        let KnownSite { mark, reached, registered } = known;
+        Standing { desired, accepted: mark, registered, reached }
+    };
+    config.sites.values().map(standing).collect()
+}
+
+fn registered<'a>(known: impl IntoIterator<Item = &'a KnownSite>) -> u32 {
+    let handsets = known.into_iter().map(|site| site.registered.len()).sum::<usize>();
+    u32::try_from(handsets).unwrap_or(u32::MAX)
+}
+
+/// What a cycle of a site came to.
+pub(super) struct After<'a> {
+    pub(super) desired: &'a DesiredSite,
+    /// What the cycle went by.
+    pub(super) clearance: &'a Clearance,
+    pub(super) read: bool,
+    pub(super) status: &'a SiteStatus,
+    pub(super) memory: &'a SiteMemory,
+}
+
+/// Enters what a cycle came to. Cheap for a site that no rollout waits for.
+///
+/// # Errors
+/// When the store cannot be written; then the next cycle says the same again.
+pub(super) async fn saw(context: &Context, after: &After<'_>) -> Result<(), StoreError> {
+    let site = &after.desired.name;
+    let waited_for = |rollout: &Rollout| rollout.waits_for(site);
+    if !context.rollouts.known().rollout.as_ref().is_some_and(waited_for) {
+        return Ok(());
+    }
+    let _turn = context.rollouts.turn.lock().await;
+    let Some(mut rollout) = context.rollouts.known().rollout.clone() else { return Ok(()) };
+    let now = context.now();
+    let sight = Sight {
+        mark: &rollout::mark(after.desired),
+        held: after.clearance.rollout.is_some(),
+        paused: after.clearance.pause.as_ref().is_some_and(|pause| !pause.whole_fleet),
+        read: after.read,
+        status: after.status,
+        memory: after.memory,
+        interval: context.pace().interval,
+        now,
+    };
+    match rollout.saw(&sight) {
+        Moved::No => Ok(()),
+        Moved::Shown => {
+            let alerts = context.rollouts.known().alerts.clone();
+            show(context, FleetMemory { rollout: Some(rollout), alerts });
+            Ok(())
+        }
+        Moved::On(told) => {
+            let accepted = rollout.accepted();
+            let change = Change { rollout: Some(rollout), accepted, told };
+            keep(context, &context.alerting(), change, now).await
+        }
+    }
+}
+
+/// Tells sinks again what holds for long. To be called now and then.
+///
+/// # Errors
+/// When the store cannot be read or written.
+pub(super) async fn remind(context: &Context) -> Result<(), StoreError> {
+    let known = context.rollouts.known();
+    if known.alerts.is_empty() {
+        return Ok(());
+    }
+    let _turn = context.rollouts.turn.lock().await;
+    let rollout = context.rollouts.known().rollout.clone();
+    let change = Change { rollout, accepted: BTreeMap::new(), told: Vec::new() };
+    keep(context, &context.alerting(), change, context.now()).await
+}
+
+/// What is to be kept of a change.
+struct Change {
+    rollout: Option<Rollout>,
+    accepted: BTreeMap<SiteName, String>,
+    told: Vec<String>,
+}
+
+/// Keeps a change with the alert that it means and who is to be told, in one transaction; then it counts.
+async fn keep(
+    context: &Context,
+    alerting: &Arc<Alerting>,
+    change: Change,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let (fleet, before) = (SiteName::of_fleet(), context.rollouts.known());
+    let Change { rollout, accepted, told } = change;
+    let holding = rollout::conditions(rollout.as_ref());
+    let history: Vec<HistoryEntry> = told.into_iter().map(|outcome| entry(outcome, now)).collect();
+    for line in &history {
+        tracing::info!(what = %line.what, "{}", line.outcome);
+    }
+    let alerting = Arc::clone(alerting);
+    let (memory, queued) = context
+        .store(&fleet, move |store, fleet| {
+            let (ledgers, waiting) = (store.ledger(fleet)?, store.waiting(fleet)?);
+            let alerts =
+                conditions::live_on(fleet, &alerting.unannounced(&before.alerts, &ledgers), holding, now);
+            let about = About { name: fleet, labels: &BTreeMap::new() };
+            let notifications = alerting.notifications(about, &alerts, &ledgers, &waiting, now);
+            let memory = FleetMemory { rollout, alerts };
+            let unchanged = *before == memory && accepted.is_empty() && history.is_empty();
+            if !unchanged || !notifications.is_empty() {
+                store.keep_fleet(&FleetRecord {
+                    memory: &memory,
+                    accepted: &accepted,
+                    history: &history,
+                    notifications: &notifications,
+                })?;
+            }
+            Ok((memory, !notifications.is_empty()))
+        })
+        .await?;
+    if queued {
+        context.outbox_wake.send_replace(());
+    }
+    show(context, memory);
+    Ok(())
+}
+
+fn entry(outcome: String, at: DateTime<Utc>) -> HistoryEntry {
+    HistoryEntry { at, who: "n720d".into(), what: "rollout".into(), outcome }
+}
+
+/// From here on this is what is known, and what people see.
+fn show(context: &Context, memory: FleetMemory) {
+    context.board.publish_fleet(Arc::new(whole(&memory)));
+    *context.rollouts.known.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(memory);
+}
+
+/// What people see of the fleet as a whole.
+pub fn whole(memory: &FleetMemory) -> WholeFleet {
+    WholeFleet {
+        alerts: memory.alerts.iter().filter(|alert| alert.state != AlertState::Resolved).cloned().collect(),
+        rollout: memory.rollout.as_ref().map(rollout::status),
+    }
+}
