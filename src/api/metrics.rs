@@ -18,6 +18,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::board::{Board, Snapshot};
 use crate::domain::alert::{AlertState, Severity};
+use crate::domain::ids::SiteName;
 use crate::domain::memory::Registration;
 use crate::domain::observed::ContactFailure;
 use crate::domain::status::{Health, SiteStatus};
@@ -254,6 +255,12 @@ fn alerts(encoder: &mut DescriptorEncoder<'_>, board: &Snapshot) -> Result<(), f
             ConstGauge::new(count).encode(family.encode_family(&labels)?)?;
         }
     }
+    for (severity, label) in SEVERITIES {
+        let open = board.fleet().alerts.iter().filter(|alert| alert.state != AlertState::Resolved);
+        let count = open.filter(|alert| alert.severity == severity).count();
+        let labels = [("site", SiteName::FLEET), ("severity", label)];
+        ConstGauge::new(count).encode(family.encode_family(&labels)?)?;
+    }
     Ok(())
 }
 
@@ -409,6 +416,7 @@ mod tests {
             ("n720d_handsets{site=\"acme\",registration=\"pending\"}", "2"),
             ("n720d_handsets{site=\"acme\",registration=\"lost\"}", "0"),
             ("n720d_alerts{site=\"acme\",severity=\"critical\"}", "2"),
+            ("n720d_alerts{site=\"fleet\",severity=\"critical\"}", "0"),
             ("n720d_sites{health=\"waiting\"}", "1"),
         ] {
             assert_eq!(value(&metrics, series).as_deref(), Some(expected), "{series}");

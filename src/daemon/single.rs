@@ -239,8 +239,11 @@ fn remembered(daemon: &DaemonConfig, desired: &DesiredSite) -> Result<Known, Loo
     let memory = store.memory(&desired.name).map_err(|error| fail(chain(&error)))?;
     let missing = strays::questions(desired, &memory, None).missing;
     let elsewhere = store.elsewhere(&desired.name, &missing).map_err(|error| fail(chain(&error)))?;
+    let rollout = store.fleet().map_err(|error| fail(chain(&error)))?.rollout;
+    let hold = rollout.and_then(|rollout| rollout.hold(&desired.name));
     let clearance = clearance::read(&store, &desired.name, daemon.maintenance.clone())
         .map_err(|error| fail(chain(&error)))?;
+    let clearance = Clearance { rollout: hold, ..clearance };
     match store.site_secret(&desired.name) {
         Ok(secret) => {
             let (key, token) = (SiteKey::new(secret.key), secret.token);

@@ -28,6 +28,7 @@ mod pauses;
 mod people;
 mod provisioning;
 mod restarts;
+mod rollouts;
 mod secrets;
 mod sheets;
 mod signals;

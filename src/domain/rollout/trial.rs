@@ -180,16 +180,16 @@ fn trouble<'a>(sight: &Sight<'a>) -> Option<&'a Alert> {
     sight.status.alerts.iter().find(holds)
 }
 
-/// Nobody waits for ever for a manager that does not answer.
+/// Nobody waits for ever for a manager that does not answer. What counts is for how long it was asked in vain, not for how
+/// long nobody asked.
 fn unread(trial: &Trial, sight: &Sight<'_>) -> Verdict {
-    let read = sight.memory.observation.as_ref().map_or(trial.since, |seen| seen.at.max(trial.since));
+    let Some(trouble) = &sight.memory.trouble else { return Verdict::Open };
     let patience = TimeDelta::from_std(sight.interval).unwrap_or(TimeDelta::MAX);
     let patience = patience.checked_mul(INTERVALS_UNREAD).unwrap_or(TimeDelta::MAX);
-    if sight.now - read < patience {
+    if sight.now - trouble.since.max(trial.since) < patience {
         return Verdict::Open;
     }
-    let why = sight.memory.trouble.as_ref().map_or("no reason is known", |trouble| trouble.last.why());
-    Verdict::Unfit(format!("its manager cannot be read: {why}"))
+    Verdict::Unfit(format!("its manager cannot be read: {}", trouble.last.why()))
 }
 
 /// Whether nothing is left to do and what was done was seen in effect.
@@ -372,19 +372,21 @@ mod tests {
         assert!(is_replaced(|scene| scene.alert(AlertKind::PushFailed, at(-60))), "it failed before");
         assert!(is_replaced(|scene| scene.blocked(AlertKind::SecretMissing, at(-60))));
         assert!(is_replaced(|scene| scene.paused = true));
-        let unread = |seconds| {
+        let unread = |since, seconds| {
             move |scene: &mut Scene| {
                 (scene.read, scene.now) = (false, at(seconds));
                 scene.memory.trouble = Some(Trouble {
-                    since: at(-9_999),
+                    since: at(since),
                     failures: 99,
                     last: ContactFailure::Unreachable("refused".into()),
                     unclear: false,
                 });
             }
         };
-        assert!(is_open(unread(180)), "it has three intervals from the beginning of its trial");
-        assert!(is_replaced(unread(181)));
+        assert!(is_open(unread(-9_999, 180)), "it has three intervals from the beginning of its trial");
+        assert!(is_replaced(unread(-9_999, 181)));
+        assert!(is_open(unread(9_000, 9_001)), "nobody had asked");
+        assert!(is_replaced(unread(9_000, 9_180)));
     }
 
     #[test]
