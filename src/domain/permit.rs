@@ -1,8 +1,8 @@
 //! Permits: which differences may be mended now, as far as people, budgets, hours and the fleet allow. What has no permit
 //! is not in the file either, so that it cannot come about by the way.
 //!
-//! The reasons are in the order of their weight: the fleet stopped it · the site file has shrunk · nobody has approved
-//! it · the budget · the handset of the slot waits for an approval · the fleet holds it back · people may not be disturbed now.
+//! The reasons are in the order of their weight: the fleet stopped it · the site file has shrunk · it was in vain · nobody
+//! has approved it · the budget · the handset of the slot waits for an approval · the fleet holds it back · people may not be disturbed now.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,6 +11,7 @@ use chrono_tz::Tz;
 
 use super::alert::AlertKind;
 use super::approval::{self, Approval};
+use super::breaker;
 use super::budget;
 use super::clearance::RolloutHold;
 use super::desired::DesiredSlot;
@@ -152,6 +153,10 @@ impl Scene<'_> {
         }
         if !item.needs_approval() || self.is_under_way(item) {
             return None;
+        }
+        // An approval is not to be asked for, nor used up, for what has been in vain.
+        if breaker::is_hopeless(item, self.wanted, self.input.memory, self.input.observation) {
+            return Some(policy::ineffective());
         }
         // Over the budget of the day no approval helps, and one must not be asked for.
         over.filter(|_| item.impact == Impact::Deregisters)

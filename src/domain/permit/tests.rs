@@ -73,6 +73,29 @@ fn an_approved_swap_is_in_the_file_once() {
 }
 
 #[test]
+fn what_was_approved_twice_in_vain_is_in_no_file_any_more() {
+    let mut world = swapped();
+    for round in 1..=2 {
+        world.approve();
+        assert_eq!(approved(&world.release().orders.release.unwrap()), [1, 2]);
+        world.fetch_and_judge(600 * round);
+        assert!(world.progress().ineffective_at.is_some());
+    }
+    world.approve();
+    let mut world = world.want(4, present("1040", None));
+    let plan = world.release();
+    let new = plan.orders.release.clone().unwrap();
+    assert_eq!((approved(&new), new.approval.clone()), (Vec::new(), None), "and no approval is used up");
+    assert_eq!(ready(&plan), ["ConfigureAccount 4 None: ready"]);
+    let given_up = plan.steps.iter().filter(|step| match &step.disposition {
+        Disposition::Blocked { alert, .. } => *alert == AlertKind::PushIneffective,
+        Disposition::Ready | Disposition::Deferred { .. } => false,
+    });
+    assert_eq!(given_up.count(), 2);
+    assert!(!new.content.slots.values().any(|slot| slot.handset.is_some()));
+}
+
+#[test]
 fn an_approval_covers_what_is_left_of_its_plan_and_nothing_more() {
     let with_more = || swapped().want(3, present("1022", None));
     let mut world = with_more();
