@@ -28,6 +28,10 @@ use crate::domain::status::SiteStatus;
 use crate::domain::turn::{self, Turn, TurnInput};
 use crate::store::{CycleRecord, StoreError};
 
+/// A rehearsal names the pages that make verdicts certain, and those without which nothing may be released. Who is in a slot
+/// tells whether a plan is the one that was approved, and only then is it known that the other pages are needed too.
+pub(super) const REHEARSALS: u32 = 2;
+
 /// What a cycle came to.
 #[derive(Debug)]
 pub(super) struct Report {
@@ -239,9 +243,11 @@ async fn read(session: &mut Session, scope: &Scope<'_>, memory: &SiteMemory, aud
     if observation.mac.known() != Some(&desired.manager.mac) {
         return observation;
     }
-    // A rehearsal names the pages that make verdicts certain, and those without which nothing may be released.
-    let wanted = scope.turn(Ok(&observation), memory.clone(), scope.context.now()).unread;
-    if !wanted.is_empty() {
+    for _ in 0..REHEARSALS {
+        let wanted = scope.turn(Ok(&observation), memory.clone(), scope.context.now()).unread;
+        if wanted.is_empty() {
+            break;
+        }
         session.read_editors(&wanted, &mut observation).await;
     }
     observation

@@ -155,8 +155,11 @@ async fn look_with(
         };
         turn::turn(&input, memory)
     };
-    let unread = take(&observation).unread;
-    if !unread.is_empty() {
+    for _ in 0..cycle::REHEARSALS {
+        let unread = take(&observation).unread;
+        if unread.is_empty() {
+            break;
+        }
         session.read_editors(&unread, &mut observation).await;
     }
     session.close().await;
