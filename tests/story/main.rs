@@ -8,6 +8,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod approvals;
 mod breaker;
 mod broken_files;
 mod by_hand;
