@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::ids::{Ipui, SlotNumber};
 use super::memory::{Registration, SiteMemory, SlotRecord};
 use super::neighbours::{Hold, Stray};
-use super::observed::{HandsetState, Observation, ObservedSlot, Reading};
+use super::observed::{FilledSlots, HandsetState, Observation, ObservedSlot, Reading};
 use super::registration;
 
 /// This cycle's pages and what is remembered.
@@ -219,8 +219,22 @@ impl<'a> Sighting<'a> {
 
     /// Whether a slot that no page shows holds a handset, by the manager's own list or by what was last seen there.
     fn is_hidden(&self, slot: SlotNumber) -> bool {
-        self.memory.filled.as_ref().is_some_and(|list| list.filled.contains(&slot))
+        let names = |list: &FilledSlots| list.filled.contains(&slot) && !self.was_cleared_since(slot, list);
+        self.memory.filled.as_ref().is_some_and(names)
             || self.memory.slots.get(&slot).is_some_and(SlotRecord::may_hold_handset)
+    }
+}
+
+impl Sighting<'_> {
+    /// Whether the last release deregisters who was in the slot when that list was made: it comes with the request for the
+    /// file, before the file is acted on.
+    fn was_cleared_since(&self, slot: SlotNumber, list: &FilledSlots) -> bool {
+        self.memory.release.as_ref().is_some_and(|release| {
+            let progress = &release.progress;
+            release.approved.contains(&slot)
+                && progress.may_have_arrived()
+                && progress.fetched_at.is_none_or(|fetched| list.at <= fetched)
+        })
     }
 }
 
@@ -242,9 +256,9 @@ impl Holder {
 #[cfg(test)]
 mod tests {
     use super::super::memory::Registration;
-    use super::super::observed::FilledSlots;
     use super::super::world::{World, at, ipui, present, shown, slot};
     use super::*;
+    use crate::domain::desired::DesiredSlot;
 
     /// Handset 1 is wanted in slot 1.
     fn wanting() -> World {
@@ -281,6 +295,26 @@ mod tests {
             | Standing::Doubtful(_)
             | Standing::InTheWay(..)) => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn the_list_of_the_fetch_that_clears_a_slot_is_older_than_its_effect() {
+        let mut world = to_be_absent();
+        world.approve();
+        world.release();
+        let list = |seconds| Some(FilledSlots { at: at(seconds), filled: [slot(1)].into() });
+        world.seen.slots = Reading::Known(BTreeMap::new());
+        world.memory.filled = list(10);
+        assert_eq!(holder(&world, 1), Holder::Hidden, "nothing was fetched");
+        world.progress().fetched_at = Some(at(10));
+        assert_eq!(holder(&world, 1), Holder::Nobody);
+        world.memory.filled = list(11);
+        assert_eq!(holder(&world, 1), Holder::Hidden, "it is there still, or again");
+    }
+
+    /// Slot 1 is to be absent, and holds a handset.
+    fn to_be_absent() -> World {
+        World::new().want(1, DesiredSlot::Absent).show_registered(1, "1013", 1)
     }
 
     #[test]

@@ -122,6 +122,18 @@ mod tests {
     }
 
     #[test]
+    fn a_successor_may_have_come_in_between_two_readings() {
+        let mut bench = Bench::of(&[(1, 1)]);
+        let filled = whole(&[], &[(1, Filled)]);
+        bench.read(0, filled.editors(&[(1, Page::Shows(9))]));
+        assert_eq!(bench.asks_for(5, filled), slots(&[]), "it is known who is there");
+        bench.replaces(5, &[(1, 1)]);
+        assert_eq!(bench.asks_for(10, filled), slots(&[1]));
+        bench.read(10, filled.editors(&[(1, Page::Shows(1))]));
+        assert_eq!(bench.asks_for(15, filled), slots(&[]));
+    }
+
+    #[test]
     fn other_slots_that_fill_while_a_listed_handset_is_away_may_hold_it() {
         let mut bench = Bench::of(&[(1, 1)]);
         bench.read(0, whole(&[], &[(1, Filled), (7, Empty), (8, Filled)]).editors(&[(1, Page::Shows(1))]));

@@ -147,6 +147,16 @@ impl Bench {
         self
     }
 
+    /// The same, and by an approval it deregisters who was in those slots; what it came to is not known yet.
+    pub(super) fn replaces(&mut self, minute: i64, reserved: &[(u8, u8)]) -> &mut Self {
+        self.released(minute, reserved);
+        if let Some(release) = &mut self.world.memory.release {
+            release.approved = release.reserved.keys().copied().collect();
+            release.progress.verified_at = None;
+        }
+        self
+    }
+
     /// From here on another handset is listed for this slot.
     pub(super) fn want(&mut self, number: u8, handset: u8) -> &mut Self {
         self.world.desired.slots.insert(slot(number), present(&format!("10{number}"), Some(handset)));

@@ -63,10 +63,23 @@ impl View<'_> {
         match self.shown() {
             Some(HandsetState::Pending | HandsetState::None) => None,
             None if self.is_cleared_unseen() || reset::is_likely(self.memory, self.observation) => None,
-            Some(HandsetState::Registered) if self.looks_different() => None,
+            Some(HandsetState::Registered) if self.looks_different() || self.gives_way(remembered) => None,
             Some(HandsetState::Registered) | None => remembered
                 .filter(|ipui| *ipui != self.ipui || !(self.is_listed() || self.elsewhere().is_some())),
         }
+    }
+
+    /// Whether a release is taking effect that deregisters this handset here: who is in the slot may be its successor, who
+    /// came in between two readings.
+    fn gives_way(&self, remembered: Option<Ipui>) -> bool {
+        self.memory.release.as_ref().is_some_and(|release| {
+            let progress = &release.progress;
+            let has_ended = progress.verified_at.is_some() || progress.ineffective_at.is_some();
+            release.approved.contains(&self.slot)
+                && progress.may_have_arrived()
+                && !has_ended
+                && remembered != release.reserved.get(&self.slot).copied()
+        })
     }
 
     /// Whether there is a handset in this slot of which it was not read which one it is.
