@@ -4,7 +4,6 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Europe::Berlin;
@@ -145,8 +144,8 @@ fn unread<T>() -> Reading<T> {
     Reading::Unreadable("cut".to_owned())
 }
 
-/// The site of a file as the daemon reads it; no error may be said of it.
-fn read(text: &str) -> DesiredSite {
+/// The site of a file as the daemon reads it, of which no error may be said; and its settings, all left out.
+fn read(text: &str) -> (DesiredSite, Pace) {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("sites")).unwrap();
     let main = folder.path().join("n720d.toml");
@@ -154,7 +153,7 @@ fn read(text: &str) -> DesiredSite {
     std::fs::write(folder.path().join("sites/acme.toml"), text).unwrap();
     let mut config = config::load(&main).unwrap();
     assert!(config.invalid.is_empty(), "{:#?}\n{text}", config.invalid);
-    config.sites.pop_first().unwrap().1
+    (config.sites.pop_first().unwrap().1, config.daemon.poll.pace)
 }
 
 /// The secrets of a site, of which every so many are filled.
@@ -167,21 +166,18 @@ fn secrets(site: &DesiredSite, every: usize) -> SecretBook {
     book
 }
 
-fn take(site: &DesiredSite, secrets: &SecretBook, seen: &Observation, memory: SiteMemory) -> Turn {
-    let pace = Pace {
-        interval: Duration::from_secs(300),
-        interval_open: Duration::from_secs(60),
-        settle: Duration::from_secs(180),
-        before_close: Vec::new(),
-        clock_skew: Duration::from_secs(600),
-        budget: n720d::domain::budget::SiteBudget::DEFAULT,
-        pause_forgotten: Duration::from_secs(86_400),
-    };
+fn take(
+    site: &DesiredSite,
+    pace: &Pace,
+    secrets: &SecretBook,
+    seen: &Observation,
+    memory: SiteMemory,
+) -> Turn {
     let input = TurnInput {
         desired: site,
         secrets,
         key: &SiteKey::new([7; 32]),
-        pace: &pace,
+        pace,
         own_url: None,
         contact: Ok(seen),
         neighbours: &Neighbours::default(),
@@ -192,7 +188,7 @@ fn take(site: &DesiredSite, secrets: &SecretBook, seen: &Observation, memory: Si
 }
 
 /// The steps of some turns in a row, the first contact among them.
-fn steps(site: &DesiredSite, filled: &[usize], seen: &Observation) -> Vec<String> {
+fn steps(site: &DesiredSite, pace: &Pace, filled: &[usize], seen: &Observation) -> Vec<String> {
     let mut memory = SiteMemory::default();
     let mut steps = Vec::new();
     for (round, every) in (0_i64..).zip(filled) {
@@ -204,7 +200,7 @@ fn steps(site: &DesiredSite, filled: &[usize], seen: &Observation) -> Vec<String
             },
             ..seen
         };
-        let turn = take(site, &secrets(site, *every), &seen, memory);
+        let turn = take(site, pace, &secrets(site, *every), &seen, memory);
         assert!(turn.plan.orders.is_empty(), "{:#?}", turn.plan.orders);
         steps.extend(
             turn.plan.steps.iter().map(|step| format!("{:?} {:?}: {}", step.action, step.slot, step.why)),
@@ -223,11 +219,11 @@ proptest! {
         let draft = adopt(&seen);
         let text = site_file(&draft);
         prop_assert!(!text.contains('\u{1b}'), "{}", text);
-        let site = read(&text);
+        let (site, pace) = read(&text);
         prop_assert_eq!(&site, &draft.site, "{}", text);
         for mode in [Mode::Observe, Mode::Manage] {
             let site = DesiredSite { mode, ..site.clone() };
-            let steps = steps(&site, &[0, 0, 3, 2, 1, 1], &seen);
+            let steps = steps(&site, &pace, &[0, 0, 3, 2, 1, 1], &seen);
             prop_assert!(steps.is_empty(), "{:?}: {:#?}\n{}", mode, steps, text);
         }
     }
@@ -258,9 +254,9 @@ proptest! {
         let version = "2311260801".parse().unwrap();
         let draft = adoption::way_back(&desired, &SiteMemory::default(), &seen, &version).unwrap();
         let text = site_file(&draft);
-        let site = read(&text);
+        let (site, pace) = read(&text);
         prop_assert_eq!(&site, &draft.site, "{}", text);
-        let steps = steps(&site, &[1, 1, 1], &seen);
+        let steps = steps(&site, &pace, &[1, 1, 1], &seen);
         prop_assert!(steps.is_empty(), "{:#?}\n{}", steps, text);
         for (number, slot) in &desired.slots {
             let account = seen.slots.known().and_then(|slots| slots.get(number));

@@ -9,6 +9,7 @@
 mod support;
 
 mod approvals;
+mod adoption;
 mod breaker;
 mod broken_files;
 mod by_hand;

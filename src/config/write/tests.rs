@@ -59,6 +59,10 @@ pin = 'random'
 reopen = 3
 reopen_schedule = '0 8 * * MON-FRI'
 close_when_filled = true
+[maintenance]
+start = '0 2 * * SUN'
+length = '3h'
+time_zone = 'UTC'
 [[provider]]
 index = 7
 registrar = 'r.example'
