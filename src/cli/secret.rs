@@ -15,7 +15,7 @@ const LARGEST: u64 = 64 * 1024;
 enum SetError {
     #[error("the secret cannot be read from standard input")]
     Unreadable(#[source] std::io::Error),
-    #[error("standard input is empty: give the secret on it, as in `n720d … < FILE`")]
+    #[error("standard input is empty: give the secret on it, as in `n720d secret set NAME < FILE`")]
     Empty,
     #[error("standard input is more than 64 KiB")]
     TooLong,
