@@ -54,6 +54,7 @@ fn status(name: &str, health: Health) -> SiteStatus {
         slots: Vec::new(),
         alerts: Vec::new(),
         plan: PlanStatus::default(),
+        password_change: None,
     }
 }
 

@@ -89,6 +89,7 @@ fn status() -> SiteStatus {
         slots: Vec::new(),
         alerts: Vec::new(),
         plan: PlanStatus::default(),
+        password_change: None,
     }
 }
 

@@ -107,6 +107,7 @@ pub(super) mod tests {
             slots: Vec::new(),
             alerts: Vec::new(),
             plan: PlanStatus::default(),
+            password_change: None,
         }
     }
 

@@ -88,10 +88,6 @@ fn version_of(content: &ReleaseContent, memory: &SiteMemory, key: &SiteKey) -> V
     let id = fingerprint::content_id(content, key);
     match &memory.release {
         Some(release) if release.content == id => release.version.clone(),
-        Some(release) => {
-            let past = memory.past_releases.iter().map(|past| &past.version);
-            version::choose(&id, past.chain([&release.version]))
-        }
-        None => version::choose(&id, std::iter::empty()),
+        Some(_) | None => version::choose(&id, memory.used_versions()),
     }
 }

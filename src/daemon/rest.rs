@@ -71,5 +71,6 @@ fn invalid(site: SiteName, reason: String) -> SiteStatus {
         slots: Vec::new(),
         alerts: Vec::new(),
         plan: PlanStatus::default(),
+        password_change: None,
     }
 }

@@ -53,6 +53,8 @@ pub enum AlertKind {
     PauseForgotten,
     /// A configuration that changes several sites is held back until a person has looked.
     RolloutStopped,
+    /// The web password was changed, and the site file does not name the new one.
+    PasswordNotStored,
 }
 
 /// How urgent an alert is.
@@ -176,7 +178,7 @@ pub struct Condition {
 
 impl AlertKind {
     /// Every kind.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::WindowClosing,
         Self::WindowExpiredUnfilled,
         Self::HandsetLost,
@@ -198,6 +200,7 @@ impl AlertKind {
         Self::ObservationStale,
         Self::PauseForgotten,
         Self::RolloutStopped,
+        Self::PasswordNotStored,
     ];
 
     /// The word of the interface.
@@ -224,6 +227,7 @@ impl AlertKind {
             Self::ObservationStale => "observation-stale",
             Self::PauseForgotten => "pause-forgotten",
             Self::RolloutStopped => "rollout-stopped",
+            Self::PasswordNotStored => "password-not-stored",
         }
     }
 }

@@ -15,6 +15,7 @@ use super::memory::{Registration, SiteMemory, SlotRecord};
 use super::observed::{ContactFailure, HandsetState};
 use super::plan::{Disposition, Plan};
 use super::release::Generation;
+use super::rotation::PasswordChange;
 use super::status::{
     ApprovalStatus, Conflict, GenerationStatus, Health, PauseStatus, PlanStatus, SiteStatus, SlotStatus,
     WholeFleet, WindowState, WindowStatus,
@@ -46,6 +47,8 @@ pub struct Picture<'a> {
     pub now: DateTime<Utc>,
     /// Changes are paused.
     pub pause: Option<&'a Pause>,
+    /// How far the change of the web password is.
+    pub password_change: Option<PasswordChange>,
 }
 
 /// The status of one site.
@@ -76,6 +79,7 @@ pub fn status(picture: &Picture<'_>) -> SiteStatus {
             .collect(),
         alerts: memory.alerts.iter().filter(|alert| alert.state != AlertState::Resolved).cloned().collect(),
         plan: plan_status(picture),
+        password_change: picture.password_change.clone(),
     }
 }
 
@@ -334,6 +338,7 @@ mod tests {
             unreadable: None,
             observed_at: None,
             right_device: None,
+            password_change: None,
             pause: world.clearance.pause.as_ref(),
             now: at(1),
         }

@@ -11,7 +11,7 @@ use sha2::Sha256;
 
 use super::content::{AccountContent, HandsetCode, ReleaseContent, SlotContent, WindowContent};
 use super::desired::{Pin, Provider};
-use super::ids::{ProviderIndex, SlotNumber};
+use super::ids::{Mac, ProviderIndex, SlotNumber};
 use super::release::Generation;
 use super::secret::Secret;
 
@@ -112,6 +112,14 @@ pub fn content_id(content: &ReleaseContent, key: &SiteKey) -> Generation {
 pub fn password_mark(password: &Secret, key: &SiteKey) -> Generation {
     let mut hash = KeyedHash::new("password", key);
     hash.field("password", password.expose());
+    hash.finish()
+}
+
+/// The identity of a file that says nothing but this web password, or nothing at all.
+pub(super) fn password_file(password: Option<&Secret>, mac: Mac, key: &SiteKey) -> Generation {
+    let mut hash = KeyedHash::new("password file", key);
+    hash.field("mac", &mac.to_string());
+    hash.maybe("password", password.map(Secret::expose));
     hash.finish()
 }
 

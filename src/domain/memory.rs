@@ -16,6 +16,7 @@ use super::loss::LossCause;
 use super::neighbours::{Elsewhere, Stray};
 use super::observed::{ContactFailure, FilledSlots, Observation};
 use super::release::{Generation, PastRelease, Release, Version};
+use super::rotation::{Ended, Rotation};
 use super::shown::Shown;
 
 /// Everything n720d remembers of one site.
@@ -31,6 +32,13 @@ pub struct SiteMemory {
     pub release: Option<Release>,
     /// The ones before it, newest first.
     pub past_releases: Vec<PastRelease>,
+    /// The VERSIONs of files that were about the web password alone. Such a file is no release as far as the site file
+    /// goes, and is none of those above.
+    pub password_versions: Vec<Version>,
+    /// The change of its web password that has not ended.
+    pub rotation: Option<Rotation>,
+    /// How the one before ended.
+    pub rotated: Option<Ended>,
     /// Content that was found in place without a release of ours, so that a later change of the file is noticed.
     pub baseline: Option<Generation>,
     /// The parts of that content, as in [`Release::parts`].
@@ -66,6 +74,14 @@ pub struct SiteMemory {
     pub refused_password: Option<Generation>,
     /// When the nightly audit last ran.
     pub audited_at: Option<DateTime<Utc>>,
+}
+
+impl SiteMemory {
+    /// Every VERSION that stands for some content already.
+    pub fn used_versions(&self) -> impl Iterator<Item = &Version> {
+        let last = self.release.iter().map(|release| &release.version);
+        last.chain(self.past_releases.iter().map(|past| &past.version)).chain(&self.password_versions)
+    }
 }
 
 /// A handset that a release of ours has deregistered, or was about to.

@@ -43,6 +43,7 @@ pub mod registration;
 pub mod release;
 pub mod rhythm;
 pub mod rollout;
+pub mod rotation;
 pub mod schedule;
 pub mod secret;
 pub mod settings;

@@ -8,6 +8,7 @@ use super::memory::SiteMemory;
 use super::observed::ContactFailure;
 use super::plan::{Disposition, Plan};
 use super::push;
+use super::rotation;
 use super::settings::Pace;
 use super::status::WindowState;
 
@@ -93,6 +94,11 @@ pub fn next_look(beat: &Beat<'_>) -> NextLook {
     {
         sooner(until(settled_at, beat.now) + BEHIND_AN_EDGE, "the end of the settle time");
     }
+    if let Some((at, reason)) = password_edge(beat.memory, beat.pace.settle, beat.now)
+        && beat.looked_at.is_none_or(|looked_at| looked_at < at)
+    {
+        sooner(until(at, beat.now) + BEHIND_AN_EDGE, reason);
+    }
     for step in &beat.plan.steps {
         match &step.disposition {
             Disposition::Deferred { until: Some(at), .. } if *at > beat.now => {
@@ -107,6 +113,15 @@ pub fn next_look(beat: &Beat<'_>) -> NextLook {
     next
 }
 
+/// When something is to be found out about the web password.
+fn password_edge(
+    memory: &SiteMemory,
+    settle: Duration,
+    now: DateTime<Utc>,
+) -> Option<(DateTime<Utc>, &'static str)> {
+    rotation::next_edge(memory.rotation.as_ref()?, settle, now)
+}
+
 /// When to look after orders were carried out, `memory` being loaded anew: the end of the settle time if the manager
 /// has fetched already, else soon, to see what became of it.
 pub fn after_orders(
@@ -115,10 +130,11 @@ pub fn after_orders(
     settle: Duration,
     now: DateTime<Utc>,
 ) -> NextLook {
-    let (after, reason) = match settled_at(memory, settle) {
-        Some(settled_at) => (until(settled_at, now) + BEHIND_AN_EDGE, "the end of the settle time"),
-        None => (AFTER_ORDERS, "after a push"),
-    };
+    let settled = settled_at(memory, settle).map(|at| (at, "the end of the settle time"));
+    let password = password_edge(memory, settle, now).filter(|(at, _)| *at > now);
+    let (after, reason) = settled
+        .or(password)
+        .map_or((AFTER_ORDERS, "after a push"), |(at, reason)| (until(at, now) + BEHIND_AN_EDGE, reason));
     if after < planned.after { NextLook { after, reason, steady: false } } else { planned }
 }
 

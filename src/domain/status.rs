@@ -15,6 +15,7 @@ use super::ids::{Ipui, SiteName, SlotNumber};
 use super::memory::Registration;
 use super::plan::Step;
 use super::release::Generation;
+use super::rotation::PasswordChange;
 
 /// All sites.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,6 +115,9 @@ pub struct SiteStatus {
     pub alerts: Vec<Alert>,
     /// What there is to do.
     pub plan: PlanStatus,
+    /// How far the change of the web password is, or how the last one ended; left out where there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_change: Option<PasswordChange>,
 }
 
 /// The health of a site.

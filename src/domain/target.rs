@@ -155,11 +155,9 @@ impl Target {
         let repeated = opening::running(memory, input.window_state)
             .filter(|window| opening::never_fetched(memory, window))
             .cloned();
-        let used = memory.release.iter().map(|release| &release.version);
-        let used = used.chain(memory.past_releases.iter().map(|past| &past.version));
         NewRelease {
             generation: fingerprint::generation(&self.parts, input.key),
-            version: version::choose(&self.content_id, used),
+            version: version::choose(&self.content_id, memory.used_versions()),
             reserved: reserved_by(&self.content),
             window: self
                 .opening

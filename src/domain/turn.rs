@@ -28,6 +28,7 @@ use super::planner::{self, PlanInput};
 use super::registration::{self, Scene};
 use super::release::{Generation, PastRelease, ReleaseMark};
 use super::rhythm::{self, Beat, NextLook};
+use super::rotation;
 use super::secret::SecretBook;
 use super::settings::Pace;
 use super::status::{SiteStatus, WindowState};
@@ -64,6 +65,8 @@ pub struct Turn {
     pub memory: SiteMemory,
     /// To be carried out.
     pub plan: Plan,
+    /// What is to be done about the web password, after that.
+    pub rotation: Option<rotation::Order>,
     /// Slots whose editor page is to be read in the same session: the plan cannot go ahead without some, and others
     /// make a verdict certain.
     pub unread: BTreeSet<SlotNumber>,
@@ -133,6 +136,15 @@ pub fn turn(input: &TurnInput<'_>, previous: SiteMemory) -> Turn {
     }
     let by_hand = seen.map_or_else(Vec::new, |seen| foreign::by_hand(&plan, seen));
     history.extend(by_hand.into_iter().map(|outcome| entry(input.now, "drift", outcome)));
+    let rotation = rotation::order(&rotation::Scene {
+        desired: input.desired,
+        memory: &memory,
+        seen,
+        plan: &plan,
+        clearance: input.clearance,
+        settle: input.pace.settle,
+        now: input.now,
+    });
     let alerts = alerts(input, &memory, &plan, &frame);
     tell_alerts(&memory.alerts, &alerts, input.now, &mut history);
     memory.alerts = alerts;
@@ -149,7 +161,7 @@ pub fn turn(input: &TurnInput<'_>, previous: SiteMemory) -> Turn {
         pace: input.pace,
         now: input.now,
     });
-    Turn { memory, plan, unread, marks, history, registration_times, status, next_look }
+    Turn { memory, plan, rotation, unread, marks, history, registration_times, status, next_look }
 }
 
 /// How long from now until something happens to the window. What happened to it while the manager was being read is
@@ -223,6 +235,9 @@ fn of_this_manager(desired: &DesiredSite, mut memory: SiteMemory) -> SiteMemory 
         memory = SiteMemory {
             release: memory.release,
             past_releases: memory.past_releases,
+            password_versions: memory.password_versions,
+            rotation: memory.rotation,
+            rotated: memory.rotated,
             trouble: memory.trouble,
             refused_password: memory.refused_password,
             listed: memory.listed,
@@ -565,6 +580,13 @@ fn status(input: &TurnInput<'_>, memory: &SiteMemory, plan: Option<&Plan>, frame
         right_device,
         now: input.now,
         pause: input.clearance.pause.as_ref(),
+        password_change: rotation::told(
+            memory,
+            &input.desired.name,
+            input.desired.time_zone,
+            input.pace.settle,
+            input.now,
+        ),
     })
 }
 

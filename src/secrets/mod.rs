@@ -4,6 +4,8 @@
 
 mod file;
 mod keyring;
+mod random;
+mod replace;
 
 use std::path::{Path, PathBuf};
 
@@ -12,6 +14,8 @@ use crate::domain::device_text;
 use crate::domain::secret::{Secret, SecretBook, SecretRef};
 
 pub use self::keyring::{KeyringError, store as store_in_keyring};
+pub use self::random::{RandomError, web_password};
+pub use self::replace::{ReplaceError, replace};
 
 /// Why there is no secret behind a reference.
 #[derive(Debug, thiserror::Error)]

@@ -152,6 +152,9 @@ pub(crate) fn memory() -> SiteMemory {
         filled: None,
         release: None,
         past_releases: Vec::new(),
+        password_versions: Vec::new(),
+        rotation: None,
+        rotated: None,
         baseline: Some(generation("b")),
         baseline_parts: BTreeMap::from([("pin".to_owned(), generation("p"))]),
         windows: vec![window(1)],
@@ -335,6 +338,7 @@ pub(crate) fn status(name: &str, observed: i64) -> SiteStatus {
                 state: ApprovalState::Holds,
             }),
         },
+        password_change: None,
     }
 }
 

@@ -16,8 +16,8 @@ use crate::domain::status::SiteStatus;
 /// What a cycle came to.
 #[derive(Debug, Clone, Copy)]
 pub struct CycleRecord<'a> {
-    /// The memory after the cycle. Of it, `release`, `past_releases`, `filled`, `approval` and `deregistered` are not
-    /// looked at: they follow releases, marks, fetches and people, which may come in while the cycle runs.
+    /// The memory after the cycle. Of it, `release`, `past_releases`, `filled`, `approval`, `deregistered` and `rotation`
+    /// are not looked at: they follow releases, marks, fetches, logins and people, which may come in while the cycle runs.
     pub memory: &'a SiteMemory,
     /// The status after the cycle.
     pub status: &'a SiteStatus,

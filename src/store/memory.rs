@@ -6,7 +6,7 @@ use chrono::{DateTime, SubsecRound, Utc};
 use rusqlite::{Row, Transaction, params};
 
 use super::error::{Fault, StoreError};
-use super::{Store, approvals, codec, fetches, reading, releases, sites, strays};
+use super::{Store, approvals, codec, fetches, reading, releases, rotations, sites, strays};
 use crate::domain::alert::Alert;
 use crate::domain::ids::{Mac, SiteName, SlotNumber};
 use crate::domain::memory::{SiteMemory, SlotRecord, Window};
@@ -32,6 +32,8 @@ impl Store {
                 release.progress.fetched_by = fetches::of_unjudged(db, id, release)?;
             }
             memory.past_releases = releases.map(|release| PastRelease::from(&release)).collect();
+            (memory.rotation, memory.rotated) = rotations::of_site(db, id)?;
+            memory.password_versions = rotations::versions(db, id)?;
             memory.windows = windows(db, id, Some(WINDOWS_IN_MEMORY))?;
             memory.alerts = alerts(db, id, memory.observation.as_ref())?;
             memory.slots = slots(db, id, memory.observation.as_ref())?;

@@ -25,6 +25,7 @@ mod outbox;
 mod pauses;
 mod reading;
 mod releases;
+mod rotations;
 mod schema;
 mod sites;
 mod strays;
@@ -47,6 +48,7 @@ pub use keep::CycleRecord;
 pub use lock::LOCK_FILE;
 pub use memory::WINDOWS_IN_MEMORY;
 pub use releases::{Premises, RELEASES_PER_SITE, ReleaseFiles, Released, Served};
+pub use rotations::PasswordFile;
 pub use sites::SiteSecret;
 pub use way_back::WAYS_BACK_PER_SITE;
 

@@ -236,13 +236,13 @@ fn approved(new: &NewRelease) -> Result<Option<String>, Fault> {
     codec::optional_json("release.approved", Some(&slots).filter(|slots| !slots.is_empty()))
 }
 
-/// The last release of a site.
+/// The last release of a site; what is about the web password alone is none.
 fn last(db: &Transaction<'_>, site: i64) -> Result<Option<Release>, Fault> {
     Ok(newest(db, site, 1)?.into_iter().next())
 }
 
 /// Forgets the oldest releases over the limit, but for those that a fetch on record refers to.
-fn prune(db: &Transaction<'_>, site: i64) -> Result<(), Fault> {
+pub(super) fn prune(db: &Transaction<'_>, site: i64) -> Result<(), Fault> {
     db.prepare_cached(
         "DELETE FROM release WHERE site = ?1 AND id NOT IN (SELECT release FROM fetch WHERE site = ?1)
              AND id <= (SELECT id FROM release WHERE site = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
@@ -251,24 +251,34 @@ fn prune(db: &Transaction<'_>, site: i64) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Every release of a site, newest first.
+/// The columns of a release, as [`from_row`] reads them.
+const COLUMNS: &str =
+    "id, generation, content, version, parts, reserved, window, released_at, attempts, triggered_at,
+                trigger, fetched_at, verified_at, ineffective_at, approved, missed";
+
+/// Every release of a site, newest first; none of those that are about the web password alone.
 pub(super) fn all(db: &Transaction<'_>, site: i64) -> Result<Vec<Release>, Fault> {
     // A negative limit is none.
     newest(db, site, -1)
 }
 
 fn newest(db: &Transaction<'_>, site: i64, limit: i64) -> Result<Vec<Release>, Fault> {
-    let mut query = db.prepare_cached(
-        "SELECT id, generation, content, version, parts, reserved, window, released_at, attempts, triggered_at,
-                trigger, fetched_at, verified_at, ineffective_at, approved, missed
-         FROM release WHERE site = ?1 ORDER BY id DESC LIMIT ?2",
-    )?;
+    let mut query = db.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM release WHERE site = ?1 AND NOT password ORDER BY id DESC LIMIT ?2"
+    ))?;
     let mut rows = query.query([site, limit])?;
     let mut releases = Vec::new();
     while let Some(row) = rows.next()? {
         releases.push(from_row(row)?);
     }
     Ok(releases)
+}
+
+/// The release with this number.
+pub(super) fn one(db: &Transaction<'_>, release: i64) -> Result<Option<Release>, Fault> {
+    let mut query = db.prepare_cached(&format!("SELECT {COLUMNS} FROM release WHERE id = ?1"))?;
+    let mut rows = query.query([release])?;
+    rows.next()?.map(from_row).transpose()
 }
 
 fn from_row(row: &Row<'_>) -> Result<Release, Fault> {

@@ -8,8 +8,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-mod approvals;
 mod adoption;
+mod approvals;
 mod breaker;
 mod broken_files;
 mod by_hand;

@@ -10,6 +10,7 @@ use crate::domain::alert::{AlertKind, Condition, Severity};
 use crate::domain::ids::SlotNumber;
 use crate::domain::memory::Trouble;
 use crate::domain::observed::{ContactFailure, HandsetState, Observation, Reading};
+use crate::domain::rotation;
 
 /// Failures in a row before a manager counts as unreachable: a single one is a reboot or a lost packet.
 const UNREACHABLE_AFTER: u32 = 2;
@@ -37,9 +38,10 @@ const SEEN_ON_THE_MANAGER: [AlertKind; 9] = [
     AlertKind::PageNotUnderstood,
 ];
 
-/// Looks for trouble with contact.
+/// Looks for trouble with contact, and for a web password that the site file does not name.
 pub(super) fn look(view: &View<'_>, found: &mut Conditions) {
     secrets(view, found);
+    password(view, found);
     match (view.observation, &view.memory.trouble) {
         (Some(observation), _) => unreadable_parts(view, observation, found),
         (None, Some(trouble)) => failed(view, trouble, found),
@@ -133,6 +135,14 @@ fn failed(view: &View<'_>, trouble: &Trouble, found: &mut Conditions) {
         ContactFailure::SecretMissing(_) => {
             found.cannot_tell([AlertKind::Unreachable, AlertKind::LoginRefused, AlertKind::SessionBusy]);
         }
+    }
+}
+
+/// Nothing is wrong with contact as long as n720d's own store has the password.
+fn password(view: &View<'_>, found: &mut Conditions) {
+    let rotation = view.memory.rotation.as_ref();
+    if let Some(summary) = rotation.and_then(|rotation| rotation::unstored(rotation, &view.desired.name)) {
+        found.hold(Condition::new(AlertKind::PasswordNotStored, Severity::Warning, summary));
     }
 }
 

@@ -159,7 +159,8 @@ pub(super) fn tell_of_elsewhere(view: &View<'_>, found: &mut Conditions) {
             | AlertKind::SecretMissing
             | AlertKind::ObservationStale
             | AlertKind::PauseForgotten
-            | AlertKind::RolloutStopped => continue,
+            | AlertKind::RolloutStopped
+            | AlertKind::PasswordNotStored => continue,
         }
         let seen: Vec<(SlotNumber, &Elsewhere)> = condition
             .handsets

@@ -41,7 +41,7 @@ fn push_failed(view: &View<'_>, found: &mut Conditions) {
     if found.unknown.contains(&AlertKind::PushFailed) {
         return;
     }
-    let Some(release) = &view.memory.release else { return };
+    let Some(release) = on_offer(view) else { return };
     let progress = &release.progress;
     if progress.fetched_at.is_some() || progress.verified_at.is_some() {
         return;
@@ -60,6 +60,12 @@ fn push_failed(view: &View<'_>, found: &mut Conditions) {
     );
     let condition = Condition::new(AlertKind::PushFailed, Severity::Warning, summary);
     found.hold(condition.in_phase(phase));
+}
+
+/// What the manager is to fetch: a new web password, where one is released and not taken back, or else the last release.
+fn on_offer<'a>(view: &View<'a>) -> Option<&'a Release> {
+    let rotation = view.memory.rotation.as_ref().filter(|rotation| rotation.on_shelf);
+    rotation.and_then(|rotation| rotation.file.as_ref()).or(view.memory.release.as_ref())
 }
 
 /// Phase and reason of a failed push.
@@ -250,7 +256,8 @@ fn is_left_alone(view: &View<'_>, step: &Step) -> bool {
             | AlertKind::WindowExposed
             | AlertKind::SiteFileInvalid
             | AlertKind::ObservationStale
-            | AlertKind::PauseForgotten => true,
+            | AlertKind::PauseForgotten
+            | AlertKind::PasswordNotStored => true,
         },
     }
 }

@@ -8,6 +8,8 @@ ALTER TABLE site ADD COLUMN mark TEXT;
 ALTER TABLE release ADD COLUMN missed TEXT;
 -- The slots in which it deregisters a handset, by an approval; NULL: none.
 ALTER TABLE release ADD COLUMN approved TEXT;
+-- Whether the file is about the web password alone: it is served like any other, and is no release of the site file's.
+ALTER TABLE release ADD COLUMN password INTEGER NOT NULL DEFAULT 0;
 
 -- Whether it disturbs people: what the rate limit counts. NULL: it was made before that was written down.
 ALTER TABLE release ADD COLUMN disturbs INTEGER CHECK (disturbs IN (0, 1));
@@ -48,7 +50,7 @@ CREATE TABLE pause (
     pause TEXT NOT NULL
 ) STRICT;
 
--- A web password on its way to a manager, old and new in clear.
+-- A web password on its way to a manager, old and new in clear, and how the change before ended.
 CREATE TABLE rotation (
     site     INTEGER PRIMARY KEY REFERENCES site (id),
     rotation TEXT NOT NULL

@@ -5,11 +5,15 @@
 mod compose;
 mod error;
 mod line;
+mod password;
 mod value;
 
 pub use error::{Place, RenderError};
+pub use password::{PasswordError, render_password};
 
+use self::line::Line;
 use crate::domain::content::ReleaseContent;
+use crate::domain::ids::Mac;
 use crate::domain::release::Version;
 
 /// The profile name in every file; the device takes at most 20 characters.
@@ -35,7 +39,13 @@ pub fn render(
     version: &Version,
     secrets: Secrets,
 ) -> Result<Vec<u8>, Vec<RenderError>> {
-    let lines = compose::lines(content, secrets)?;
+    let mut lines = vec![format!("<PROFILE_NAME class=\"string\" value=\"{PROFILE_NAME}\"/>")];
+    lines.extend(compose::lines(content, secrets)?.iter().map(Line::to_string));
+    Ok(file(content.mac, version, &lines))
+}
+
+/// A whole file for this manager, with these lines in it.
+fn file(mac: Mac, version: &Version, lines: &[String]) -> Vec<u8> {
     let mut text = String::with_capacity(512 + 128 * lines.len());
     text.push_str(concat!(
         r#"<?xml version="1.0" encoding="ISO-8859-1"?>"#,
@@ -44,14 +54,13 @@ pub fn render(
         r#"xsi:noNamespaceSchemaLocation="N720_general.xsd">"#,
         "\n  <Provider>\n",
     ));
-    text.push_str(&format!("    <MAC_ADDRESS value=\"{}\"/>\n", content.mac));
+    text.push_str(&format!("    <MAC_ADDRESS value=\"{mac}\"/>\n"));
     text.push_str(&format!("    <VERSION value=\"{version}\"/>\n"));
-    text.push_str(&format!("    <PROFILE_NAME class=\"string\" value=\"{PROFILE_NAME}\"/>\n"));
-    for line in &lines {
+    for line in lines {
         text.push_str(&format!("    {line}\n"));
     }
     text.push_str("  </Provider>\n</ProviderFrame>\n");
-    Ok(value::latin1(&text))
+    value::latin1(&text)
 }
 
 #[cfg(test)]
