@@ -187,6 +187,32 @@ impl State {
         Ok(())
     }
 
+    /// The web password becomes another one. Who is logged in stays so.
+    ///
+    /// # Errors
+    /// [`SimError::Invalid`] for anything but 1 to 20 letters and digits.
+    pub(crate) fn set_web_password(
+        &mut self,
+        password: &str,
+        by: Author,
+        at: Moment,
+    ) -> Result<(), SimError> {
+        let fits = (1..=20).contains(&password.len());
+        if !fits || !password.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            // The text is not repeated: it may be somebody's password with a slip of the finger.
+            return Err(SimError::Invalid {
+                expected: "a web password of 1 to 20 letters and digits",
+                found: "another text".to_owned(),
+            });
+        }
+        self.settings.set("web_password", password);
+        if self.access.password != password {
+            password.clone_into(&mut self.access.password);
+            self.journal.write(at, Event::WebPasswordChanged { by });
+        }
+        Ok(())
+    }
+
     /// A slot is reserved for an IPUI, or for nobody, by somebody else than the device's provisioning server.
     ///
     /// # Errors

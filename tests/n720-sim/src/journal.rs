@@ -70,6 +70,8 @@ pub enum Event {
     WindowClosed {},
     /// Who must type which PIN was changed; the PIN itself is not told.
     PinChanged { random: bool, by: Author },
+    /// The web password is another one; neither is told. Sessions that are open stay so.
+    WebPasswordChanged { by: Author },
     /// A handset was switched on and tries to register.
     HandsetArrived { ipui: Ipui },
     /// A handset that tries was turned away; told once per reason.

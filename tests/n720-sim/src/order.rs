@@ -9,7 +9,7 @@ use crate::fault::FaultOrder;
 use crate::hand::AccountEdit;
 use crate::handset::{Arrival, Handset, PinKnowledge, Roaming};
 use crate::ids::{Ipui, Mac};
-use crate::journal::{Event, Trigger};
+use crate::journal::{Author, Event, Trigger};
 use crate::reset::Keep;
 use crate::state::State;
 use serde::Deserialize;
@@ -65,6 +65,8 @@ pub enum Order {
     Reserve { slot: u8, ipui: Option<Ipui> },
     /// The registration PIN is set by hand: four digits, or `random`.
     Pin { pin: String },
+    /// The web password is changed by hand.
+    WebPassword { password: String },
     /// The device fetches its file.
     Fetch {},
     /// The device reboots.
@@ -95,7 +97,7 @@ pub enum Done {
 
 impl Order {
     /// The names of all orders.
-    pub const NAMES: [&str; 20] = [
+    pub const NAMES: [&str; 21] = [
         "arrive",
         "handset",
         "fault",
@@ -112,6 +114,7 @@ impl Order {
         "swap",
         "reserve",
         "pin",
+        "web-password",
         "fetch",
         "reboot",
         "factory-reset",
@@ -137,6 +140,7 @@ impl Order {
             Self::Swap { .. } => "swap",
             Self::Reserve { .. } => "reserve",
             Self::Pin { .. } => "pin",
+            Self::WebPassword { .. } => "web-password",
             Self::Fetch {} => "fetch",
             Self::Reboot {} => "reboot",
             Self::FactoryReset { .. } => "factory-reset",
@@ -181,6 +185,7 @@ impl Order {
             Self::Swap { slot, other } => state.swap_by_hand(*slot, *other, at)?,
             Self::Reserve { slot, ipui } => state.reserve_by_hand(*slot, *ipui, at)?,
             Self::Pin { pin } => state.set_pin(Some(pin.as_str()).filter(|pin| *pin != "random"), at)?,
+            Self::WebPassword { password } => state.set_web_password(password, Author::ByHand, at)?,
             Self::Fetch {} => state.fetch(Trigger::ByHand, at)?,
             Self::Reboot {} => state.reboot(at),
             Self::FactoryReset { keep } => state.factory_reset(keep, at),
@@ -232,7 +237,7 @@ mod tests {
     }
 
     /// One order of each name, in the order of [`Order::NAMES`].
-    const EACH: [&str; 20] = [
+    const EACH: [&str; 21] = [
         r#"{"do":"arrive","ipui":"02 B6 EC 8A A5","pin":"right"}"#,
         r#"{"do":"handset","ipui":"02 B6 EC 8A A5","used":true}"#,
         r#"{"do":"fault","kind":"refuse","for_ms":5}"#,
@@ -249,6 +254,7 @@ mod tests {
         r#"{"do":"swap","slot":1,"other":2}"#,
         r#"{"do":"reserve","slot":3}"#,
         r#"{"do":"pin","pin":"random"}"#,
+        r#"{"do":"web-password","password":"Neu2026"}"#,
         r#"{"do":"fetch"}"#,
         r#"{"do":"reboot"}"#,
         r#"{"do":"factory-reset","keep":["password","configfile_url","clock"]}"#,
@@ -280,7 +286,7 @@ mod tests {
         let limited = Order::Fault(Fault::Refuse.lasting(Duration::from_millis(5)));
         assert_eq!(read(EACH[2]), Ok(limited));
         assert_eq!(
-            read(EACH[18]),
+            read(EACH[19]),
             Ok(Order::FactoryReset { keep: vec![Keep::Password, Keep::ConfigfileUrl, Keep::Clock] })
         );
     }

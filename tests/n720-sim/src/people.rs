@@ -7,7 +7,7 @@ use crate::error::SimError;
 use crate::hand::AccountEdit;
 use crate::handset::{Handset, PinKnowledge, Roaming};
 use crate::ids::{Ipui, Mac};
-use crate::journal::Trigger;
+use crate::journal::{Author, Trigger};
 use crate::reset::Keep;
 use crate::state::State;
 
@@ -137,6 +137,14 @@ impl Device {
     /// Moves its clock on, so that windows open and close early.
     pub fn advance_clock(&self, seconds: i64) {
         self.act(|state, at| state.set_clock(state.clock.offset_s.saturating_add(seconds), at));
+    }
+
+    /// A person changes the web password; whoever is logged in stays so.
+    ///
+    /// # Errors
+    /// [`SimError::Invalid`] for anything but 1 to 20 letters and digits.
+    pub fn set_web_password(&self, password: &str) -> Result<(), SimError> {
+        self.act(|state, at| state.set_web_password(password, Author::ByHand, at))
     }
 
     /// Makes it fetch its provisioning file, like its own timer would.

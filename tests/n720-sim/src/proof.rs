@@ -51,6 +51,11 @@ impl Device {
         applied.collect()
     }
 
+    /// Whether this is the web password. Nobody logs in for that.
+    pub fn takes_password(&self, password: &str) -> bool {
+        self.act(|state, _| state.access.password == password)
+    }
+
     /// Every opening of the registration window.
     pub fn windows(&self) -> Vec<WindowRecord> {
         windows(&self.journal())

@@ -7,7 +7,7 @@ use crate::clock::Moment;
 use crate::fault::{Fault, Strike};
 use crate::forms::{self, FORMS, QUIET_ACTION};
 use crate::http::{Request, Response};
-use crate::journal::{Event, SessionEnd, Trigger};
+use crate::journal::{Author, Event, SessionEnd, Trigger};
 use crate::language;
 use crate::pages::{self, login, mobile_devices, status};
 use crate::profile;
@@ -222,9 +222,13 @@ fn settings_post(state: &mut State, request: &Request, at: Moment) -> Response {
     let Some(form) = FORMS.iter().find(|form| form.path == request.path) else { return Response::new(404) };
     let posted = request.form();
     for (field, value) in forms::changes(form, &state.settings, &posted) {
-        state.settings.set(field, &value);
         if field == "web_password" {
-            state.access.password.clone_from(&value);
+            // What the page would not have sent changes nothing.
+            if state.set_web_password(&value, Author::ByHand, at).is_err() {
+                continue;
+            }
+        } else {
+            state.settings.set(field, &value);
         }
         let value = if field.ends_with("password") { "***".to_owned() } else { value };
         let event = Event::SettingChanged { form: form.path.to_owned(), field: field.to_owned(), value };

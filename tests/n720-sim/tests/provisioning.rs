@@ -421,11 +421,17 @@ async fn providers_passwords_and_addresses_come_from_the_file() {
     ];
     let server = FileServer::start(&file(1, &lines)).await;
     let device = builder(&server).account(1, "1013", "").start().await.unwrap();
+    let before = Client::logged_in(device.addr()).await;
     let Event::FileApplied { ignored, .. } = fetch(&device).await else { panic!("applied") };
     assert_eq!(ignored.len(), 2, "{ignored:?}");
+    assert!(before.get("/status_device.html").await.text().contains("</html>"), "who was logged in stays so");
+    before.get("/logout.html").await;
     let mut client = Client::new(device.addr());
     assert_eq!(client.login("admin", "1", "0").await.status, 200);
     assert_eq!(client.login("Neu2026", "1", "0").await.status, 303);
+    assert!(device.takes_password("Neu2026") && !device.takes_password("admin"));
+    let changed = Event::WebPasswordChanged { by: Author::File };
+    assert_eq!(device.journal().iter().filter(|entry| entry.event == changed).count(), 1);
     let page = client.get("/mobile_devices.html").await.text();
     assert!(page.contains("class=\"green_sip\"") && page.contains("<div id=\"pn0\">Example</div>"));
     assert_eq!(device.snapshot().configfile_url, "http://127.0.0.1:9/%MACD?a&b");

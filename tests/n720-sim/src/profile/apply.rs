@@ -92,10 +92,10 @@ fn take_symbol(state: &mut State, symbol: &str, value: &str, at: Moment) -> Resu
         }
         return Ok(());
     }
-    scalar(state, symbol, value)
+    scalar(state, symbol, value, at)
 }
 
-fn scalar(state: &mut State, symbol: &str, value: &str) -> Result<(), Passed> {
+fn scalar(state: &mut State, symbol: &str, value: &str, at: Moment) -> Result<(), Passed> {
     let registry = &mut state.registry;
     match symbol {
         "BS_AE_Subscriber.acIPUIRegistrationTimestamp[0]" => {
@@ -120,11 +120,9 @@ fn scalar(state: &mut State, symbol: &str, value: &str) -> Result<(), Passed> {
         }
         "BS_CUSTOM.WebUIPassword" => {
             let password = string(value, 20)?;
-            if password.is_empty() || !password.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-                return Err("no web password of 1 to 20 letters and digits");
-            }
-            state.settings.set("web_password", &password);
-            state.access.password = password;
+            state
+                .set_web_password(&password, Author::File, at)
+                .map_err(|_| "no web password of 1 to 20 letters and digits")?;
         }
         "BS_IP_Data.ucB_ACCEPT_FOREIGN_SUBNET" => {
             state.settings.set("foreign_sub", if flag(value)? { "1" } else { "0" });
