@@ -12,11 +12,12 @@ use super::control::CONTROL_SOCKET;
 use super::pauses::{PauseAnswer, PauseRequest, ResumeAnswer, ResumeRequest};
 use super::wire::{
     ApplyRequest, ApproveAnswer, ApproveRequest, HistoryPage, PollRequest, Refusal, ReloadReport,
-    RetryPushRequest,
+    RetryPushRequest, RotateRequest, ShowPasswordRequest, ShownPassword,
 };
 use crate::domain::handoff::Sheet;
 use crate::domain::ids::SiteName;
 use crate::domain::ledger::WindowLedger;
+use crate::domain::secret::Secret;
 use crate::domain::status::{FleetStatus, SiteStatus};
 
 /// For what the daemon answers out of its memory or store.
@@ -199,6 +200,25 @@ impl ControlClient {
     pub async fn resume(&self, request: &ResumeRequest) -> Result<ResumeAnswer, ClientError> {
         let post = self.request(Method::POST, "/control/resume", READ_TIMEOUT);
         self.send("resume", post.json(request)).await
+    }
+
+    /// Has a change of a web password begun or called off; the status after it.
+    ///
+    /// # Errors
+    /// As above; what cannot begin or be called off now is refused.
+    pub async fn rotate(&self, request: &RotateRequest) -> Result<SiteStatus, ClientError> {
+        let post = self.request(Method::POST, "/control/rotate-password", CYCLE_TIMEOUT);
+        self.send("have the web password changed", post.json(request)).await
+    }
+
+    /// The web password that n720d alone knows.
+    ///
+    /// # Errors
+    /// As above; where there is none, that is refused.
+    pub async fn show_password(&self, request: &ShowPasswordRequest) -> Result<Secret, ClientError> {
+        let post = self.request(Method::POST, "/control/show-password", READ_TIMEOUT);
+        let shown: ShownPassword = self.send("ask for the web password", post.json(request)).await?;
+        Ok(Secret::new(shown.password))
     }
 
     fn request(&self, method: Method, path: &str, timeout: Duration) -> RequestBuilder {

@@ -1,4 +1,5 @@
-//! The control socket: over it the commands ask the running daemon for statuses, and to poll, reload, approve and apply.
+//! The control socket: over it the commands ask the running daemon for statuses, and to poll, reload, approve, apply and
+//! change web passwords.
 //!
 //! Who may connect is a matter of the file's mode, 0600: the daemon's user and root.
 
@@ -20,7 +21,7 @@ use super::pauses::{PauseAnswer, PauseRequest, ResumeAnswer, ResumeRequest};
 use super::routes::{ApiState, json, out_of_patience, router};
 use super::wire::{
     ApplyRequest, ApproveAnswer, ApproveRequest, PollRequest, Refusal, RefusalKind, ReloadReport,
-    RetryPushRequest,
+    RetryPushRequest, RotateRequest, ShowPasswordRequest, ShownPassword,
 };
 use crate::domain::ids::SiteName;
 use crate::domain::status::SiteStatus;
@@ -58,6 +59,15 @@ pub trait Control: Send + Sync + 'static {
 
     /// Ends a pause.
     fn resume(&self, request: ResumeRequest) -> impl Future<Output = Result<ResumeAnswer, Refusal>> + Send;
+
+    /// Begins or calls off a change of a web password; answers with the status after a cycle.
+    fn rotate(&self, request: RotateRequest) -> impl Future<Output = Result<SiteStatus, Refusal>> + Send;
+
+    /// Gives away the web password that n720d alone knows, and keeps who asked for it.
+    fn show_password(
+        &self,
+        request: ShowPasswordRequest,
+    ) -> impl Future<Output = Result<ShownPassword, Refusal>> + Send;
 }
 
 /// Why there is no control socket. The daemon can do without: `status` then tells what was stored.
@@ -168,6 +178,8 @@ fn control_router<C: Control>(control: Arc<C>) -> Router {
         .route("/control/approve", post(approve::<C>))
         .route("/control/pause", post(pause::<C>))
         .route("/control/resume", post(resume::<C>))
+        .route("/control/rotate-password", post(rotate::<C>))
+        .route("/control/show-password", post(show_password::<C>))
         .with_state(control)
 }
 
@@ -215,6 +227,16 @@ async fn approve<C: Control>(
     }
 }
 
+async fn rotate<C: Control>(
+    State(control): State<Arc<C>>,
+    request: Result<Json<RotateRequest>, JsonRejection>,
+) -> Response {
+    match understood(request) {
+        Ok(request) => answer(control.rotate(request).await),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
 async fn pause<C: Control>(
     State(control): State<Arc<C>>,
     request: Result<Json<PauseRequest>, JsonRejection>,
@@ -231,6 +253,16 @@ async fn resume<C: Control>(
 ) -> Response {
     match understood(request) {
         Ok(request) => answer(control.resume(request).await),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+async fn show_password<C: Control>(
+    State(control): State<Arc<C>>,
+    request: Result<Json<ShowPasswordRequest>, JsonRejection>,
+) -> Response {
+    match understood(request) {
+        Ok(request) => answer(control.show_password(request).await),
         Err(refusal) => refusal.into_response(),
     }
 }

@@ -22,5 +22,5 @@ pub use pauses::{PauseAnswer, PauseRequest, ResumeAnswer, ResumeRequest, StillPa
 pub use routes::{ApiState, HistorySource, Probe, SheetSource, WindowSource, router, serve};
 pub use wire::{
     ApplyRequest, ApproveAnswer, ApproveOutcome, ApproveRequest, HistoryLine, HistoryPage, PollRequest,
-    Refusal, RefusalKind, ReloadReport, RetryPushRequest,
+    Refusal, RefusalKind, ReloadReport, RetryPushRequest, RotateRequest, ShowPasswordRequest, ShownPassword,
 };

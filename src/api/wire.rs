@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::approval::Difference;
 use crate::domain::history::HistoryEntry;
 use crate::domain::ids::SiteName;
+use crate::domain::secret::MASK;
 use crate::domain::status::SiteStatus;
 
 /// A line of history and the site it belongs to.
@@ -111,6 +112,45 @@ impl ApproveOutcome {
             Self::Approved | Self::NotNeeded => true,
             Self::SecondPersonNeeded | Self::Refused => false,
         }
+    }
+}
+
+/// Asks for a new web password, or calls a change of it off.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RotateRequest {
+    /// Of which site's manager.
+    pub site: SiteName,
+    /// Whether the one that is under way is to be called off.
+    #[serde(default)]
+    pub abort: bool,
+    /// Who asks.
+    pub by: String,
+    /// Why, if that is said.
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// Asks for the web password that n720d alone knows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShowPasswordRequest {
+    /// Of which site's manager.
+    pub site: SiteName,
+    /// Who asks.
+    pub by: String,
+}
+
+/// A web password, for the person who asked for it. `Debug` masks it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShownPassword {
+    /// In clear.
+    pub password: String,
+}
+
+impl std::fmt::Debug for ShownPassword {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ShownPassword").field("password", &MASK).finish()
     }
 }
 

@@ -74,6 +74,8 @@ pub(crate) enum Command {
     Resume(ResumeArgs),
     /// Have the daemon read its configuration again: all of it or, with any error, nothing
     Reload,
+    /// Change the web password of a site's manager, in steps that nobody loses access by
+    RotatePassword(RotatePasswordArgs),
     /// Print the configuration file URL of a site's manager
     Url(UrlArgs),
     /// Print the slots of a site file as CSV, in the form that import takes
@@ -297,6 +299,31 @@ pub(crate) struct ResumeArgs {
     pub(crate) json: bool,
 }
 
+/// Arguments of `rotate-password`.
+#[derive(Debug, Args)]
+pub(crate) struct RotatePasswordArgs {
+    /// The site
+    pub(crate) site: SiteName,
+    /// Call off a change that is under way, as long as the manager has not fetched the new password
+    #[arg(long, conflicts_with = "show")]
+    pub(crate) abort: bool,
+    /// Print the new password of a change that has not ended; the history tells who saw it
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) show: bool,
+    /// Do not wait for the end
+    #[arg(long, conflicts_with = "show")]
+    pub(crate) no_wait: bool,
+    /// Who you are, for the history; your login name when left out
+    #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub(crate) by: Option<String>,
+    /// Why, for the history
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub(crate) reason: String,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// Arguments of `url`.
 #[derive(Debug, Args)]
 pub(crate) struct UrlArgs {
@@ -399,6 +426,9 @@ mod tests {
             "n720d export acme --json",
             "n720d import acme slots.csv",
             "n720d import acme slots.csv --yes --json",
+            "n720d rotate-password acme --by anna --reason left --no-wait --json",
+            "n720d rotate-password acme --abort",
+            "n720d rotate-password acme --show",
             "n720d secret set acme/web",
         ] {
             assert!(Arguments::try_parse_from(line.split(' ')).is_ok(), "{line}");
@@ -436,6 +466,9 @@ mod tests {
             "n720d resume acme bolt",
             "n720d plan --color red",
             "n720d secret",
+            "n720d rotate-password",
+            "n720d rotate-password acme --show --json",
+            "n720d rotate-password acme --show --abort",
         ] {
             assert!(Arguments::try_parse_from(line.split(' ')).is_err(), "{line}");
         }

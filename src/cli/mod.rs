@@ -24,6 +24,7 @@ mod plan;
 mod render;
 mod replace;
 mod retry_push;
+mod rotate;
 mod run;
 mod secret;
 mod shape;
@@ -184,6 +185,7 @@ fn dispatch(arguments: &Arguments) -> Result<Exit, CliError> {
         Command::Pause(args) => pause::pause(file, args),
         Command::Resume(args) => pause::resume(file, args),
         Command::Reload => tell::reload(file),
+        Command::RotatePassword(args) => rotate::run(file, args),
         Command::Url(args) => tell::url(file, args),
         Command::Export(args) => export::run(file, args),
         Command::Import(args) => import::run(file, args),

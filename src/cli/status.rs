@@ -140,6 +140,10 @@ pub(super) fn print_site(status: &SiteStatus) -> Result<(), CliError> {
     ];
     let stages = stages.map(|(name, id)| format!("{name} {}", id.as_ref().map_or("-", |id| id.0.as_str())));
     line("generation", stages.join(", "))?;
+    if let Some(change) = &status.password_change {
+        let since = change.since.format("%Y-%m-%d %H:%M:%S");
+        line("password", format!("{since}, by {}: {}", change.by, change.note))?;
+    }
     if !status.slots.is_empty() {
         let rows = status.slots.iter().map(|slot| {
             vec![

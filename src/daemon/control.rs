@@ -9,10 +9,12 @@ use super::context::{Context, InForce};
 use super::fleet::Fleet;
 use super::pauses;
 use super::reload::{self, ReloadError};
+use super::rotation;
 use crate::api::{
     ApproveAnswer, ApproveRequest, Control, PauseAnswer, PauseRequest, Refusal, RefusalKind, ReloadReport,
-    ResumeAnswer, ResumeRequest,
+    ResumeAnswer, ResumeRequest, RotateRequest, ShowPasswordRequest, ShownPassword,
 };
+use crate::domain::desired::DesiredSite;
 use crate::domain::ids::SiteName;
 use crate::domain::status::SiteStatus;
 
@@ -42,6 +44,11 @@ impl DaemonControl {
     pub(super) async fn reload_files(&self) -> Result<usize, ReloadError> {
         let in_force = self.in_force.lock().await;
         reload::reload(&in_force, &self.fleet, &self.context).await
+    }
+
+    fn desired(&self, site: &SiteName) -> Result<DesiredSite, Refusal> {
+        let in_force = self.fleet.context().in_force.borrow();
+        in_force.config.sites.get(site).cloned().ok_or_else(|| Refusal::unknown_site(site.as_str()))
     }
 
     fn known(&self, site: &SiteName) -> Result<(), Refusal> {
@@ -91,5 +98,23 @@ impl Control for DaemonControl {
 
     async fn resume(&self, request: ResumeRequest) -> Result<ResumeAnswer, Refusal> {
         pauses::resume(&self.fleet, &request).await
+    }
+
+    async fn rotate(&self, request: RotateRequest) -> Result<SiteStatus, Refusal> {
+        let desired = self.desired(&request.site)?;
+        let context = self.fleet.context();
+        let RotateRequest { site, abort, by, reason } = request;
+        if abort {
+            rotation::abort(context, &desired, &by).await?;
+        } else {
+            rotation::begin(context, &desired, by, reason).await?;
+        }
+        self.poll(site, false).await
+    }
+
+    async fn show_password(&self, request: ShowPasswordRequest) -> Result<ShownPassword, Refusal> {
+        let desired = self.desired(&request.site)?;
+        let password = rotation::show(self.fleet.context(), &desired, &request.by).await?;
+        Ok(ShownPassword { password: password.expose().to_owned() })
     }
 }

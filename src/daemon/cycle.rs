@@ -11,7 +11,7 @@ use super::approvals;
 use super::clearance;
 use super::context::Context;
 use super::executor::{self, Acted};
-use super::{neighbours, rollout};
+use super::{neighbours, rollout, rotation};
 use crate::device::n720::{Ask, Editors, Session, Target};
 use crate::domain::clearance::Clearance;
 use crate::domain::desired::DesiredSite;
@@ -115,9 +115,9 @@ pub(super) async fn cycle(
         context.store_failed.store(false, Ordering::Relaxed);
     }
     let memory = remember(context, desired).await?;
-    let mut session = match open(&scope, &memory, asked.retry_login).await {
+    let mut session = match open(&scope, &memory, asked.retry_login).await? {
         Ok(session) => session,
-        Err(failure) => return blind(scope, memory, failure).await,
+        Err(failure) => return blind(scope, failure).await,
     };
     let audit = audit_is_due(&scope, &memory);
     let observation = read(&mut session, &scope, &memory, audit).await;
@@ -142,8 +142,9 @@ pub(super) async fn cycle(
     } else {
         executor::execute(&scope, &turn, upon, &mut session).await?
     };
+    let rotated = rotation::carry_out(&scope, &turn, Some(&mut session)).await?;
     session.close().await;
-    match acted {
+    match acted.or(rotated) {
         Acted::Not => {
             let Turn { status, next_look, plan, .. } = turn;
             Ok(Report { status, next_look, contact: Ok(()), terms: plan.terms })
@@ -193,8 +194,24 @@ async fn scope<'a>(
     })
 }
 
+/// Opens a session. While the web password is being changed there may be several to try.
+async fn open(
+    scope: &Scope<'_>,
+    memory: &SiteMemory,
+    retry_login: bool,
+) -> Result<Result<Session, ContactFailure>, StoreError> {
+    match memory.rotation {
+        Some(_) => rotation::open(scope, retry_login).await,
+        None => Ok(open_as_configured(scope, memory, retry_login).await),
+    }
+}
+
 /// Opens a session, unless the password is missing or was refused before.
-async fn open(scope: &Scope<'_>, memory: &SiteMemory, retry_login: bool) -> Result<Session, ContactFailure> {
+async fn open_as_configured(
+    scope: &Scope<'_>,
+    memory: &SiteMemory,
+    retry_login: bool,
+) -> Result<Session, ContactFailure> {
     let desired = scope.desired;
     let password = scope.secrets.get(&desired.manager.password).map_err(ContactFailure::SecretMissing)?;
     if !retry_login {
@@ -263,17 +280,20 @@ fn unfetched(memory: &SiteMemory) -> bool {
 }
 
 /// A cycle in which the manager could not be read.
-async fn blind(
-    mut scope: Scope<'_>,
-    memory: SiteMemory,
-    failure: ContactFailure,
-) -> Result<Report, StoreError> {
+async fn blind(mut scope: Scope<'_>, failure: ContactFailure) -> Result<Report, StoreError> {
+    let memory = remember(scope.context, scope.desired).await?;
     scope.neighbours = neighbours::ask(scope.context, scope.desired, &memory, None).await?;
     scope.clearance = clearance::ask(scope.context, scope.desired).await?;
     rollout::clear(scope.context, &scope.desired.name, &mut scope.clearance).await?;
     let turn = scope.turn(Err(&failure), memory, scope.context.now());
     keep(&scope, &turn, false).await?;
-    let Turn { status, next_look, plan, .. } = turn;
+    let rotated = rotation::carry_out(&scope, &turn, None).await?;
+    let Turn { mut status, next_look, plan, .. } = turn;
+    if rotated == Acted::Did {
+        let memory = remember(scope.context, scope.desired).await?;
+        status = turn::status_after(&scope.input(Err(&failure), scope.context.now()), &memory, &plan);
+        publish(&scope, &status).await?;
+    }
     Ok(Report { status, next_look, contact: Err(failure), terms: plan.terms })
 }
 
@@ -327,11 +347,17 @@ async fn publish_after(
     let (context, now) = (scope.context, scope.context.now());
     let memory = context.store(&scope.desired.name, |store, site| store.memory(site)).await?;
     let status = turn::status_after(&scope.input(Ok(observation), now), &memory, &turn.plan);
-    let kept = status.clone();
-    context.store(&scope.desired.name, move |store, site| store.keep_status(site, &kept)).await?;
-    context.publish(&status);
+    publish(scope, &status).await?;
     let next_look = rhythm::after_orders(turn.next_look, &memory, scope.pace.settle, now);
     Ok(Report { status, next_look, contact: Ok(()), terms: turn.plan.terms })
+}
+
+/// Keeps and shows a status that has changed outside a turn.
+async fn publish(scope: &Scope<'_>, status: &SiteStatus) -> Result<(), StoreError> {
+    let kept = status.clone();
+    scope.context.store(&scope.desired.name, move |store, site| store.keep_status(site, &kept)).await?;
+    scope.context.publish(status);
+    Ok(())
 }
 
 #[cfg(test)]

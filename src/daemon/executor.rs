@@ -12,6 +12,7 @@ use crate::domain::history::HistoryEntry;
 use crate::domain::memory::Hindrance;
 use crate::domain::plan::{Impact, NewRelease};
 use crate::domain::release::{TriggerOutcome, Upon};
+use crate::domain::secret::Secret;
 use crate::domain::turn::Turn;
 use crate::store::{Premises, ReleaseFiles, Released, StoreError};
 
@@ -26,6 +27,13 @@ pub(super) enum Acted {
     Not,
     /// Something was enrolled, released or triggered, or the manager has fetched: what is known must be loaded anew.
     Did,
+}
+
+impl Acted {
+    /// What two things came to together.
+    pub(super) fn or(self, other: Self) -> Self {
+        if self == Self::Did { self } else { other }
+    }
 }
 
 /// Carries out the orders of a turn, which was planned upon this release.
@@ -63,7 +71,7 @@ pub(super) async fn execute(
     if let Some(way) = orders.trigger
         && !is_paused(scope).await?
     {
-        trigger(scope, way, session).await?;
+        trigger_last(scope, way, session).await?;
     }
     Ok(Acted::Did)
 }
@@ -110,7 +118,7 @@ async fn not_paused(scope: &Scope<'_>) -> Result<(), Stopped> {
     if is_paused(scope).await? { Err(Stopped::Paused) } else { Ok(()) }
 }
 
-async fn is_paused(scope: &Scope<'_>) -> Result<bool, StoreError> {
+pub(super) async fn is_paused(scope: &Scope<'_>) -> Result<bool, StoreError> {
     let pause = clearance::paused(scope.context, scope.desired).await?;
     if let Some(pause) = &pause {
         let why = pause.told(scope.desired.time_zone);
@@ -196,11 +204,24 @@ async fn forget_hindrance(scope: &Scope<'_>, turn: &Turn) -> Result<(), StoreErr
     scope.context.store(&scope.desired.name, |store, site| store.keep_hindrance(site, None, &[])).await
 }
 
-/// Tells the manager to fetch. That it is about to be told is on disk first, so that a kill in between is seen.
-async fn trigger(scope: &Scope<'_>, way: Trigger, session: &mut Session) -> Result<(), StoreError> {
+/// Tells the manager to fetch the last release.
+async fn trigger_last(scope: &Scope<'_>, way: Trigger, session: &mut Session) -> Result<(), StoreError> {
+    let memory = scope.context.store(&scope.desired.name, |store, site| store.memory(site)).await?;
+    match memory.release {
+        Some(release) => trigger(scope, release.id, way, session).await,
+        None => Ok(()),
+    }
+}
+
+/// Tells the manager to fetch this release. That it is about to be told is on disk first, so that a kill in between is
+/// seen.
+pub(super) async fn trigger(
+    scope: &Scope<'_>,
+    release: i64,
+    way: Trigger,
+    session: &mut Session,
+) -> Result<(), StoreError> {
     let context = scope.context;
-    let memory = context.store(&scope.desired.name, |store, site| store.memory(site)).await?;
-    let Some(release) = memory.release.map(|release| release.id) else { return Ok(()) };
     let at = context.now();
     context.store(&scope.desired.name, move |store, _| store.note_trigger_intent(release, at)).await?;
     let outcome = match way {
@@ -215,10 +236,9 @@ async fn trigger(scope: &Scope<'_>, way: Trigger, session: &mut Session) -> Resu
 
 async fn check_sync(scope: &Scope<'_>) -> TriggerOutcome {
     let user = scope.desired.slots.values().find_map(|slot| slot.user()).unwrap_or(NOBODY);
-    match scope.secrets.get(&scope.desired.manager.password) {
-        Ok(password) => scope.context.driver.check_sync(&target(scope.desired, password), user).await,
-        Err(why) => TriggerOutcome::Failed(why),
-    }
+    // It goes without a password, and so also where the site file's cannot be resolved.
+    let target = target(scope.desired, Secret::new(""));
+    scope.context.driver.check_sync(&target, user).await
 }
 
 fn word(way: Trigger) -> &'static str {

@@ -22,6 +22,7 @@ mod reload;
 mod rest;
 mod retry;
 mod rollout;
+mod rotation;
 mod run;
 mod sheets;
 mod shelf;

@@ -20,7 +20,7 @@ use crate::domain::memory::SiteMemory;
 use crate::domain::neighbours::{Directory, Elsewhere, Neighbours};
 use crate::domain::observed::{ContactFailure, Observation};
 use crate::domain::plan::{Disposition, Plan};
-use crate::domain::secret::SecretBook;
+use crate::domain::secret::{Secret, SecretBook};
 use crate::domain::status::{Health, SiteStatus};
 use crate::domain::strays;
 use crate::domain::turn::{self, TurnInput};
@@ -182,11 +182,7 @@ async fn open(
         address: format!("{}:{}", desired.manager.host, desired.manager.port),
         why: failure.why().to_owned(),
     };
-    let password = secrets.get(&desired.manager.password);
-    let password = password.map_err(|why| contact(ContactFailure::SecretMissing(why)))?;
-    if !known.retry_login {
-        cycle::not_refused(&desired.name, &known.memory, &password, &known.key).map_err(contact)?;
-    }
+    let password = password(desired, secrets, known).map_err(contact)?;
     patiently(driver, &cycle::target(desired, password)).await.map_err(contact)
 }
 
@@ -202,6 +198,25 @@ pub(super) async fn patiently(driver: &Driver, target: &Target) -> Result<Sessio
     }
 }
 
+/// The one password to try. Whoever looks on keeps nothing, and so takes no part in finding out which of two it is.
+fn password(desired: &DesiredSite, secrets: &SecretBook, known: &Known) -> Result<Secret, ContactFailure> {
+    if let Some(rotation) = &known.memory.rotation {
+        let in_use = rotation.in_use(known.settle, clock::now());
+        return in_use.cloned().ok_or_else(|| {
+            let site = &desired.name;
+            ContactFailure::LoginRefused(format!(
+                "the web password is being changed, and which one the manager takes is known after its settle time: see \
+                 'n720d status {site}'"
+            ))
+        });
+    }
+    let password = secrets.get(&desired.manager.password).map_err(ContactFailure::SecretMissing)?;
+    if !known.retry_login {
+        cycle::not_refused(&desired.name, &known.memory, &password, &known.key)?;
+    }
+    Ok(password)
+}
+
 /// What the store knows of a site.
 struct Known {
     memory: SiteMemory,
@@ -211,6 +226,8 @@ struct Known {
     elsewhere: Vec<(Ipui, Elsewhere)>,
     /// What people and the fleet allow.
     clearance: Clearance,
+    /// What a manager may take to act on a file.
+    settle: Duration,
     /// Whether a password is to be tried that the manager has refused before.
     retry_login: bool,
 }
@@ -223,6 +240,7 @@ impl Known {
             token: "not-yet-made".to_owned(),
             elsewhere: Vec::new(),
             clearance: Clearance::default(),
+            settle: Duration::ZERO,
             retry_login: false,
         }
     }
@@ -250,7 +268,8 @@ fn remembered(daemon: &DaemonConfig, desired: &DesiredSite) -> Result<Known, Loo
     match store.site_secret(&desired.name) {
         Ok(secret) => {
             let (key, token) = (SiteKey::new(secret.key), secret.token);
-            Ok(Known { memory, key, token, elsewhere, clearance, retry_login: false })
+            let settle = daemon.poll.pace.settle;
+            Ok(Known { memory, key, token, elsewhere, clearance, settle, retry_login: false })
         }
         // The site is new to this store, and a reader makes no token.
         Err(error) if error.kind() == StoreErrorKind::ReadOnly => Ok(Known { clearance, ..Known::nothing() }),

@@ -25,7 +25,7 @@ use super::version;
 pub use login::{Answer, Candidate, Facts, Posted, Which};
 pub(super) use order::next_edge;
 pub use order::{Order, Scene, order, refusal};
-pub use told::{PasswordChange, told, unstored};
+pub use told::{PasswordChange, news, told, unstored};
 
 /// The longest web password that the device keeps (n720.md section 2).
 pub const LONGEST_PASSWORD: usize = 20;
@@ -207,13 +207,20 @@ impl Rotation {
         }
     }
 
-    /// The same, called off: it ends at once if no file was ever made.
-    pub fn withdrawn(self, at: DateTime<Utc>) -> After {
-        if self.file.is_none() {
-            return After::Ended(Ending::Withdrawn);
-        }
+    /// The same, called off: the waiting time begins when its file is off the shelf.
+    #[must_use]
+    pub fn withdrawn(self, at: DateTime<Utc>) -> Self {
         let undo = Some(Undo { at, why: UndoReason::Withdrawn });
-        After::GoesOn(Box::new(Self { undo, posted: Vec::new(), ..self }))
+        Self { undo, posted: Vec::new(), ..self }
+    }
+
+    /// The same when an empty file is put in the place of the one with the new password.
+    #[must_use]
+    pub fn tidied(mut self, at: DateTime<Utc>) -> Self {
+        if let Some(undo) = &mut self.undo {
+            undo.at = at;
+        }
+        self
     }
 
     /// Whether it has come to its end: the new password is in use, no file holds it, and the site file names it.

@@ -135,19 +135,6 @@ impl Store {
         })
     }
 
-    /// Whether the web password of a site is being changed.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub fn is_changing_password(&self, site: &SiteName) -> Result<bool, StoreError> {
-        self.read("look up whether a web password is being changed", |db| {
-            let mut query = db.prepare_cached(
-                "SELECT 1 FROM rotation JOIN site ON site.id = rotation.site WHERE site.name = ?1",
-            )?;
-            Ok(query.exists([site.as_str()])?)
-        })
-    }
-
     fn tell_all(&self, db: &Transaction<'_>, sites: &[SiteName], told: &HistoryEntry) -> Result<(), Fault> {
         for site in sites {
             let id = self.site_id(db, site)?;
@@ -265,21 +252,6 @@ mod tests {
         store.pause(&acme, &pause("anna", None), entry("pause", 0)).unwrap();
         assert_eq!(store.resume(&acme, entry("resume", 1)).unwrap().unwrap().by, "anna");
         assert_eq!(store.pauses(&acme).unwrap(), Pauses::default());
-    }
-
-    #[test]
-    fn a_password_on_its_way_is_seen() {
-        let (_dir, store) = store();
-        let acme = site("acme");
-        assert!(!store.is_changing_password(&acme).unwrap());
-        store.site_secret(&acme).unwrap();
-        store
-            .write("begin a rotation", |db| {
-                Ok(db.execute("INSERT INTO rotation (site, rotation) SELECT id, '{}' FROM site", [])?)
-            })
-            .unwrap();
-        assert!(store.is_changing_password(&acme).unwrap());
-        assert!(!store.is_changing_password(&site("other")).unwrap());
     }
 
     #[test]

@@ -150,9 +150,20 @@ impl Store {
         })
     }
 
-    /// Puts a file that is about the web password alone on the shelf, in place of what was there, if `may` still says so
-    /// of what is kept; its number, or `None`: it does not. A file that carries the new password becomes the one of the
-    /// site's change; an empty one, of a change that was called off, begins its waiting time.
+    /// Whether the web password of a site is on its way to its manager, so that nothing else may be released.
+    ///
+    /// # Errors
+    /// When the database cannot be read, or what is kept does not decode.
+    pub fn is_changing_password(&self, site: &SiteName) -> Result<bool, StoreError> {
+        self.read("look up whether a web password is being changed", |db| {
+            let Some(id) = sites::known_site(db, site)? else { return Ok(false) };
+            Ok(of_site(db, id)?.0.is_some_and(|rotation| rotation.holds_changes()))
+        })
+    }
+
+    /// Puts a file that is about the web password alone on the shelf, in place of what was there; its number. A file that
+    /// carries the new password becomes the one of the site's change. `change` says what becomes of what is kept; where
+    /// it says `None`, nothing is done, and `None` is returned.
     ///
     /// # Errors
     /// When the database cannot be written; then nothing is released, and no trigger may follow.
@@ -161,15 +172,13 @@ impl Store {
         site: &SiteName,
         file: &PasswordFile,
         at: DateTime<Utc>,
-        may: impl FnOnce(&Rotation) -> bool,
+        change: impl FnOnce(Rotation) -> Option<Rotation>,
         history: &[HistoryEntry],
     ) -> Result<Option<i64>, StoreError> {
         self.write("release a file for the web password", |db| {
             let Some(id) = sites::known_site(db, site)? else { return Ok(None) };
             let (Some(rotation), _) = of_site(db, id)? else { return Ok(None) };
-            if !may(&rotation) {
-                return Ok(None);
-            }
+            let Some(rotation) = change(rotation) else { return Ok(None) };
             db.execute("UPDATE release SET body = NULL WHERE site = ?1 AND body IS NOT NULL", [id])?;
             db.execute(
                 "INSERT INTO release (site, generation, content, version, parts, reserved, body, released_at, password)
@@ -177,13 +186,9 @@ impl Store {
                 params![id, file.content.0, file.version.as_str(), file.body, codec::time(at)],
             )?;
             let release = db.last_insert_rowid();
-            let mut kept = UnderWay::of(&rotation);
-            if file.carries {
-                kept.file = Some(release);
-            } else if let Some(undo) = &mut kept.undo {
-                undo.at = at;
-            }
-            put(db, id, &Row { under_way: Some(kept), ended: None })?;
+            let kept = UnderWay::of(&rotation);
+            let file = if file.carries { Some(release) } else { kept.file };
+            put(db, id, &Row { under_way: Some(UnderWay { file, ..kept }), ended: None })?;
             releases::prune(db, id)?;
             history::append(db, id, history)?;
             Ok(Some(release))

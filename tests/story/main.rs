@@ -31,6 +31,7 @@ mod people;
 mod provisioning;
 mod restarts;
 mod rollouts;
+mod rotation;
 mod secrets;
 mod sheets;
 mod signals;

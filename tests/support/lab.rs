@@ -132,7 +132,8 @@ impl Lab {
     /// Runs a command.
     pub(crate) async fn n720d(&self, arguments: &[&str]) -> Ran {
         let ran = binary::run(&self.config(), arguments).await;
-        if !arguments.contains(&"--reveal-secrets") && arguments.first() != Some(&"url") {
+        let shows = ["--reveal-secrets", "--show"].iter().any(|option| arguments.contains(option));
+        if !shows && arguments.first() != Some(&"url") {
             self.note(format!("n720d {}", arguments.join(" ")), format!("{}{}", ran.out, ran.err));
         }
         ran

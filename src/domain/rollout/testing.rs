@@ -254,5 +254,6 @@ fn status(number: u8) -> SiteStatus {
         alerts: Vec::new(),
         plan: PlanStatus::default(),
         pause: None,
+        password_change: None,
     }
 }

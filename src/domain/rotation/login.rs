@@ -15,8 +15,8 @@ use crate::domain::ids::Mac;
 use crate::domain::release::Generation;
 use crate::domain::secret::Secret;
 
-/// After so many posts without a clear answer a password counts as refused.
-const UNCLEAR_POSTS: u32 = 2;
+/// After so many answers that were not clear a password counts as refused.
+const UNCLEAR_ANSWERS: u32 = 2;
 
 /// What a login depends on.
 #[derive(Debug, Clone, Copy)]
@@ -60,6 +60,8 @@ pub struct Posted {
     pub mark: Generation,
     /// In which stage.
     pub stage: Stage,
+    /// How often. Whoever was killed meanwhile does not know what came of it.
+    pub times: u32,
     /// How often without a clear answer.
     pub unclear: u32,
     /// Whether the device has refused it.
@@ -99,7 +101,7 @@ impl Rotation {
         let record = |candidate: &Candidate| self.record(&candidate.password, stage, facts.key);
         all.retain(|candidate| record(candidate).is_none_or(|posted| !posted.is_over()));
         // One whose last answer was lost may have been the wrong one: the others first.
-        all.sort_by_key(|candidate| record(candidate).map_or(0, |posted| posted.unclear));
+        all.sort_by_key(|candidate| record(candidate).map_or(0, |posted| posted.times));
         all.truncate(if self.in_a_row == 0 { 2 } else { 1 });
         all
     }
@@ -132,8 +134,8 @@ impl Rotation {
         let mark = fingerprint::password_mark(&candidate.password, facts.key);
         self.posted.retain(|posted| posted.stage == stage);
         match self.posted.iter_mut().find(|posted| posted.mark == mark) {
-            Some(posted) => posted.unclear = posted.unclear.saturating_add(1),
-            None => self.posted.push(Posted { mark, stage, unclear: 1, refused: false }),
+            Some(posted) => posted.times = posted.times.saturating_add(1),
+            None => self.posted.push(Posted { mark, stage, times: 1, unclear: 0, refused: false }),
         }
         self.in_a_row = self.in_a_row.saturating_add(1);
         self
@@ -150,10 +152,14 @@ impl Rotation {
                     posted.refused = true;
                 }
             }
-            Answer::Unclear => {}
+            Answer::Unclear => {
+                if let Some(posted) = posted {
+                    posted.unclear = posted.unclear.saturating_add(1);
+                }
+            }
             Answer::NotAsked => {
                 if let Some(posted) = posted {
-                    posted.unclear = posted.unclear.saturating_sub(1);
+                    posted.times = posted.times.saturating_sub(1);
                 }
                 self.in_a_row = self.in_a_row.saturating_sub(1);
             }
@@ -214,6 +220,6 @@ impl Rotation {
 impl Posted {
     /// Whether it is not to be tried again in its stage.
     fn is_over(&self) -> bool {
-        self.refused || self.unclear >= UNCLEAR_POSTS
+        self.refused || self.unclear >= UNCLEAR_ANSWERS
     }
 }

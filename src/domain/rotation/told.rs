@@ -6,7 +6,7 @@ use chrono::{DateTime, FixedOffset, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
-use super::{Ended, Ending, Rotation, Stage, UndoReason};
+use super::{After, Ended, Ending, Rotation, Stage, UndoReason};
 use crate::domain::ids::SiteName;
 use crate::domain::memory::SiteMemory;
 use crate::domain::wording::local;
@@ -14,8 +14,8 @@ use crate::domain::wording::local;
 /// How far the change of a web password is, or how the last one ended. Part of the status, and so of the interface.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PasswordChange {
-    /// One of `prepared`, `released`, `fetched`, `proving`, `undoing`, `proven`; ended: `changed`, `no-effect`,
-    /// `withdrawn`, `other-manager`.
+    /// One of `prepared`, `released`, `fetched`, `proving`, `undoing`, `proven`, `not-stored`; ended: `changed`,
+    /// `no-effect`, `withdrawn`, `other-manager`.
     pub stage: String,
     /// Since when it is under way, or when it ended; the site's time zone.
     pub since: DateTime<FixedOffset>,
@@ -26,6 +26,11 @@ pub struct PasswordChange {
 }
 
 impl PasswordChange {
+    /// Whether a person has to put the new password where the site file names it.
+    pub fn needs_a_person(&self) -> bool {
+        self.stage == NOT_STORED
+    }
+
     /// Whether nothing is left to do, by n720d or by people.
     pub fn is_over(&self) -> bool {
         [Ending::Changed, Ending::NoEffect, Ending::Withdrawn, Ending::OtherManager]
@@ -33,6 +38,9 @@ impl PasswordChange {
             .any(|how| how.as_str() == self.stage)
     }
 }
+
+/// The word for a password that is in use and that n720d alone knows.
+const NOT_STORED: &str = "not-stored";
 
 /// What there is to tell; `None`: the web password was never changed.
 pub fn told(
@@ -45,7 +53,7 @@ pub fn told(
     if let Some(rotation) = &memory.rotation {
         let stage = rotation.stage(settle, now);
         return Some(PasswordChange {
-            stage: stage.as_str().to_owned(),
+            stage: unstored(rotation, site).map_or(stage.as_str(), |_| NOT_STORED).to_owned(),
             since: local(rotation.since, zone),
             by: rotation.by.clone(),
             note: note(rotation, stage, site),
@@ -67,6 +75,25 @@ pub fn unstored(rotation: &Rotation, site: &SiteName) -> Option<String> {
         "the web password was changed, and n720d alone knows the new one: {why}; read it with `n720d rotate-password {site} \
          --show` and put it where the site file's password points"
     ))
+}
+
+/// What a change of a web password has come to by an event, for the history; `None`: nothing new.
+pub fn news(before: &Rotation, after: &After) -> Option<String> {
+    let after = match after {
+        After::Ended(how) => return Some(how.note().to_owned()),
+        After::GoesOn(after) => after,
+    };
+    if before.proven_at.is_none() && after.proven_at.is_some() {
+        return Some("the new web password has logged in; the one before is forgotten".to_owned());
+    }
+    if before.undo.is_none() && after.undo.is_some() {
+        return Some("the manager still takes the old web password after the settle time".to_owned());
+    }
+    let refused = |rotation: &Rotation| rotation.posted.iter().filter(|posted| posted.refused).count();
+    if refused(after) > refused(before) {
+        return Some("the manager refused one of the web passwords that it may have".to_owned());
+    }
+    after.unstored.clone().filter(|_| after.unstored != before.unstored)
 }
 
 fn note(rotation: &Rotation, stage: Stage, site: &SiteName) -> String {
