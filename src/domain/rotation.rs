@@ -60,7 +60,7 @@ pub struct Rotation {
     pub undo: Option<Undo>,
     /// When the new password first logged in.
     pub proven_at: Option<DateTime<Utc>>,
-    /// What was posted in this stage and not accepted.
+    /// What was posted and not accepted, the last one last.
     pub posted: Vec<Posted>,
     /// How many passwords were posted since the last one that was accepted: the device counts wrong ones.
     pub in_a_row: u32,
@@ -262,3 +262,8 @@ pub fn password_from(random: impl IntoIterator<Item = u8>) -> Option<Secret> {
     let password: String = letters.take(LONGEST_PASSWORD).collect();
     (password.len() == LONGEST_PASSWORD).then(|| Secret::new(password))
 }
+
+#[cfg(test)]
+mod model_tests;
+#[cfg(test)]
+mod tests;

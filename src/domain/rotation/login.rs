@@ -53,7 +53,7 @@ pub struct Candidate {
     pub password: Secret,
 }
 
-/// A password that was posted and not accepted.
+/// A password that was posted and not accepted, since the last one that was, or in this stage.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Posted {
     /// Which one, by [`fingerprint::password_mark`].
@@ -98,10 +98,12 @@ impl Rotation {
                 all.push(Candidate { which, password: password.clone() });
             }
         }
-        let record = |candidate: &Candidate| self.record(&candidate.password, stage, facts.key);
-        all.retain(|candidate| record(candidate).is_none_or(|posted| !posted.is_over()));
-        // One whose last answer was lost may have been the wrong one: the others first.
-        all.sort_by_key(|candidate| record(candidate).map_or(0, |posted| posted.times));
+        let posted = |candidate: &Candidate| self.posted_in(stage, &candidate.password, facts.key);
+        all.retain(|candidate| posted(candidate).is_none_or(|posted| !posted.is_over()));
+        // Since the last one that was accepted a wrong one may have been posted: the next is another.
+        if self.in_a_row > 0 {
+            all.sort_by_key(|candidate| self.doubts(&candidate.password, facts.key));
+        }
         all.truncate(if self.in_a_row == 0 { 2 } else { 1 });
         all
     }
@@ -122,9 +124,18 @@ impl Rotation {
         }
     }
 
-    fn record(&self, password: &Secret, stage: Stage, key: &SiteKey) -> Option<&Posted> {
+    fn posted_in(&self, stage: Stage, password: &Secret, key: &SiteKey) -> Option<&Posted> {
         let mark = fingerprint::password_mark(password, key);
         self.posted.iter().find(|posted| posted.mark == mark && posted.stage == stage)
+    }
+
+    /// What speaks against a password, whatever the stage: refused, not clearly answered, posted.
+    fn doubts(&self, password: &Secret, key: &SiteKey) -> (bool, u32, u32) {
+        let mark = fingerprint::password_mark(password, key);
+        let of_it = self.posted.iter().filter(|posted| posted.mark == mark);
+        of_it.fold((false, 0, 0), |(refused, unclear, times), posted| {
+            (refused || posted.refused, unclear + posted.unclear, times + posted.times)
+        })
     }
 
     /// The same when this password is about to be posted: to be kept before it is.
@@ -132,11 +143,10 @@ impl Rotation {
     pub fn posting(mut self, candidate: &Candidate, facts: &Facts<'_>) -> Self {
         let stage = self.stage(facts.settle, facts.now);
         let mark = fingerprint::password_mark(&candidate.password, facts.key);
-        self.posted.retain(|posted| posted.stage == stage);
-        match self.posted.iter_mut().find(|posted| posted.mark == mark) {
-            Some(posted) => posted.times = posted.times.saturating_add(1),
-            None => self.posted.push(Posted { mark, stage, times: 1, unclear: 0, refused: false }),
-        }
+        let before = self.posted.iter().position(|posted| posted.mark == mark && posted.stage == stage);
+        let fresh = Posted { mark, stage, times: 0, unclear: 0, refused: false };
+        let posted = before.map_or(fresh, |before| self.posted.remove(before));
+        self.posted.push(Posted { times: posted.times.saturating_add(1), ..posted });
         self.in_a_row = self.in_a_row.saturating_add(1);
         self
     }
@@ -144,7 +154,7 @@ impl Rotation {
     /// The same after the answer to a password that [`Rotation::posting`] was told of, with these facts.
     pub fn answered(mut self, candidate: &Candidate, answer: Answer, facts: &Facts<'_>) -> After {
         let mark = fingerprint::password_mark(&candidate.password, facts.key);
-        let posted = self.posted.iter_mut().find(|posted| posted.mark == mark);
+        let posted = self.posted.iter_mut().rev().find(|posted| posted.mark == mark);
         match answer {
             Answer::Accepted => return self.accepted(candidate, facts),
             Answer::Refused => {
@@ -179,7 +189,7 @@ impl Rotation {
         }
         let stage = self.stage(facts.settle, facts.now);
         self.in_a_row = 0;
-        self.posted.retain(|posted| posted.refused);
+        self.posted.retain(|posted| posted.refused && posted.stage == stage);
         match (candidate.which, stage) {
             (Which::New, _) => return After::GoesOn(Box::new(self.proven(facts.now))),
             // Somebody has changed it by hand, and the site file with it.
