@@ -231,3 +231,6 @@ fn put(db: &Transaction<'_>, site: i64, row: &Row) -> Result<(), Fault> {
     .execute(params![site, text])?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
