@@ -55,6 +55,31 @@ fn nobody_was_locked_out(device: &Device) {
     assert_eq!(device.deregistrations(), []);
 }
 
+/// The pages that n720d ever posts to; whatever else is set on a manager comes out of a file.
+const POSTED_TO: [&str; 5] = [
+    "/login.html",
+    "/mobile_devices.html",
+    "/settings_management_miscellaneous.html",
+    "/profile_update.html",
+    "/firmware_update.html",
+];
+
+/// Nothing was set by a form but where the file is fetched from, and no firmware was touched.
+fn no_other_page_was_posted_to(device: &Device) {
+    for entry in device.journal() {
+        match entry.event {
+            Event::Request { method, path, .. } if method == "POST" => {
+                assert!(POSTED_TO.contains(&path.as_str()), "{path}");
+            }
+            Event::SettingChanged { form, field, .. } => {
+                assert_eq!((form.as_str(), field.as_str()), ("/firmware_update.html", "configfile_url"));
+            }
+            Event::FirmwareUpdateStarted { action } => panic!("action {action}"),
+            _ => {}
+        }
+    }
+}
+
 /// How many times a file with a web password took effect.
 fn changes(device: &Device) -> usize {
     let changes = device.journal().into_iter();
@@ -113,6 +138,7 @@ async fn the_password_changes_and_the_file_that_names_it_with_it() {
     assert_eq!(daemon.terminate().await.0, 0);
     left_in_order(&device);
     nobody_was_locked_out(&device);
+    no_other_page_was_posted_to(&device);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -64,4 +64,6 @@ fn file(mac: Mac, version: &Version, lines: &[String]) -> Vec<u8> {
 }
 
 #[cfg(test)]
+mod lockout_tests;
+#[cfg(test)]
 mod tests;
