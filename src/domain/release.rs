@@ -245,13 +245,17 @@ pub struct PastRelease {
     pub missed: Option<Missed>,
     /// When it was released.
     pub released_at: DateTime<Utc>,
+    /// When the manager first fetched it.
+    pub fetched_at: Option<DateTime<Utc>>,
+    /// The slots in which it deregistered a handset, by an approval.
+    pub approved: BTreeSet<SlotNumber>,
 }
 
 impl PastRelease {
     /// The same as one that was made for another manager: its VERSION stays taken, and nothing of it tells anything.
     #[must_use]
     pub fn of_another_manager(self) -> Self {
-        Self { parts: BTreeMap::new(), verified: false, missed: None, ..self }
+        Self { parts: BTreeMap::new(), verified: false, missed: None, approved: BTreeSet::new(), ..self }
     }
 }
 
@@ -265,6 +269,8 @@ impl From<&Release> for PastRelease {
             verified: release.progress.verified_at.is_some(),
             missed: release.progress.missed.clone().filter(|_| release.progress.is_ineffective()),
             released_at: release.released_at,
+            fetched_at: release.progress.fetched_at,
+            approved: release.approved.clone(),
         }
     }
 }

@@ -5,11 +5,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, TimeDelta, Utc};
+
 use super::ids::{Ipui, SlotNumber};
 use super::memory::{Registration, SiteMemory, SlotRecord};
 use super::neighbours::{Hold, Stray};
 use super::observed::{FilledSlots, HandsetState, Observation, ObservedSlot, Reading};
 use super::registration;
+
+/// So long may the device take to act on a reservation that it has fetched (n720.md section 3).
+const ACTS_WITHIN: TimeDelta = TimeDelta::seconds(180);
 
 /// This cycle's pages and what is remembered.
 pub(super) struct Sighting<'a> {
@@ -226,15 +231,18 @@ impl<'a> Sighting<'a> {
 }
 
 impl Sighting<'_> {
-    /// Whether the last release deregisters who was in the slot when that list was made: it comes with the request for the
-    /// file, before the file is acted on.
+    /// Whether a release deregisters who was in the slot when that list was made: it comes with the request for the file,
+    /// before the file is acted on; and so does that of another request while the device takes its time.
     fn was_cleared_since(&self, slot: SlotNumber, list: &FilledSlots) -> bool {
-        self.memory.release.as_ref().is_some_and(|release| {
+        let is_older = |fetched: DateTime<Utc>| list.at <= fetched + ACTS_WITHIN;
+        let last = self.memory.release.as_ref().is_some_and(|release| {
             let progress = &release.progress;
             release.approved.contains(&slot)
                 && progress.may_have_arrived()
-                && progress.fetched_at.is_none_or(|fetched| list.at <= fetched)
-        })
+                && progress.fetched_at.is_none_or(is_older)
+        });
+        let mut past = self.memory.past_releases.iter().filter(|past| past.approved.contains(&slot));
+        last || past.any(|past| past.fetched_at.is_some_and(is_older))
     }
 }
 
@@ -259,6 +267,7 @@ mod tests {
     use super::super::world::{World, at, ipui, present, shown, slot};
     use super::*;
     use crate::domain::desired::DesiredSlot;
+    use crate::domain::release::PastRelease;
 
     /// Handset 1 is wanted in slot 1.
     fn wanting() -> World {
@@ -308,8 +317,14 @@ mod tests {
         assert_eq!(holder(&world, 1), Holder::Hidden, "nothing was fetched");
         world.progress().fetched_at = Some(at(10));
         assert_eq!(holder(&world, 1), Holder::Nobody);
-        world.memory.filled = list(11);
+        world.memory.filled = list(190);
+        assert_eq!(holder(&world, 1), Holder::Nobody, "another request, while the device takes its time");
+        world.memory.filled = list(191);
         assert_eq!(holder(&world, 1), Holder::Hidden, "it is there still, or again");
+        let past = PastRelease::from(&world.memory.release.take().unwrap());
+        world.memory.past_releases.push(past);
+        world.memory.filled = list(10);
+        assert_eq!(holder(&world, 1), Holder::Nobody, "another release was made since");
     }
 
     /// Slot 1 is to be absent, and holds a handset.
