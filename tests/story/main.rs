@@ -24,6 +24,7 @@ mod fills;
 mod hosts;
 mod losses;
 mod misreadings;
+mod moves;
 mod neighbours;
 mod odd_days;
 mod pauses;
