@@ -65,7 +65,8 @@ async fn ask(
     approve: Option<&ApproveRequest>,
     retry_login: bool,
 ) -> Result<Applied, CliError> {
-    let deadline = Instant::now() + daemon::patience(&config.daemon);
+    let patience = daemon::patience(&config.daemon);
+    let (deadline, watched_until) = (Instant::now() + patience, daemon::watched_until(patience));
     if retry_login {
         daemon.poll(desired.name.clone(), true).await.map_err(CliError::other)?;
     }
@@ -79,7 +80,7 @@ async fn ask(
     let mut status = daemon.apply(desired.name.clone()).await.map_err(CliError::other)?;
     let mut last = None;
     loop {
-        let standing = daemon::standing(&status);
+        let standing = daemon::standing(&status, watched_until);
         if last.as_ref() != Some(&standing) {
             tell(Told::Standing(&standing));
             last = Some(standing.clone());

@@ -38,7 +38,9 @@ pub use context::own_url;
 pub use retry::retry_push_alone;
 pub use rollout::whole;
 pub use run::run;
-pub use single::{Applied, Look, LookError, Standing, Told, apply, look, observe, patience, standing};
+pub use single::{
+    Applied, Look, LookError, Standing, Told, apply, look, observe, patience, standing, watched_until,
+};
 
 /// An error with its causes, each said once.
 pub fn chain(error: &dyn std::error::Error) -> String {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
 use super::assemble::{Assembly, StartError, assemble};
@@ -290,8 +291,9 @@ pub enum Standing {
     Failed(String),
 }
 
-/// How a site stands.
-pub fn standing(status: &SiteStatus) -> Standing {
+/// How a site stands, for somebody who watches until `watched_until`: what waits for longer, as for the end of a pause or
+/// for a maintenance window, will not move while they do.
+pub fn standing(status: &SiteStatus, watched_until: DateTime<Utc>) -> Standing {
     match status.health {
         Health::Unreachable | Health::Unknown => return Standing::Failed(status.reason.clone()),
         Health::Converged | Health::Waiting | Health::Drifted | Health::Blocked => {}
@@ -300,7 +302,10 @@ pub fn standing(status: &SiteStatus) -> Standing {
     let pushing = generation.released.is_some() && generation.verified != generation.released;
     let held = status.plan.steps.iter().find_map(|step| match &step.disposition {
         Disposition::Blocked { reason, .. } => Some((true, reason.clone())),
-        Disposition::Deferred { reason, until } => Some((until.is_none() && !pushing, reason.clone())),
+        Disposition::Deferred { reason, until } => {
+            let waits_long = until.is_none_or(|until| until > watched_until);
+            Some((waits_long && !pushing, reason.clone()))
+        }
         Disposition::Ready => None,
     });
     match held {
@@ -311,6 +316,12 @@ pub fn standing(status: &SiteStatus) -> Standing {
         None if pushing => Standing::UnderWay(status.reason.clone()),
         None => Standing::Converged,
     }
+}
+
+/// The moment until which somebody watches who has so much patience left.
+pub fn watched_until(left: Duration) -> DateTime<Utc> {
+    let left = chrono::TimeDelta::from_std(left).unwrap_or(chrono::TimeDelta::MAX);
+    clock::now().checked_add_signed(left).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
 /// How long `apply` waits in all.
@@ -392,11 +403,12 @@ async fn see_through(
     deadline: Instant,
     tell: impl Fn(&Standing),
 ) -> Result<(SiteStatus, Standing), StoreError> {
+    let watched_until = watched_until(deadline.saturating_duration_since(Instant::now()));
     let mut last = None;
     let mut first = true;
     loop {
         let report = cycle::cycle(&assembly.context, desired, std::mem::take(&mut asked)).await?;
-        let standing = standing(&report.status);
+        let standing = standing(&report.status, watched_until);
         if last.as_ref() != Some(&standing) {
             tell(&standing);
             last = Some(standing.clone());
@@ -412,5 +424,61 @@ async fn see_through(
             | Standing::Stuck(_)
             | Standing::Failed(_)) => return Ok((report.status, standing)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::plan::{Action, Impact, Step};
+    use crate::domain::release::Generation;
+    use crate::domain::status::{GenerationStatus, PlanStatus, WindowStatus};
+
+    /// A site with one step that is deferred until so many seconds from a moment.
+    fn deferred(seconds: Option<i64>) -> SiteStatus {
+        let until = seconds.map(at);
+        let step = Step {
+            action: Action::ConfigureAccount,
+            slot: None,
+            impact: Impact::None,
+            disposition: Disposition::Deferred { reason: "paused by anna".into(), until },
+            who: Vec::new(),
+            hits: Vec::new(),
+            relocation: None,
+            why: String::new(),
+            cause: None,
+        };
+        SiteStatus {
+            site: "acme".parse().unwrap(),
+            description: String::new(),
+            labels: std::collections::BTreeMap::new(),
+            health: Health::Waiting,
+            reason: String::new(),
+            mode: crate::domain::desired::Mode::Manage,
+            observed_at: None,
+            firmware: None,
+            clock_skew_seconds: None,
+            generation: GenerationStatus::default(),
+            window: WindowStatus::default(),
+            pause: None,
+            slots: Vec::new(),
+            alerts: Vec::new(),
+            plan: PlanStatus { steps: vec![step], ..PlanStatus::default() },
+        }
+    }
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_795_000_000 + seconds, 0).unwrap()
+    }
+
+    #[test]
+    fn nobody_watches_what_waits_for_longer_than_they_do() {
+        let why = "paused by anna".to_owned();
+        assert_eq!(standing(&deferred(Some(60)), at(60)), Standing::UnderWay(why.clone()));
+        assert_eq!(standing(&deferred(Some(61)), at(60)), Standing::Stuck(why.clone()));
+        assert_eq!(standing(&deferred(None), at(60)), Standing::Stuck(why.clone()));
+        let mut pushing = deferred(Some(61));
+        pushing.generation.released = Some(Generation("9f3c".into()));
+        assert_eq!(standing(&pushing, at(60)), Standing::UnderWay(why), "a push is seen through");
     }
 }

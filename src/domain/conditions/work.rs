@@ -141,7 +141,12 @@ fn drift(view: &View<'_>, found: &mut Conditions) {
         told.push(format!("{what}: {}{}", reset(view, &left), whys(&left)));
     }
     if !by_hand.is_empty() {
-        let what = "the DECT manager was changed by hand and is being put back";
+        let when = if view.clearance.pause.is_some() {
+            "is put back when the pause ends"
+        } else {
+            "is being put back"
+        };
+        let what = format!("the DECT manager was changed by hand and {when}");
         let instead = "change the site file instead";
         told.push(format!("{what}: {}{}; {instead}", reset(view, &by_hand), whys(&by_hand)));
     }
