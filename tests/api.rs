@@ -13,7 +13,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use n720d::api::{
     ApiState, ApproveAnswer, ApproveOutcome, ApproveRequest, Board, CONTROL_SOCKET, ClientError, Control,
     ControlClient, ControlSocket, Metrics, PauseAnswer, PauseRequest, Refusal, RefusalKind, ReloadReport,
-    ResumeAnswer, ResumeRequest, SocketError, serve,
+    ResumeAnswer, ResumeRequest, RotateRequest, ShowPasswordRequest, ShownPassword, SocketError, serve,
 };
 use n720d::domain::approval::Difference;
 use n720d::domain::desired::Mode;
@@ -419,6 +419,19 @@ impl Control for Daemon {
         Ok(PauseAnswer { pause, forgotten_at: Some(at(9).fixed_offset()), longer: None, sites: 2 })
     }
 
+    async fn rotate(&self, request: RotateRequest) -> Result<SiteStatus, Refusal> {
+        tokio::task::yield_now().await;
+        let RotateRequest { site, abort, by, reason } = request;
+        self.note(format!("rotate {site} {abort} {by} {reason}"));
+        Ok(status(site.as_str(), Health::Waiting))
+    }
+
+    async fn show_password(&self, request: ShowPasswordRequest) -> Result<ShownPassword, Refusal> {
+        tokio::task::yield_now().await;
+        self.note(format!("show-password {} {}", request.site, request.by));
+        Ok(ShownPassword { password: "Neu9".into() })
+    }
+
     async fn resume(&self, request: ResumeRequest) -> Result<ResumeAnswer, Refusal> {
         tokio::task::yield_now().await;
         self.note(format!("resume {:?} {}", request.site, request.by));
@@ -590,4 +603,20 @@ async fn what_is_no_socket_is_left_alone() {
     std::fs::write(&path, "somebody's notes").unwrap();
     assert!(ControlSocket::bind(&path).is_err());
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "somebody's notes");
+}
+
+#[tokio::test]
+async fn a_new_password_is_asked_for_and_shown_over_the_socket_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = control_socket(dir.path());
+    let client = ControlClient::connect(dir.path()).unwrap().unwrap();
+    let (acme, by) = (site("acme"), "anna".to_owned());
+    let ask = RotateRequest { site: acme.clone(), abort: false, by: by.clone(), reason: "she left".into() };
+    assert_eq!(client.rotate(&ask).await.unwrap().site, acme);
+    let shown = client.show_password(&ShowPasswordRequest { site: acme, by }).await.unwrap();
+    assert_eq!(shown.expose(), "Neu9");
+    let answer = ShownPassword { password: "Neu9".into() };
+    assert!(!format!("{answer:?} {shown:?}").contains("Neu9"));
+    let asked = socket.daemon.0.lock().unwrap().clone();
+    assert_eq!(asked, ["rotate acme false anna she left", "show-password acme anna"]);
 }

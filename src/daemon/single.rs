@@ -461,6 +461,7 @@ mod tests {
             generation: GenerationStatus::default(),
             window: WindowStatus::default(),
             pause: None,
+            password_change: None,
             slots: Vec::new(),
             alerts: Vec::new(),
             plan: PlanStatus { steps: vec![step], ..PlanStatus::default() },

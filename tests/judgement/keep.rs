@@ -170,6 +170,9 @@ fn restarted(memory: &SiteMemory) -> SiteMemory {
         approval,
         listed,
         deregistered,
+        password_versions,
+        rotation,
+        rotated,
     } = memory;
     SiteMemory {
         first_contact: through_json(first_contact),
@@ -195,6 +198,9 @@ fn restarted(memory: &SiteMemory) -> SiteMemory {
         audited_at: through_json(audited_at),
         shown: through_json(shown),
         gaps: through_json(gaps),
+        password_versions: password_versions.clone(),
+        rotation: rotation.clone(),
+        rotated: rotated.clone(),
         strays: through_json(strays),
         approval: through_json(approval),
         listed: through_json(listed),

@@ -96,9 +96,7 @@ fn its_file_is_served_and_is_no_release_of_the_site_files() {
     };
     store.note_fetch(&fetch, at(7)).unwrap();
     assert_eq!(kept(&store).file.unwrap().progress.fetched_at, Some(at(7)));
-    let upon = Some((last.id, None));
-    let next = new_release("2311260803");
-    assert!(store.release(&acme, upon, &next, b"next", at(8), &[]).unwrap().is_some());
+    assert!(last.id < release(&store, &acme, &new_release("2311260803"), b"next", at(8), &[]).unwrap().id);
     assert!(!kept(&store).on_shelf, "it is not served any more");
 }
 
