@@ -54,7 +54,8 @@ pub(super) async fn publish_site(context: &Context, desired: &DesiredSite) -> Re
     Ok(())
 }
 
-fn invalid(site: SiteName, reason: String) -> SiteStatus {
+/// The status of a site of which nothing is known.
+pub(super) fn invalid(site: SiteName, reason: String) -> SiteStatus {
     SiteStatus {
         site,
         description: String::new(),

@@ -430,9 +430,10 @@ async fn see_through(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::desired::Mode;
     use crate::domain::plan::{Action, Impact, Step};
     use crate::domain::release::Generation;
-    use crate::domain::status::{GenerationStatus, PlanStatus, WindowStatus};
+    use crate::domain::status::PlanStatus;
 
     /// A site with one step that is deferred until so many seconds from a moment.
     fn deferred(seconds: Option<i64>) -> SiteStatus {
@@ -449,22 +450,10 @@ mod tests {
             cause: None,
         };
         SiteStatus {
-            site: "acme".parse().unwrap(),
-            description: String::new(),
-            labels: std::collections::BTreeMap::new(),
             health: Health::Waiting,
-            reason: String::new(),
-            mode: crate::domain::desired::Mode::Manage,
-            observed_at: None,
-            firmware: None,
-            clock_skew_seconds: None,
-            generation: GenerationStatus::default(),
-            window: WindowStatus::default(),
-            pause: None,
-            password_change: None,
-            slots: Vec::new(),
-            alerts: Vec::new(),
+            mode: Mode::Manage,
             plan: PlanStatus { steps: vec![step], ..PlanStatus::default() },
+            ..super::super::rest::invalid("acme".parse().unwrap(), String::new())
         }
     }
 
