@@ -89,8 +89,8 @@ pub fn turn(input: &TurnInput<'_>, previous: SiteMemory) -> Turn {
     let seen = identified(input);
     let frame = frame(input, &memory, seen);
     // By what was known before, as the judgement.
-    let doubtful =
-        seen.map_or_else(BTreeSet::new, |seen| registration::doubtful(input.desired, &memory, seen));
+    let doubtful = |seen| registration::doubtful(input.desired, &memory, seen, frame.settled);
+    let doubtful = seen.map_or_else(BTreeSet::new, doubtful);
     let verdicts = registration::judge(&Scene {
         desired: input.desired,
         memory: &memory,

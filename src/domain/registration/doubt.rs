@@ -20,15 +20,19 @@ const EDITORS_PER_CYCLE: usize = 10;
 ///
 /// These are the listed slots that show a registered handset of which it is not known for sure which one it is; those
 /// whose handset has left the pending list while the mobile devices page cannot be read, until one of the two comes;
-/// and, while a listed handset is not in its slot, others that have been filled since the last reading. At most ten a
-/// cycle, in slot order, those first whose page was not found unreadable the last time, so that a few broken pages hold
-/// up nobody.
+/// those that are filled though a release has had its time to clear them, until it is verified; and, while a listed
+/// handset is not in its slot, others that have been filled since the last reading. At most ten a cycle, in slot order, those
+/// first whose page was not found unreadable the last time, so that a few broken pages hold up nobody.
 pub fn doubtful(
     desired: &DesiredSite,
     memory: &SiteMemory,
     observation: &Observation,
+    settled: bool,
 ) -> BTreeSet<SlotNumber> {
-    let listed = reserved(desired).filter(|(slot, ipui)| is_in_doubt(memory, observation, *slot, *ipui));
+    let is_in_doubt = |(slot, ipui): &(SlotNumber, Ipui)| {
+        is_in_doubt(memory, observation, *slot, *ipui) || settled && gives_way(memory, observation, *slot)
+    };
+    let listed = reserved(desired).filter(is_in_doubt);
     let others = newly_filled(desired, memory, observation);
     let read = |slot: &SlotNumber| observation.editors.get(slot).is_some_and(|page| page.known().is_some());
     let failed = |slot: &SlotNumber| {
@@ -55,6 +59,18 @@ fn is_in_doubt(memory: &SiteMemory, observation: &Observation, slot: SlotNumber,
             !page_was_read && (view.has_left_the_list() && is_waiting(&previous) || is_nameless(&previous))
         }
     }
+}
+
+/// Whether a release has had its time to deregister who was in this slot, and a handset is in it: its successor may have
+/// come in between two readings.
+fn gives_way(memory: &SiteMemory, observation: &Observation, slot: SlotNumber) -> bool {
+    let is_ending = memory.release.as_ref().is_some_and(|release| {
+        let progress = &release.progress;
+        let has_ended = progress.verified_at.is_some() || progress.ineffective_at.is_some();
+        release.approved.contains(&slot) && progress.may_have_arrived() && !has_ended
+    });
+    let cell = observation.slots.known().and_then(|slots| slots.get(&slot));
+    is_ending && cell.is_some_and(|cell| cell.handset == HandsetState::Registered)
 }
 
 fn is_waiting(record: &SlotRecord) -> bool {
@@ -130,7 +146,8 @@ mod tests {
         bench.replaces(5, &[(1, 1)]);
         assert_eq!(bench.asks_for(10, filled), slots(&[1]));
         bench.read(10, filled.editors(&[(1, Page::Shows(1))]));
-        assert_eq!(bench.asks_for(15, filled), slots(&[]));
+        bench.released(5, &[(1, 1)]);
+        assert_eq!(bench.asks_for(15, filled), slots(&[]), "it is verified");
     }
 
     #[test]

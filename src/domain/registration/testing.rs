@@ -76,7 +76,7 @@ impl Bench {
     /// The editor pages that such a reading asks for.
     pub(super) fn asks_for(&self, minute: i64, look: Look<'_>) -> BTreeSet<SlotNumber> {
         let seen = self.observation(minute, look);
-        doubtful(&self.world.desired, &self.world.memory, &seen)
+        doubtful(&self.world.desired, &self.world.memory, &seen, true)
     }
 
     fn scene<'a>(&'a self, seen: &'a Observation) -> Scene<'a> {
