@@ -103,9 +103,10 @@ fn read_through(outcome: Result<Report, String>) -> Result<Report, Refusal> {
         Refusal::new(RefusalKind::Failed, format!("nothing is approved, for want of a reading: {why}"))
     };
     let report = outcome.map_err(|why| failed(&why))?;
-    match &report.contact {
-        Ok(()) => Ok(report),
-        Err(failure) => Err(failed(failure.why())),
+    match (&report.contact, &report.unreadable) {
+        (Ok(()), None) => Ok(report),
+        (Ok(()), Some(why)) => Err(failed(why)),
+        (Err(failure), _) => Err(failed(failure.why())),
     }
 }
 
@@ -223,8 +224,10 @@ fn outcome(given: &Approval, after: Report) -> ApproveAnswer {
         }
         ApprovalState::Stale => {
             let message = format!(
-                "plan {} was approved by {names}, but things have changed meanwhile, and nothing is done by it{now}",
-                given.hash
+                "plan {} was approved by {names}, but things have changed meanwhile, and nothing is done by it{now}; \
+                 it holds until {} should all be as it was",
+                given.hash,
+                clock(shown.expires_at)
             );
             let difference = Some(Difference::between(&given.terms, &after.terms));
             return ApproveAnswer { difference, ..answer(ApproveOutcome::Refused, message, status) };

@@ -41,6 +41,8 @@ pub(super) struct Report {
     pub(super) next_look: NextLook,
     /// Whether the manager was read.
     pub(super) contact: Result<(), ContactFailure>,
+    /// What of it could not be read, so that its plan says nothing.
+    pub(super) unreadable: Option<String>,
     /// What an approval of its plan is bound to.
     pub(super) terms: Vec<String>,
 }
@@ -147,7 +149,8 @@ pub(super) async fn cycle(
     match acted.or(rotated) {
         Acted::Not => {
             let Turn { status, next_look, plan, .. } = turn;
-            Ok(Report { status, next_look, contact: Ok(()), terms: plan.terms })
+            let unreadable = turn::unreadable(&observation);
+            Ok(Report { status, next_look, contact: Ok(()), unreadable, terms: plan.terms })
         }
         Acted::Did => publish_after(&scope, &observation, turn).await,
     }
@@ -294,7 +297,7 @@ async fn blind(mut scope: Scope<'_>, failure: ContactFailure) -> Result<Report, 
         status = turn::status_after(&scope.input(Err(&failure), scope.context.now()), &memory, &plan);
         publish(&scope, &status).await?;
     }
-    Ok(Report { status, next_look, contact: Err(failure), terms: plan.terms })
+    Ok(Report { status, next_look, contact: Err(failure), unreadable: None, terms: plan.terms })
 }
 
 /// Keeps what the turn came to, with the notifications it calls for, in one transaction; then publishes it. `read`: the
@@ -349,7 +352,13 @@ async fn publish_after(
     let status = turn::status_after(&scope.input(Ok(observation), now), &memory, &turn.plan);
     publish(scope, &status).await?;
     let next_look = rhythm::after_orders(turn.next_look, &memory, scope.pace.settle, now);
-    Ok(Report { status, next_look, contact: Ok(()), terms: turn.plan.terms })
+    Ok(Report {
+        status,
+        next_look,
+        contact: Ok(()),
+        unreadable: turn::unreadable(observation),
+        terms: turn.plan.terms,
+    })
 }
 
 /// Keeps and shows a status that has changed outside a turn.

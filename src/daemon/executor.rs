@@ -150,6 +150,10 @@ async fn release(scope: &Scope<'_>, turn: &Turn, new: &NewRelease, upon: Upon) -
     if scope.context.rollouts.hold(&scope.desired.name).is_some() {
         return Err(Stopped::HeldBack("a rollout holds the site back by now".to_owned()));
     }
+    // Enrolling takes a while, in which somebody may have corrected the file.
+    if !scope.context.is_in_force(scope.desired) {
+        return Err(Stopped::HeldBack("the site file has changed meanwhile".to_owned()));
+    }
     let premises = Premises { upon, limits: scope.context.limits(&scope.desired.name) };
     let way_back = way_back(scope, turn, new);
     let (new, at) = (new.clone(), scope.context.now());
@@ -170,6 +174,7 @@ async fn release(scope: &Scope<'_>, turn: &Turn, new: &NewRelease, upon: Upon) -
     let released = match released {
         Released::Made(released) => released,
         Released::MovedOn => return Err(Stopped::MovedOn),
+        Released::Paused => return Err(Stopped::Paused),
         Released::NoRoom(why) => return Err(Stopped::HeldBack(why.to_string())),
     };
     scope.context.metrics.released();

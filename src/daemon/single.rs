@@ -20,7 +20,7 @@ use crate::domain::ids::Ipui;
 use crate::domain::memory::SiteMemory;
 use crate::domain::neighbours::{Directory, Elsewhere, Neighbours};
 use crate::domain::observed::{ContactFailure, Observation};
-use crate::domain::plan::{Disposition, Plan};
+use crate::domain::plan::{Disposition, Plan, Step};
 use crate::domain::secret::{Secret, SecretBook};
 use crate::domain::status::{Health, SiteStatus};
 use crate::domain::strays;
@@ -300,14 +300,17 @@ pub fn standing(status: &SiteStatus, watched_until: DateTime<Utc>) -> Standing {
     }
     let generation = &status.generation;
     let pushing = generation.released.is_some() && generation.verified != generation.released;
-    let held = status.plan.steps.iter().find_map(|step| match &step.disposition {
+    let held = |step: &Step| match &step.disposition {
         Disposition::Blocked { reason, .. } => Some((true, reason.clone())),
         Disposition::Deferred { reason, until } => {
             let waits_long = until.is_none_or(|until| until > watched_until);
             Some((waits_long && !pushing, reason.clone()))
         }
         Disposition::Ready => None,
-    });
+    };
+    let held: Vec<(bool, String)> = status.plan.steps.iter().filter_map(held).collect();
+    // What needs a person is not waited for behind what comes by itself, unless a push is under way that may change it.
+    let held = held.iter().find(|(is_stuck, _)| *is_stuck && !pushing).or(held.first()).cloned();
     match held {
         Some((true, reason)) => Standing::Stuck(reason),
         Some((false, reason)) => Standing::UnderWay(reason),
@@ -431,7 +434,7 @@ async fn see_through(
 mod tests {
     use super::*;
     use crate::domain::desired::Mode;
-    use crate::domain::plan::{Action, Impact, Step};
+    use crate::domain::plan::{Action, Impact};
     use crate::domain::release::Generation;
     use crate::domain::status::PlanStatus;
 

@@ -121,10 +121,10 @@ fn plan_status(picture: &Picture<'_>) -> PlanStatus {
     }
 }
 
-/// While a manager cannot be read there is no plan that an approval could be stale to.
+/// While a manager cannot be read wholly there is no plan that an approval could be stale to.
 fn approval_status(picture: &Picture<'_>, plan: Option<&Plan>) -> Option<ApprovalStatus> {
     let approval = approval::in_play(picture.memory, picture.now)?;
-    let is_known = picture.plan.is_some() && picture.memory.trouble.is_none();
+    let is_known = picture.plan.is_some() && picture.memory.trouble.is_none() && picture.unreadable.is_none();
     let present =
         if is_known { plan.map(|plan| plan.terms.as_slice()) } else { Some(approval.terms.as_slice()) };
     let zone = picture.desired.time_zone;

@@ -554,7 +554,7 @@ fn editors_came(seen: &Observation) -> bool {
 }
 
 /// The first of the pages that a verdict rests on that could not be read.
-fn unreadable(seen: &Observation) -> Option<String> {
+pub fn unreadable(seen: &Observation) -> Option<String> {
     let pages = [
         ("status page", seen.mac.why_not()),
         ("status page", seen.pending.why_not()),

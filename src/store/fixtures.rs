@@ -386,7 +386,7 @@ pub(crate) fn release(
         .release(site, &Premises { upon, ..Premises::default() }, new, files, at, |_| history.to_vec())?
     {
         Released::Made(release) => Ok(*release),
-        refused @ (Released::MovedOn | Released::NoRoom(_)) => panic!("{refused:?}"),
+        refused @ (Released::MovedOn | Released::Paused | Released::NoRoom(_)) => panic!("{refused:?}"),
     }
 }
 

@@ -149,7 +149,7 @@ fn ended(pause: &Pause, now: DateTime<Utc>) -> HistoryEntry {
     HistoryEntry { at: now, who: "n720d".into(), what: WHAT.into(), outcome }
 }
 
-fn kept(db: &Transaction<'_>, site: &SiteName) -> Result<Pauses, Fault> {
+pub(super) fn kept(db: &Transaction<'_>, site: &SiteName) -> Result<Pauses, Fault> {
     let Some(id) = sites::known_site(db, site)? else {
         return Ok(Pauses { own: None, fleet: of_all(db)? });
     };

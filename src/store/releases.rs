@@ -8,7 +8,7 @@ use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::approvals::{self, Licence};
 use super::error::{Fault, StoreError};
-use super::{Store, codec, fleet, history, keep, memory, way_back};
+use super::{Store, codec, fleet, history, keep, memory, pauses, way_back};
 use crate::domain::history::HistoryEntry;
 use crate::domain::ids::{SiteName, SlotNumber};
 use crate::domain::memory::Window;
@@ -68,6 +68,8 @@ pub enum Released {
     Made(Box<Release>),
     /// It was planned upon a state that has passed.
     MovedOn,
+    /// Changes are paused.
+    Paused,
     /// The limits that all sites share leave no room for it.
     NoRoom(NoRoom),
 }
@@ -101,6 +103,9 @@ impl Store {
             let last = last(db, id)?;
             if last.as_ref().map(|last| (last.id, last.progress.fetched_at)) != premises.upon {
                 return Ok(Released::MovedOn);
+            }
+            if pauses::kept(db, site)?.at(released_at).longer().is_some() {
+                return Ok(Released::Paused);
             }
             if let Some(why) = fleet::refuses(db, id, &premises.limits, new, released_at)? {
                 return Ok(Released::NoRoom(why));

@@ -78,7 +78,7 @@ mod tests {
         let new = new_release(&version);
         match store.release(&site(name), &premises, &new, files, at(seconds), |_| Vec::new()).unwrap() {
             Released::Made(release) => release.id,
-            refused @ (Released::MovedOn | Released::NoRoom(_)) => panic!("{refused:?}"),
+            refused @ (Released::MovedOn | Released::Paused | Released::NoRoom(_)) => panic!("{refused:?}"),
         }
     }
 
