@@ -24,7 +24,7 @@ pub(super) fn is_hopeless(
     observation: Option<&Observation>,
 ) -> bool {
     let firmware = observation.and_then(|seen| seen.firmware.known());
-    let in_place = drift::in_place(memory);
+    let released = drift::last_released(memory);
     let wanted: Vec<(&String, &Generation)> =
         item.parts.iter().filter_map(|part| parts.get_key_value(part)).collect();
     let is_amiss = |part: &String| item.amiss.contains_key(part);
@@ -33,7 +33,7 @@ pub(super) fn is_hopeless(
             if is_amiss(part) {
                 is_given_up(part, content, memory, firmware)
             } else {
-                in_place.and_then(|in_place| in_place.get(part)) == Some(content)
+                released.and_then(|released| released.get(part)) == Some(content)
             }
         })
 }

@@ -101,8 +101,17 @@ pub fn drift(
     items
 }
 
-/// What is taken to be on the device: the last release, else what was found there and agreed with the site file.
+/// What is taken to be on the device: the last release that may have reached it, else what was found there and agreed with
+/// the site file. One that waits to be fetched has changed nothing, and may still be withdrawn.
 pub(super) fn in_place(memory: &SiteMemory) -> Option<&BTreeMap<String, Generation>> {
+    let last = memory.release.as_ref().filter(|release| release.progress.may_have_arrived());
+    let earlier = || memory.past_releases.iter().find(|past| past.may_have_arrived());
+    let released = last.map(|release| &release.parts).or_else(|| earlier().map(|past| &past.parts));
+    released.or_else(|| memory.baseline.as_ref().map(|_| &memory.baseline_parts))
+}
+
+/// What was last released, whether or not it has reached the device; else what was found there.
+pub(super) fn last_released(memory: &SiteMemory) -> Option<&BTreeMap<String, Generation>> {
     match (&memory.release, &memory.baseline) {
         (Some(release), _) => Some(&release.parts),
         (None, Some(_)) => Some(&memory.baseline_parts),

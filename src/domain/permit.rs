@@ -4,7 +4,7 @@
 //! The reasons are in the order of their weight: the fleet stopped it · the site file has shrunk · it was in vain · nobody
 //! has approved it · the budget · the handset of the slot waits for an approval · the fleet holds it back · people may not be disturbed now.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -62,8 +62,7 @@ impl Permits {
 /// Judges every item.
 pub(super) fn judge(scene: &Scene<'_>) -> Permits {
     let approval = scene.approval();
-    let deregistering = deregistered(scene);
-    let over = scene.over_budget(&deregistering);
+    let over = scene.over_budget();
     let of_file = scene.shrunken.filter(|_| approval.is_none()).map(of_file);
     let mut held: Vec<Option<Disposition>> =
         scene.items.iter().map(|item| scene.hold(item, approval, over.as_ref(), of_file.is_some())).collect();
@@ -80,42 +79,25 @@ pub(super) fn judge(scene: &Scene<'_>) -> Permits {
     for (item, held) in scene.items.iter().zip(&mut held).filter(|(_, held)| held.is_none()) {
         *held = item.slot.and_then(|slot| Some(goes_with_its_handset(slot, waiting.get(&slot)?)));
     }
-    let permitted: BTreeSet<SlotNumber> = scene
-        .items
-        .iter()
-        .zip(&held)
-        .filter(|(item, held)| item.impact == Impact::Deregisters && held.is_none())
-        .filter_map(|(item, _)| item.slot)
-        .collect();
-    let uses = scene.items.iter().zip(&held).any(|(item, held)| item.needs_approval() && held.is_none());
+    let permitted = || scene.items.iter().zip(&held).filter(|(_, held)| held.is_none()).map(|(item, _)| item);
+    let uses = permitted().any(DriftItem::needs_approval);
+    let deregistered = deregistered(permitted());
     Permits {
         held,
         of_file,
         approval: scene.input.memory.approval.as_ref().filter(|_| uses).map(|one| one.hash.clone()),
-        deregistered: deregistering
-            .into_iter()
-            .filter(|(_, (item, _))| item.is_some_and(|slot| permitted.contains(&slot)))
-            .map(|(slot, (_, ipui))| (slot, ipui))
-            .collect(),
+        deregistered,
     }
 }
 
-/// Every registered handset that the items would deregister: in which slot it is, which item's slot does it, and which it
-/// is, as far as a page told.
-fn deregistered(scene: &Scene<'_>) -> BTreeMap<SlotNumber, (Option<SlotNumber>, Option<Ipui>)> {
-    let items = scene.items.iter().filter(|item| item.impact == Impact::Deregisters);
-    let mut found: BTreeMap<SlotNumber, (Option<SlotNumber>, Option<Ipui>)> = BTreeMap::new();
-    for item in items {
+/// Every registered handset that these items would deregister: in which slot it is, and which, as far as a page told.
+fn deregistered<'a>(items: impl IntoIterator<Item = &'a DriftItem>) -> BTreeMap<SlotNumber, Option<Ipui>> {
+    let mut found = BTreeMap::new();
+    for item in items.into_iter().filter(|item| item.impact == Impact::Deregisters) {
         let hits = item.hits.iter().filter(|hit| hit.impact == Impact::Deregisters);
         // Where no page tells whom it hits, it counts all the same.
         let at_least = item.slot.filter(|_| item.hits.is_empty()).map(|slot| (slot, None));
-        for (slot, ipui) in hits.map(|hit| (hit.slot, hit.ipui)).chain(at_least) {
-            let entry = found.entry(slot).or_insert((item.slot, ipui));
-            // Of two items that do it the one in its own slot counts.
-            if item.slot == Some(slot) {
-                entry.0 = item.slot;
-            }
-        }
+        found.extend(hits.map(|hit| (hit.slot, hit.ipui)).chain(at_least));
     }
     found
 }
@@ -155,7 +137,7 @@ impl Scene<'_> {
             return None;
         }
         // An approval is not to be asked for, nor used up, for what has been in vain.
-        if breaker::is_hopeless(item, self.wanted, self.input.memory, self.input.observation) {
+        if self.is_in_vain(item) {
             return Some(policy::ineffective());
         }
         // Over the budget of the day no approval helps, and one must not be asked for.
@@ -175,8 +157,11 @@ impl Scene<'_> {
         let handset = fingerprint::handset_part(slot);
         let as_wanted = release.parts.get(&handset) == self.wanted.get(&handset);
         let going_on = match self.push {
-            // What waits to be fetched may still be withdrawn.
-            Push::Unfetched { .. } => self.now() < approval.expires_at,
+            // What waits to be fetched may still be withdrawn; what may have arrived without a fetch being seen has done
+            // whatever it does.
+            Push::Unfetched { .. } => {
+                !release.progress.may_have_arrived() && self.now() < approval.expires_at
+            }
             Push::Settling { .. } | Push::ToBeRead => true,
             Push::None | Push::Settled => false,
         };
@@ -198,15 +183,23 @@ impl Scene<'_> {
         policy::blocked(reason, AlertKind::PlanNeedsApproval)
     }
 
-    /// Why these may not all be deregistered, approved or not.
-    fn over_budget(
-        &self,
-        deregistering: &BTreeMap<SlotNumber, (Option<SlotNumber>, Option<Ipui>)>,
-    ) -> Option<Disposition> {
+    /// Whether it counts against a budget: it is not counted already, and nothing else than an approval or the hour holds it
+    /// back.
+    fn counts(&self, item: &DriftItem) -> bool {
+        let departs_first = item.barrier.as_ref().is_some_and(|barrier| barrier.departure.is_some());
+        !self.is_under_way(item) && !self.is_in_vain(item) && !departs_first && item.unread.is_none()
+    }
+
+    fn is_in_vain(&self, item: &DriftItem) -> bool {
+        breaker::is_hopeless(item, self.wanted, self.input.memory, self.input.observation)
+    }
+
+    /// Why not all handsets may be deregistered that the plan would, approved or not.
+    fn over_budget(&self) -> Option<Disposition> {
         let registered =
             self.input.desired.slots.keys().filter(|slot| self.sighting.holder(**slot).is_registered());
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        let demand = count(deregistering.len());
+        let demand = count(deregistered(self.items.iter().filter(|item| self.counts(item))).len());
         let used = budget::used_today(&self.input.memory.deregistered, self.zone(), self.now());
         let limit = self.input.budget.of_day(count(registered.count()).saturating_add(used));
         if demand == 0 {

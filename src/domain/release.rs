@@ -252,10 +252,22 @@ pub struct PastRelease {
 }
 
 impl PastRelease {
+    /// Whether anything tells that it has reached the manager, see [`Progress::may_have_arrived`].
+    pub fn may_have_arrived(&self) -> bool {
+        self.fetched_at.is_some() || self.verified || self.missed.is_some()
+    }
+
     /// The same as one that was made for another manager: its VERSION stays taken, and nothing of it tells anything.
     #[must_use]
     pub fn of_another_manager(self) -> Self {
-        Self { parts: BTreeMap::new(), verified: false, missed: None, approved: BTreeSet::new(), ..self }
+        Self {
+            parts: BTreeMap::new(),
+            verified: false,
+            missed: None,
+            fetched_at: None,
+            approved: BTreeSet::new(),
+            ..self
+        }
     }
 }
 

@@ -67,7 +67,7 @@ impl Target {
                 Some(opening) if opening.until.is_some() => (Some(opening), None),
                 opening => (None, opening),
             };
-        if opening.is_some() && judged.items.is_empty() && drift::in_place(input.memory).is_none() {
+        if opening.is_some() && judged.items.is_empty() && drift::last_released(input.memory).is_none() {
             judged =
                 ground.judge(drift::unseen_of_manager(input.desired, observation, input.memory, &wanted));
             withheld = Withheld::sort(&judged, &standings, &missing_secrets);
@@ -350,10 +350,10 @@ fn choose_window(
     wanted: &BTreeMap<String, Generation>,
     missing: &BTreeSet<SlotNumber>,
 ) -> Option<Opening> {
-    let in_place = drift::in_place(input.memory);
+    let released = drift::last_released(input.memory);
     let newcomers = missing.iter().any(|&slot| {
         let part = fingerprint::handset_part(slot);
-        in_place.is_none_or(|in_place| in_place.get(&part) != wanted.get(&part))
+        released.is_none_or(|released| released.get(&part) != wanted.get(&part))
     });
     opening::choose(&opening::Scene {
         desired: input.desired,

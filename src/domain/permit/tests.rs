@@ -1,5 +1,6 @@
 //! What is let through, and what is not, one rule a test.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -360,4 +361,47 @@ fn who_waits_for_an_approval_is_named_by_a_page() {
     world.seen.editors.insert(slot(1), super::super::observed::Reading::Known(Some(ipui(9))));
     assert!(super::super::planner::needs_deep(&world.input(&key)).is_empty());
     assert!(world.plan().terms.iter().any(|term| term.contains("the registered handset 02 B6 EC 8A 09")));
+}
+
+#[test]
+fn what_was_released_and_not_fetched_is_not_in_place() {
+    let mut world =
+        World::new().want(1, present("1013", Some(1))).show_registered(1, "1013", 1).with_baseline();
+    let login = |world: &mut World, login: &str| {
+        let DesiredSlot::Present(first) = world.desired.slots.get_mut(&slot(1)).unwrap() else { panic!() };
+        first.sip.as_mut().unwrap().login = login.into();
+    };
+    world.clearance.maintenance = Some(every_hour(Duration::from_secs(600)));
+    let read_at = |world: &mut World, time: &str| {
+        world.now = time.parse().unwrap();
+        world.seen.at = world.now;
+    };
+    read_at(&mut world, "2026-11-22T10:05:00Z");
+    login(&mut world, "one");
+    world.release();
+    // Not fetched when people may not be disturbed any more: it is taken back, whatever the file says by then.
+    read_at(&mut world, "2026-11-22T10:15:00Z");
+    let plan = world.plan();
+    let brief = brief(&plan);
+    assert!(brief[0].contains("deferred, waits for the maintenance window"), "{brief:?}");
+    let new = world.release().orders.release.unwrap();
+    assert_eq!(new.content.slots[&slot(1)].account.login, None);
+    world.progress().fetched_at = Some(world.now);
+    world.progress().verified_at = Some(world.now);
+    read_at(&mut world, "2026-11-22T11:05:00Z");
+    let new = release(&world);
+    assert_eq!(new.content.slots[&slot(1)].account.login.as_deref(), Some("one"), "the device never had it");
+}
+
+#[test]
+fn a_budget_counts_nothing_twice() {
+    let mut world = swapped();
+    world.budget = SiteBudget { per_day: 2, per_day_percent: 100 };
+    world.approve();
+    world.release();
+    assert_eq!(world.memory.deregistered.len(), 2);
+    // What is under way is counted already; something else makes the file a new one.
+    let world = world.want(3, present("1022", None));
+    let new = release(&world);
+    assert_eq!(approved(&new), [1, 2], "{:?}", brief(&world.plan()));
 }
