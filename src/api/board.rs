@@ -147,7 +147,7 @@ pub(super) mod tests {
             waiting: 2,
             reason: None,
         };
-        let whole = WholeFleet { alerts: Vec::new(), rollout: Some(rollout) };
+        let whole = WholeFleet { rollout: Some(rollout), ..WholeFleet::default() };
         board.publish_fleet(Arc::new(whole.clone()));
         let sites = board.snapshot().sites().cloned().collect();
         let fleet = FleetStatus { sites, fleet: Some(whole) };

@@ -85,6 +85,9 @@ fn print_fleet(fleet: &WholeFleet) -> Result<(), CliError> {
             rollout.sites
         ))?;
     }
+    if let Some(pause) = &fleet.pause {
+        output::line(format_args!("\nall sites: {}", pause::told(pause)))?;
+    }
     for alert in &fleet.alerts {
         output::line(format_args!("\n{} {}: {}", alert.severity, alert.kind, alert.summary))?;
     }

@@ -9,10 +9,12 @@ use chrono::{DateTime, Utc};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use super::clock;
 use super::context::{Context, InForce};
 use crate::alerting::{About, Alerting};
 use crate::config::Config;
 use crate::domain::alert::AlertState;
+use crate::domain::assess;
 use crate::domain::clearance::{Clearance, RolloutHold};
 use crate::domain::conditions;
 use crate::domain::desired::DesiredSite;
@@ -173,8 +175,8 @@ pub(super) async fn saw(context: &Context, after: &After<'_>) -> Result<(), Stor
     match rollout.saw(&sight) {
         Moved::No => Ok(()),
         Moved::Shown => {
-            let alerts = context.rollouts.known().alerts.clone();
-            show(context, FleetMemory { rollout: Some(rollout), alerts });
+            let known = FleetMemory::clone(&context.rollouts.known());
+            show(context, FleetMemory { rollout: Some(rollout), ..known });
             Ok(())
         }
         Moved::On(told) => {
@@ -185,13 +187,14 @@ pub(super) async fn saw(context: &Context, after: &After<'_>) -> Result<(), Stor
     }
 }
 
-/// Tells sinks again what holds for long. To be called now and then.
+/// Tells sinks again what holds for long, and of a pause of all sites that was forgotten. To be called now and then.
 ///
 /// # Errors
 /// When the store cannot be read or written.
 pub(super) async fn remind(context: &Context) -> Result<(), StoreError> {
+    let pause = context.store(&SiteName::of_fleet(), |store, fleet| store.pauses(fleet)).await?.fleet;
     let known = context.rollouts.known();
-    if known.alerts.is_empty() {
+    if known.alerts.is_empty() && known.pause.is_none() && pause.is_none() {
         return Ok(());
     }
     let _turn = context.rollouts.turn.lock().await;
@@ -216,7 +219,8 @@ async fn keep(
 ) -> Result<(), StoreError> {
     let (fleet, before) = (SiteName::of_fleet(), context.rollouts.known());
     let Change { rollout, accepted, told } = change;
-    let holding = rollout::conditions(rollout.as_ref());
+    let mut holding = rollout::conditions(rollout.as_ref());
+    let forgotten = context.pace().pause_forgotten;
     let history: Vec<HistoryEntry> = told.into_iter().map(|outcome| entry(outcome, now)).collect();
     for line in &history {
         tracing::info!(what = %line.what, "{}", line.outcome);
@@ -225,11 +229,14 @@ async fn keep(
     let (memory, queued) = context
         .store(&fleet, move |store, fleet| {
             let (ledgers, waiting) = (store.ledger(fleet)?, store.waiting(fleet)?);
+            let pause = store.pauses(fleet)?.at(now).fleet;
+            let held = pause.as_ref().and_then(|pause| conditions::pause::of_fleet(pause, forgotten, now));
+            holding.holding.extend(held);
             let alerts =
                 conditions::live_on(fleet, &alerting.unannounced(&before.alerts, &ledgers), holding, now);
             let about = About { name: fleet, labels: &BTreeMap::new() };
             let notifications = alerting.notifications(about, &alerts, &ledgers, &waiting, now);
-            let memory = FleetMemory { rollout, alerts };
+            let memory = FleetMemory { rollout, pause, alerts };
             let unchanged = *before == memory && accepted.is_empty() && history.is_empty();
             if !unchanged || !notifications.is_empty() {
                 store.keep_fleet(&FleetRecord {
@@ -261,7 +268,9 @@ fn show(context: &Context, memory: FleetMemory) {
 
 /// What people see of the fleet as a whole.
 pub fn whole(memory: &FleetMemory) -> WholeFleet {
+    let pause = memory.pause.as_ref().filter(|pause| !pause.is_over(clock::now()));
     WholeFleet {
+        pause: pause.map(|pause| assess::pause_status(pause, chrono_tz::UTC)),
         alerts: memory.alerts.iter().filter(|alert| alert.state != AlertState::Resolved).cloned().collect(),
         rollout: memory.rollout.as_ref().map(rollout::status),
     }

@@ -192,4 +192,6 @@ impl Rollout {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

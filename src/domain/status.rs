@@ -34,6 +34,9 @@ pub struct WholeFleet {
     pub alerts: Vec<Alert>,
     /// The last rollout; `None`: there was none.
     pub rollout: Option<RolloutStatus>,
+    /// The pause of all sites, times in UTC; `None`: there is none.
+    #[serde(default)]
+    pub pause: Option<PauseStatus>,
 }
 
 /// A configuration on its way to the sites that it changes.

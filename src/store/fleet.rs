@@ -10,8 +10,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::error::{Fault, StoreError};
-use super::{Store, codec, history, keep, memory, outbox, sites};
+use super::{Store, codec, history, keep, memory, outbox, pauses, sites};
 use crate::domain::alert::Alert;
+use crate::domain::clearance::Pause;
 use crate::domain::history::HistoryEntry;
 use crate::domain::ids::{Ipui, SiteName, SlotNumber};
 use crate::domain::notification::NewNotification;
@@ -26,6 +27,9 @@ const ROLLOUT: &str = "rollout";
 pub struct FleetMemory {
     /// The last rollout.
     pub rollout: Option<Rollout>,
+    /// The pause of all sites as it was given, over or not. It has operations of its own: [`Store::keep_fleet`] leaves it
+    /// alone.
+    pub pause: Option<Pause>,
     /// Alerts about no site in particular, those that have ended until their end was told.
     pub alerts: Vec<Alert>,
 }
@@ -68,7 +72,7 @@ impl Store {
             let rollout = codec::from_optional_json("fleet.rollout", text.as_deref())?;
             let site = sites::known_site(db, &SiteName::of_fleet())?;
             let alerts = site.map_or(Ok(Vec::new()), |site| memory::alerts(db, site, None))?;
-            Ok(FleetMemory { rollout, alerts })
+            Ok(FleetMemory { rollout, pause: pauses::of_all(db)?, alerts })
         })
     }
 
@@ -285,7 +289,8 @@ mod tests {
     fn what_is_known_of_the_fleet_comes_back_whole_and_is_told_as_that_of_a_site() {
         let (_dir, store) = store();
         assert_eq!(store.fleet().unwrap(), FleetMemory::default());
-        let memory = FleetMemory { rollout: Some(rollout()), alerts: vec![alert("rollout-stopped", 1)] };
+        let memory =
+            FleetMemory { rollout: Some(rollout()), pause: None, alerts: vec![alert("rollout-stopped", 1)] };
         keep(&store, &memory, &[("acme", "m1"), ("bolt", "b1")]);
         assert_eq!(store.fleet().unwrap(), memory);
         assert_eq!(store.due("hook", at(2), 9).unwrap()[0].site, SiteName::of_fleet());

@@ -158,7 +158,7 @@ pub(super) fn kept(db: &Transaction<'_>, site: &SiteName) -> Result<Pauses, Faul
     Ok(Pauses { own: codec::from_optional_json("pause.pause", own.as_deref())?, fleet: of_all(db)? })
 }
 
-fn of_all(db: &Transaction<'_>) -> Result<Option<Pause>, Fault> {
+pub(super) fn of_all(db: &Transaction<'_>) -> Result<Option<Pause>, Fault> {
     let mut query = db.prepare_cached("SELECT value FROM fleet WHERE name = ?1")?;
     let value: Option<String> = query.query_row([OF_ALL], |row| row.get(0)).optional()?;
     codec::from_optional_json("fleet.value", value.as_deref())

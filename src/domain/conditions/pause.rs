@@ -10,6 +10,7 @@ use super::{Conditions, View};
 use crate::domain::alert::{AlertKind, Condition, Severity};
 use crate::domain::clearance::Pause;
 use crate::domain::desired::Mode;
+use crate::domain::ids::SiteName;
 use crate::domain::plan::{Disposition, Step};
 use crate::domain::wording::{clock, local};
 
@@ -20,6 +21,16 @@ pub(super) fn look(view: &View<'_>, found: &mut Conditions) {
     let Some(told) = forgotten(pause, view.pace.pause_forgotten, zone, view.now) else { return };
     let summary = format!("{told}; {}; end it with '{}'", waiting(view), pause.ended_by(&view.desired.name));
     found.hold(Condition::new(AlertKind::PauseForgotten, Severity::Warning, summary));
+}
+
+/// The condition of all sites together, when the pause that holds for all of them was forgotten. Times are in UTC.
+pub fn of_fleet(pause: &Pause, threshold: Duration, now: DateTime<Utc>) -> Option<Condition> {
+    let told = forgotten(pause, threshold, Tz::UTC, now)?;
+    let summary = format!(
+        "all sites: {told}; nothing is written to any DECT manager meanwhile; end it with '{}'",
+        pause.ended_by(&SiteName::of_fleet())
+    );
+    Some(Condition::new(AlertKind::PauseForgotten, Severity::Warning, summary))
 }
 
 /// What people are told of a pause that has lasted longer than `threshold`: since when, until when, by whom and why,
@@ -126,5 +137,24 @@ mod tests {
         observed.desired.mode = Mode::Observe;
         observed.step(Action::ConfigureAccount, 1, deferred());
         assert!(summary(&observed).contains("nothing waits for it: mode = observe"));
+    }
+
+    #[test]
+    fn a_forgotten_pause_of_all_sites_is_one_condition_of_the_fleet() {
+        let now = DateTime::UNIX_EPOCH + TimeDelta::hours(24);
+        let pause = |hours: i64| Pause {
+            since: now - TimeDelta::hours(hours),
+            until: None,
+            by: "anna".into(),
+            reason: "cable works".into(),
+            whole_fleet: true,
+        };
+        let day = Duration::from_secs(86_400);
+        assert_eq!(of_fleet(&pause(23), day, now), None);
+        let condition = of_fleet(&pause(24), day, now).unwrap();
+        assert_eq!(condition.id(&SiteName::of_fleet()), "fleet/pause-forgotten");
+        for part in ["anna", "cable works", "n720d resume --all"] {
+            assert!(condition.summary.contains(part), "{part}: {}", condition.summary);
+        }
     }
 }
