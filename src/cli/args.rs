@@ -232,7 +232,7 @@ pub(crate) struct HistoryArgs {
     /// Show the site's registration windows instead: who was missing, who came in when, who was left
     #[arg(long, requires = "site")]
     pub(crate) windows: bool,
-    /// Print the site as it was observed before this release, with --as-site; its number is in the history
+    /// Print the site as it was observed before the release of this number in the history, with --as-site
     #[arg(long, value_name = "NUMBER", requires_all = ["site", "as_site"], conflicts_with_all = ["windows", "json"])]
     pub(crate) release: Option<i64>,
     /// As a site file: put in place of the site's own, it leads back

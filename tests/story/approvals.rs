@@ -73,9 +73,9 @@ async fn new_phone_comes_in(lab: &Lab, device: &Device) {
 
 fn logged_out(device: &Device) {
     assert_eq!(device.snapshot().session, None, "a session is still open");
-    let ends = device.journal().into_iter().filter_map(|entry| match entry.event {
-        n720_sim::Event::SessionClosed { how, .. } => Some(how),
-        _ => None,
+    let ends = device.journal().into_iter().filter_map(|entry| {
+        let n720_sim::Event::SessionClosed { how, .. } = entry.event else { return None };
+        Some(how)
     });
     assert!(ends.into_iter().all(|how| how == SessionEnd::LoggedOut));
 }

@@ -142,12 +142,12 @@ proptest! {
             story.nobody_runs_ahead()?;
             let after = story.fleet.rollout.as_ref();
             let (Some(before), Some(after)) = (before, after) else { continue };
-            if let (Stage::Canary { trials, .. }, Stage::GoingOn) = (&before.stage, &after.stage) {
-                if before.id == after.id {
-                    // The last one is verified in this very step.
-                    let open = trials.values().filter(|trial| !trial.verified).count();
-                    prop_assert!(open <= 1 || story.fleet.rules.canary == 0, "{open} are not verified");
-                }
+            if let (Stage::Canary { trials, .. }, Stage::GoingOn) = (&before.stage, &after.stage)
+                && before.id == after.id
+            {
+                // The last one is verified in this very step.
+                let open = trials.values().filter(|trial| !trial.verified).count();
+                prop_assert!(open <= 1 || story.fleet.rules.canary == 0, "{open} are not verified");
             }
         }
     }
