@@ -122,6 +122,14 @@ pub enum StoreError {
         /// The number it named.
         release: i64,
     },
+    /// The manager asked for a release that was replaced while it was being answered.
+    #[error("cannot {operation}: release {release} was replaced meanwhile, and must not be sent any more")]
+    Replaced {
+        /// What was tried.
+        operation: &'static str,
+        /// The release that was replaced.
+        release: i64,
+    },
 }
 
 /// What kind of trouble an error is, for callers that react to it.
@@ -143,6 +151,8 @@ pub enum StoreErrorKind {
     Foreign,
     /// The file system failed to read, write or sync.
     Io,
+    /// Something else came first. The same question, asked anew, gets an answer.
+    Overtaken,
     /// A fault of the program.
     Internal,
 }
@@ -159,6 +169,7 @@ impl StoreError {
             Self::File { source, .. } => io_kind(source),
             Self::Sql { source, .. } => sql_kind(source),
             Self::Corrupt { .. } | Self::Unreadable { .. } => StoreErrorKind::Corrupt,
+            Self::Replaced { .. } => StoreErrorKind::Overtaken,
             Self::NoRelease { .. } | Self::Abandoned => StoreErrorKind::Internal,
         }
     }
@@ -182,6 +193,7 @@ fn advice(kind: StoreErrorKind) -> &'static str {
         StoreErrorKind::InUse
         | StoreErrorKind::Missing
         | StoreErrorKind::Foreign
+        | StoreErrorKind::Overtaken
         | StoreErrorKind::Internal => "",
     }
 }
@@ -226,6 +238,8 @@ pub(super) enum Fault {
     Unreadable(&'static str, Box<dyn StdError + Send + Sync>),
     /// No such release.
     NoRelease(i64),
+    /// It was replaced by a later release.
+    Replaced(i64),
     /// Schema version found.
     NewerSchema(i64),
     /// Schema version found by a reader.
@@ -243,6 +257,7 @@ impl Fault {
             Self::Damaged(finding) => StoreError::Corrupt { path, finding },
             Self::Unreadable(what, source) => StoreError::Unreadable { operation, path, what, source },
             Self::NoRelease(release) => StoreError::NoRelease { operation, release },
+            Self::Replaced(release) => StoreError::Replaced { operation, release },
             Self::NewerSchema(found) => {
                 StoreError::NewerSchema { path, found, known: super::schema::VERSION }
             }

@@ -51,17 +51,22 @@ impl FetchRow {
 }
 
 impl Store {
-    /// Enters a request into the fetch log. If the manager got the site's last release with it, that release counts
-    /// as fetched from the first such time on, which enters the history; what it said of its filled slots is kept
-    /// whenever it was answered 200.
+    /// Enters a request into the fetch log. If the manager gets the file with it, the release counts as fetched from
+    /// the first such time on, which enters the history; what it said of its filled slots is kept whenever it was
+    /// answered 200.
     ///
     /// # Errors
-    /// When the database cannot be written: then the file must not be sent, for its fetch would go unnoticed.
+    /// When the database cannot be written, or the manager would get a file that another one, be it for the web password
+    /// alone, has replaced since it was looked up ([`StoreError::Replaced`]): then the file must not be sent, for its
+    /// fetch would go unnoticed. A release that was withdrawn has given its approval back, and must not be carried out.
     pub fn note_fetch(&self, fetch: &FetchRow, at: DateTime<Utc>) -> Result<(), StoreError> {
         self.write("note a fetch", |db| {
             let site = self.site_id(db, &fetch.site)?;
+            if fetch.took_it() && is_replaced(db, site, fetch.release)? {
+                return Err(Fault::Replaced(fetch.release));
+            }
             log(db, site, fetch, at)?;
-            if fetch.took_it() && mark_fetched(db, site, fetch, at)? {
+            if fetch.took_it() && mark_fetched(db, fetch, at)? {
                 history::append(db, site, &[history::fetched(fetch, at)])?;
             }
             match &fetch.filled {
@@ -104,14 +109,18 @@ fn log(db: &Transaction<'_>, site: i64, fetch: &FetchRow, at: DateTime<Utc>) -> 
     Ok(())
 }
 
-/// Whether this is the first fetch of the site's last release.
-fn mark_fetched(db: &Transaction<'_>, site: i64, fetch: &FetchRow, at: DateTime<Utc>) -> Result<bool, Fault> {
+/// Whether the site's file on the shelf is a later one than this release of it.
+fn is_replaced(db: &Transaction<'_>, site: i64, release: i64) -> Result<bool, Fault> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM release WHERE site = ?1 AND id = ?2)
+                  AND EXISTS (SELECT 1 FROM release WHERE site = ?1 AND id > ?2)";
+    Ok(db.prepare_cached(sql)?.query_row(params![site, release], |row| row.get(0))?)
+}
+
+/// Whether this is the first fetch of a release.
+fn mark_fetched(db: &Transaction<'_>, fetch: &FetchRow, at: DateTime<Utc>) -> Result<bool, Fault> {
     let changed = db
-        .prepare_cached(
-            "UPDATE release SET fetched_at = ?3
-             WHERE id = ?2 AND fetched_at IS NULL AND id = (SELECT max(id) FROM release WHERE site = ?1)",
-        )?
-        .execute(params![site, fetch.release, codec::time(at)])?;
+        .prepare_cached("UPDATE release SET fetched_at = ?2 WHERE id = ?1 AND fetched_at IS NULL")?
+        .execute(params![fetch.release, codec::time(at)])?;
     Ok(changed == 1)
 }
 
@@ -156,6 +165,7 @@ fn keep_filled(
 
 #[cfg(test)]
 mod tests {
+    use super::super::StoreErrorKind;
     use super::super::fixtures::{at, fetch, new_release, release, site, slot, store};
     use super::*;
 
@@ -205,13 +215,19 @@ mod tests {
     }
 
     #[test]
-    fn a_fetch_of_a_superseded_file_marks_no_release() {
+    fn a_file_that_was_replaced_meanwhile_must_not_reach_the_manager() {
         let (_dir, store) = store();
         let old = released(&store, "2311260801");
-        released(&store, "2311260802");
-        store.note_fetch(&fetch(old), at(5)).unwrap();
-        assert_eq!(fetched_at(&store), None);
+        let new = released(&store, "2311260802");
+        let refused = store.note_fetch(&fetch(old), at(5)).unwrap_err();
+        assert!(matches!(refused, StoreError::Replaced { release, .. } if release == old), "{refused}");
+        assert_eq!(refused.kind(), StoreErrorKind::Overtaken);
+        let kept = store.memory(&site("acme")).unwrap();
+        assert_eq!((fetched_at(&store), kept.filled, logged(&store)), (None, None, 0));
         assert!(store.history(None, 9).unwrap().is_empty());
+        store.note_fetch(&FetchRow { status: 401, ..fetch(old) }, at(6)).unwrap();
+        store.note_fetch(&fetch(new), at(7)).unwrap();
+        assert_eq!((fetched_at(&store), logged(&store)), (Some(at(7)), 2), "it asks again");
     }
 
     #[test]

@@ -98,6 +98,8 @@ fn its_file_is_served_and_is_no_release_of_the_site_files() {
     assert_eq!(kept(&store).file.unwrap().progress.fetched_at, Some(at(7)));
     assert!(last.id < release(&store, &acme, &new_release("2311260803"), b"next", at(8), &[]).unwrap().id);
     assert!(!kept(&store).on_shelf, "it is not served any more");
+    let late = store.note_fetch(&fetch, at(9)).unwrap_err();
+    assert!(matches!(late, super::super::StoreError::Replaced { .. }), "{late}");
 }
 
 #[test]
