@@ -124,7 +124,7 @@ pub(super) enum Licence {
 }
 
 /// Takes back what a release has used and written down that is withdrawn before it has reached the manager: it has done
-/// nothing, and its approval is free for the next one.
+/// nothing and disturbed nobody, and its approval is free for the next one.
 pub(super) fn take_back(db: &Transaction<'_>, site: i64, withdrawn: Option<i64>) -> Result<(), Fault> {
     let Some(release) = withdrawn else { return Ok(()) };
     if let Some(approval) = of_site(db, site)?.filter(|approval| approval.used == Some(release)) {
@@ -132,6 +132,8 @@ pub(super) fn take_back(db: &Transaction<'_>, site: i64, withdrawn: Option<i64>)
     }
     db.prepare_cached("DELETE FROM deregistration WHERE site = ?1 AND release = ?2")?
         .execute(params![site, release])?;
+    db.prepare_cached("UPDATE release SET disturbs = 0 WHERE id = ?1 AND disturbs = 1")?
+        .execute([release])?;
     Ok(())
 }
 

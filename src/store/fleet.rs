@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::error::{Fault, StoreError};
-use super::{Store, codec, history, keep, memory, outbox, pauses, sites};
+use super::{Store, codec, history, keep, memory, outbox, pauses, releases, sites};
 use crate::domain::alert::Alert;
 use crate::domain::clearance::Pause;
 use crate::domain::history::HistoryEntry;
@@ -125,7 +125,8 @@ impl Store {
         })
     }
 
-    /// What the limits leave to a site now.
+    /// What the limits leave to a site now. Its last release, as long as nothing tells that it has reached the manager,
+    /// takes no room: the next one withdraws it.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -137,7 +138,8 @@ impl Store {
     ) -> Result<Room, StoreError> {
         self.read("look for room within the limits of the fleet", |db| {
             let site = sites::known_site(db, site)?;
-            room(db, site, limits, now)
+            let withdrawn = site.map(|site| releases::not_arrived(db, site)).transpose()?.flatten();
+            room(db, site, withdrawn, limits, now)
         })
     }
 }
@@ -162,10 +164,11 @@ fn registered(db: &Transaction<'_>, known: &mut BTreeMap<SiteName, KnownSite>) -
 }
 
 /// Why the limits that all sites share do not let this release be made, counted in the transaction that makes it: two at the
-/// same time cannot both take the last place.
+/// same time cannot both take the last place. What the release that it withdraws has used is free again.
 pub(super) fn refuses(
     db: &Transaction<'_>,
     site: i64,
+    withdrawn: Option<i64>,
     limits: &FleetLimits,
     new: &NewRelease,
     now: DateTime<Utc>,
@@ -174,7 +177,7 @@ pub(super) fn refuses(
     if !disturbs(new) && deregisters == 0 {
         return Ok(None);
     }
-    Ok(room(db, Some(site), limits, now)?.refuses(disturbs(new), deregisters))
+    Ok(room(db, Some(site), withdrawn, limits, now)?.refuses(disturbs(new), deregisters))
 }
 
 /// Whether people notice a release.
@@ -185,15 +188,16 @@ pub(super) fn disturbs(new: &NewRelease) -> bool {
 fn room(
     db: &Transaction<'_>,
     site: Option<i64>,
+    withdrawn: Option<i64>,
     limits: &FleetLimits,
     now: DateTime<Utc>,
 ) -> Result<Room, Fault> {
     let crowded_until = match limits.sites_per_hour {
-        Some(sites) => crowded_until(db, site, sites, now)?,
+        Some(sites) => crowded_until(db, site, withdrawn, sites, now)?,
         None => None,
     };
     let handsets_left = match limits.handsets {
-        Some(handsets) => Some(handsets.saturating_sub(deregistered(db, limits.run, now)?)),
+        Some(handsets) => Some(handsets.saturating_sub(deregistered(db, withdrawn, limits.run, now)?)),
         None => None,
     };
     Ok(Room { crowded_until, handsets_left })
@@ -203,6 +207,7 @@ fn room(
 fn crowded_until(
     db: &Transaction<'_>,
     site: Option<i64>,
+    withdrawn: Option<i64>,
     sites: u32,
     now: DateTime<Utc>,
 ) -> Result<Option<DateTime<Utc>>, Fault> {
@@ -211,10 +216,10 @@ fn crowded_until(
     // The last release of each other site: with the oldest of the newest so many, a place is free again.
     let mut query = db.prepare_cached(
         "SELECT max(released_at), count(*) FILTER (WHERE site IS ?1) FROM release
-         WHERE disturbs = 1 AND released_at > ?2 AND released_at < ?3
+         WHERE disturbs = 1 AND released_at > ?2 AND released_at < ?3 AND id IS NOT ?4
          GROUP BY site ORDER BY 1 DESC",
     )?;
-    let mut rows = query.query(params![site, from, to])?;
+    let mut rows = query.query(params![site, from, to, withdrawn])?;
     let mut last = Vec::new();
     while let Some(row) = rows.next()? {
         if row.get::<_, i64>(1)? > 0 {
@@ -227,11 +232,18 @@ fn crowded_until(
 }
 
 /// How many handsets releases deregistered within a day, or in this run if that is longer.
-fn deregistered(db: &Transaction<'_>, run: Option<i64>, now: DateTime<Utc>) -> Result<u32, Fault> {
+fn deregistered(
+    db: &Transaction<'_>,
+    withdrawn: Option<i64>,
+    run: Option<i64>,
+    now: DateTime<Utc>,
+) -> Result<u32, Fault> {
     let (from, to) = around(now, TimeDelta::days(1));
-    let mut query =
-        db.prepare_cached("SELECT count(*) FROM deregistration WHERE (at > ?1 AND at < ?2) OR run = ?3")?;
-    Ok(query.query_row(params![from, to, run], |row| row.get(0))?)
+    let mut query = db.prepare_cached(
+        "SELECT count(*) FROM deregistration
+         WHERE ((at > ?1 AND at < ?2) OR run = ?3) AND release IS NOT ?4",
+    )?;
+    Ok(query.query_row(params![from, to, run, withdrawn], |row| row.get(0))?)
 }
 
 /// So long before and after: what lies in the future was before our clock was set back, or is of a cycle that looked at the
@@ -324,11 +336,16 @@ mod tests {
         let (_dir, store) = store();
         let limits = FleetLimits { sites_per_hour: Some(2), ..FleetLimits::default() };
         let make = |name: &str, new: &NewRelease, seconds| {
-            let upon = store.memory(&site(name)).unwrap().release.map(|last| (last.id, None));
+            let upon = store.memory(&site(name)).unwrap().release;
+            let upon = upon.map(|last| (last.id, last.progress.fetched_at));
             let premises = Premises { upon, limits };
             store.release(&site(name), &premises, new, FILE, at(seconds), |_| Vec::new()).unwrap()
         };
-        let is_made = |released: Released| matches!(released, Released::Made(_));
+        // The manager fetches at once.
+        let is_made = |released: Released| match released {
+            Released::Made(made) => store.write("fetch", |db| fetched(db, made.id)).is_ok(),
+            Released::MovedOn | Released::Paused | Released::NoRoom(_) => false,
+        };
         assert!(is_made(make("a", &disturbing("2311260801"), 0)));
         assert!(is_made(make("b", &disturbing("2311260802"), 60)));
         let hour = 3600;
@@ -342,6 +359,39 @@ mod tests {
         let room = store.room(&site("d"), &limits, at(hour + 62)).unwrap();
         assert_eq!(room.crowded_until, Some(at(122 + hour)));
         assert_eq!(store.room(&site("d"), &FleetLimits::default(), at(hour)).unwrap().crowded_until, None);
+    }
+
+    fn fetched(db: &Transaction<'_>, release: i64) -> Result<(), Fault> {
+        db.execute("UPDATE release SET fetched_at = released_at WHERE id = ?1", [release])?;
+        Ok(())
+    }
+
+    #[test]
+    fn what_a_release_used_that_is_withdrawn_is_free_again() {
+        let (_dir, store) = store();
+        let given = approval("9f3c");
+        assert!(store.keep_approval(&site("acme"), None, &given, &[]).unwrap());
+        let limits = FleetLimits { handsets: Some(2), sites_per_hour: Some(1), run: Some(7) };
+        let make = |name: &str, new: &NewRelease, seconds| {
+            let upon = store.memory(&site(name)).unwrap().release.map(|last| (last.id, None));
+            let premises = Premises { upon, limits };
+            store.release(&site(name), &premises, new, FILE, at(seconds), |_| Vec::new()).unwrap()
+        };
+        let swap = |version: &str| NewRelease {
+            impact: Impact::Deregisters,
+            approved: BTreeMap::from([(slot(1), None), (slot(2), None)]),
+            approval: Some(given.hash.clone()),
+            ..disturbing(version)
+        };
+        let left = |name: &str| store.room(&site(name), &limits, at(3)).unwrap();
+        assert!(matches!(make("acme", &swap("2311260801"), 0), Released::Made(_)));
+        assert!(matches!(make("acme", &swap("2311260802"), 1), Released::Made(_)), "in place of the first");
+        assert_eq!(left("acme"), Room { crowded_until: None, handsets_left: Some(2) });
+        let full = Room { crowded_until: Some(at(3601)), handsets_left: Some(0) };
+        assert_eq!(left("bolt"), full, "to others it counts");
+        assert!(matches!(make("acme", &new_release("2311260803"), 2), Released::Made(_)));
+        assert_eq!(left("bolt"), Room { crowded_until: None, handsets_left: Some(2) });
+        assert!(matches!(make("bolt", &disturbing("2311260804"), 4), Released::Made(_)));
     }
 
     #[test]

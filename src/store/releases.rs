@@ -107,10 +107,10 @@ impl Store {
             if pauses::kept(db, site)?.at(released_at).longer().is_some() {
                 return Ok(Released::Paused);
             }
-            if let Some(why) = fleet::refuses(db, id, &premises.limits, new, released_at)? {
+            let withdrawn = last.filter(|last| !last.progress.may_have_arrived()).map(|last| last.id);
+            if let Some(why) = fleet::refuses(db, id, withdrawn, &premises.limits, new, released_at)? {
                 return Ok(Released::NoRoom(why));
             }
-            let withdrawn = last.filter(|last| !last.progress.may_have_arrived()).map(|last| last.id);
             let licence = approvals::licence(db, id, withdrawn, new)?;
             if matches!(licence, Licence::Gone) {
                 return Ok(Released::MovedOn);
@@ -239,6 +239,11 @@ impl Store {
 fn approved(new: &NewRelease) -> Result<Option<String>, Fault> {
     let slots: Vec<SlotNumber> = new.approved.keys().copied().collect();
     codec::optional_json("release.approved", Some(&slots).filter(|slots| !slots.is_empty()))
+}
+
+/// The last release of a site, if nothing tells that it has reached the manager: the next one would withdraw it.
+pub(super) fn not_arrived(db: &Transaction<'_>, site: i64) -> Result<Option<i64>, Fault> {
+    Ok(last(db, site)?.filter(|last| !last.progress.may_have_arrived()).map(|last| last.id))
 }
 
 /// The last release of a site; what is about the web password alone is none.
