@@ -4,7 +4,7 @@
 //! Alerts, ledger, outbox and history of the fleet hang on a row of `site` under the name that no site file can have
 //! ([`SiteName::FLEET`]), so that they are kept, told and delivered as those of a site are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::{OptionalExtension, Transaction, params};
@@ -122,6 +122,22 @@ impl Store {
             }
             registered(db, &mut known)?;
             Ok(known)
+        })
+    }
+
+    /// How many handsets are known to be registered at these sites together. A site that is not watched any more keeps
+    /// its rows, and is counted only where it is named.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn registered(&self, sites: &BTreeSet<SiteName>) -> Result<u32, StoreError> {
+        self.read("count the registered handsets", |db| {
+            let mut query = db.prepare_cached(
+                "SELECT count(*) FROM slot JOIN site ON site.id = slot.site
+                 WHERE site.name IN (SELECT value FROM json_each(?1))
+                     AND slot.record ->> '$.registration' = 'registered'",
+            )?;
+            Ok(query.query_row([codec::json("site.name", sites)?], |row| row.get(0))?)
         })
     }
 
@@ -329,6 +345,10 @@ mod tests {
         let known = store.known_sites().unwrap();
         let acme = KnownSite { mark: None, reached: true, registered: BTreeMap::from([(slot(3), ipui())]) };
         assert_eq!(known, BTreeMap::from([(site("acme"), acme), (site("bolt"), KnownSite::default())]));
+        store.keep(&site("gone"), &record).unwrap();
+        let count =
+            |names: &[&str]| store.registered(&names.iter().map(|name| site(name)).collect()).unwrap();
+        assert_eq!([count(&["acme", "bolt", "new"]), count(&["acme", "gone"]), count(&[])], [1, 2, 0]);
     }
 
     #[test]
