@@ -15,6 +15,11 @@ use super::release::{Generation, Release};
 /// The longest time that an approval can be made to hold: what was reviewed a week ago nobody remembers.
 pub const LONGEST_VALIDITY: Duration = Duration::from_secs(7 * 86_400);
 
+/// How long after it has reached the manager a release can stand in the way of another approval, where no verdict ends
+/// that: what was superseded meanwhile, or cannot be told, may never get one. A device has applied a file within minutes
+/// (n720.md), whatever settle time is configured.
+const CARRIED_OUT_WITHIN: TimeDelta = TimeDelta::hours(1);
+
 /// The most characters of a name or a reason.
 pub const LONGEST_WORDS: usize = 200;
 
@@ -246,8 +251,8 @@ pub fn grant(
     Ok((more, granted))
 }
 
-/// The approval last given at a site, unless it is over with: the release that made use of it has come to its end, or was
-/// not fetched while it held.
+/// The approval last given at a site, unless it is over with: the release that made use of it has come to its end, has
+/// reached the manager an hour ago, or was not fetched while it held.
 pub fn in_play(memory: &SiteMemory, now: DateTime<Utc>) -> Option<&Approval> {
     memory.approval.as_ref().filter(|approval| {
         let Some(id) = approval.used else { return true };
@@ -258,7 +263,10 @@ pub fn in_play(memory: &SiteMemory, now: DateTime<Utc>) -> Option<&Approval> {
         let release = memory.release.as_ref().filter(is_its);
         release.map(|release| &release.progress).is_some_and(|progress| {
             let ended = progress.verified_at.is_some() || progress.ineffective_at.is_some();
-            !ended && (progress.may_have_arrived() || now < approval.expires_at)
+            let since = progress.fetched_at.or(progress.triggered_at);
+            // Neither does one hold that has arrived in the future: that was before our clock was set back.
+            let is_going_on = since.is_none_or(|since| (now - since).abs() < CARRIED_OUT_WITHIN);
+            !ended && if progress.may_have_arrived() { is_going_on } else { now < approval.expires_at }
         })
     })
 }
@@ -305,7 +313,7 @@ impl Difference {
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::super::release::Progress;
+    use super::super::release::{Progress, TriggerOutcome};
     use super::super::world::{World, at};
     use super::*;
 
@@ -453,6 +461,12 @@ mod tests {
         world.memory.first_contact = Some((at(0), world.desired.manager.mac));
         world.progress().ineffective_at = Some(at(200));
         assert!(!is_in_play(&world, 201));
+        world.progress().ineffective_at = None;
+        assert!(is_in_play(&world, 3608) && !is_in_play(&world, 3609), "no verdict came, and none may come");
+        assert!(!is_in_play(&world, -3600), "the clock was set back");
+        let done = Some(TriggerOutcome::Done);
+        *world.progress() = Progress { triggered_at: Some(at(20)), trigger: done, ..Progress::default() };
+        assert!(is_in_play(&world, 3619) && !is_in_play(&world, 3620), "the fetch was not written down");
     }
 
     #[test]
