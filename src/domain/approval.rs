@@ -209,7 +209,7 @@ pub enum Refused {
 }
 
 /// Grants a wish to approve the present plan, whose hash it names and whose terms these are. Grants add up on the same plan,
-/// and on what is left of it, for as long as the first one holds.
+/// and on what is left of it, for as long as the first one holds; together they allow no more than what is left.
 ///
 /// # Errors
 /// When the same person approves twice where two are asked for, or what was approved before is being carried out.
@@ -247,6 +247,8 @@ pub fn grant(
     }
     let mut more = standing.clone();
     more.grants.push(own);
+    // What is gone from the plan since the first looked at it, the second has not seen.
+    more.terms.retain(|term| terms.contains(term));
     let granted = if more.is_complete(rule) { Granted::Complete } else { Granted::SecondPersonNeeded };
     Ok((more, granted))
 }
@@ -405,6 +407,7 @@ mod tests {
             (Granted::Complete, "anna and ben"),
             "it is what is left"
         );
+        assert_eq!((both.hash, both.terms), (Generation("aaaa".into()), vec!["a term".to_owned()]));
         let other = Approval { hash: Generation("aaaa".into()), terms: vec!["another".into()], ..first };
         let (fresh, outcome) = granted(Some(&other), ApprovalRule::SecondPerson, "ben", 1);
         assert_eq!((outcome, fresh.people().as_str()), (Granted::SecondPersonNeeded, "ben"));
