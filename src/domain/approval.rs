@@ -11,6 +11,7 @@ use super::desired::ApprovalRule;
 use super::ids::NotA;
 use super::memory::SiteMemory;
 use super::release::{Generation, Release};
+use super::shrunken;
 
 /// The longest time that an approval can be made to hold: what was reviewed a week ago nobody remembers.
 pub const LONGEST_VALIDITY: Duration = Duration::from_secs(7 * 86_400);
@@ -86,6 +87,20 @@ impl Approval {
             (None, true) if self.is_complete(rule) => Some(ApprovalState::Holds),
             (None, true) => Some(ApprovalState::WaitingForSecondPerson),
         }
+    }
+
+    /// What is left of it once the site file has been followed: that it may shrink was allowed once. `None`: but for whose
+    /// plan it is, nothing that needed approval.
+    #[must_use]
+    pub fn after_following(mut self) -> Option<Self> {
+        let before = self.terms.len();
+        self.terms.retain(|term| {
+            !term.strip_prefix(ALSO).is_some_and(|what| what.starts_with(shrunken::FILE_LISTS))
+        });
+        let is_left = self.used.is_some()
+            || self.terms.len() == before
+            || self.terms.iter().skip(1).any(|term| !term.starts_with(ALSO));
+        is_left.then_some(self)
     }
 
     /// Whether it ended without a release that made use of it, and the history does not say so yet.
@@ -315,8 +330,9 @@ impl Difference {
 mod tests {
     use std::collections::BTreeMap;
 
+    use super::super::plan::Action;
     use super::super::release::{Progress, TriggerOutcome};
-    use super::super::world::{World, at};
+    use super::super::world::{World, at, slot};
     use super::*;
 
     fn approval(people: &[&str]) -> Approval {
@@ -499,6 +515,26 @@ mod tests {
         assert!(covers(&reviewed, &lines("replace slot 1")));
         assert!(!covers(&reviewed, &lines("also: reserve slot 2")), "what needed approval is gone");
         assert!(!covers(&reviewed, &lines("replace slot 1|also: reserve slot 3")), "something is new");
+    }
+
+    #[test]
+    fn that_a_file_may_shrink_is_allowed_once() {
+        let mut world = World::new();
+        world.memory.listed = Some((1..=9).map(slot).collect());
+        let asked = world.approve();
+        assert!(asked.steps.iter().any(|step| step.action == Action::FollowFile), "{:?}", asked.terms);
+        let given = world.memory.approval.unwrap();
+        assert_eq!(given.clone().after_following(), None, "it was for nothing else: {:?}", given.terms);
+        let with = |term: &str| {
+            let terms = given.terms.iter().cloned().chain([term.to_owned()]).collect();
+            Approval { terms, ..given.clone() }
+        };
+        assert_eq!(with("also: reserve slot 2").after_following(), None);
+        let left = with("replace slot 1: 1013").after_following().unwrap();
+        assert_eq!(left.terms, [given.terms[0].as_str(), "replace slot 1: 1013"]);
+        assert_eq!(left.clone().after_following(), Some(left));
+        let used = Approval { used: Some(7), ..given };
+        assert_eq!(used.after_following().unwrap().terms.len(), 1, "its release may still be withdrawn");
     }
 
     #[test]

@@ -10,6 +10,9 @@ use super::memory::SiteMemory;
 /// So many slots may leave a site file without a question, however few it lists.
 const UNASKED: usize = 2;
 
+/// Begins what is told of it, and so tells its term of a plan from others.
+pub(super) const FILE_LISTS: &str = "the site file lists ";
+
 /// What a site file does not list any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Shrunken {
@@ -35,7 +38,7 @@ impl Shrunken {
     /// For people, and as a term of the plan: `the site file lists 3 slots where it listed 40; gone are slots 4-40`.
     pub(super) fn what(&self) -> String {
         let (before, now, gone) = (self.before, self.now, ranges(&self.gone));
-        format!("the site file lists {now} slots where it listed {before}; gone are slots {gone}")
+        format!("{FILE_LISTS}{now} slots where it listed {before}; gone are slots {gone}")
     }
 }
 

@@ -137,6 +137,19 @@ pub(super) fn take_back(db: &Transaction<'_>, site: i64, withdrawn: Option<i64>)
     Ok(())
 }
 
+/// Takes from the approval what it allowed of a site file that has now been followed; one of which nothing is left goes.
+pub(super) fn follow(db: &Transaction<'_>, site: i64) -> Result<(), Fault> {
+    let Some(approval) = of_site(db, site)? else { return Ok(()) };
+    match approval.clone().after_following() {
+        Some(left) if left == approval => Ok(()),
+        Some(left) => put(db, site, &left),
+        None => {
+            db.prepare_cached("DELETE FROM approval WHERE site = ?1")?.execute([site])?;
+            Ok(())
+        }
+    }
+}
+
 /// Looks for the approval of a release that is about to be made: one that no release has used but that which this one
 /// withdraws.
 pub(super) fn licence(
@@ -217,6 +230,7 @@ mod tests {
     };
     use super::super::{CycleRecord, Premises, ReleaseFiles, Released, StoreErrorKind};
     use super::*;
+    use crate::domain::memory::SiteMemory;
     use crate::domain::release::TriggerOutcome;
 
     const FILE: ReleaseFiles<'static> = ReleaseFiles { body: b"file", way_back: None };
@@ -263,6 +277,36 @@ mod tests {
         };
         store.keep(&acme, &record).unwrap();
         assert_eq!(store.memory(&acme).unwrap().approval, Some(given));
+    }
+
+    #[test]
+    fn a_file_that_was_followed_is_not_followed_by_the_same_approval_again() {
+        let (_dir, store) = store();
+        let (acme, mut known) = (site("acme"), memory());
+        let keep = |known: &SiteMemory| {
+            let status = status("acme", 9);
+            let record =
+                CycleRecord { memory: known, status: &status, marks: &[], history: &[], notifications: &[] };
+            store.keep(&acme, &record).unwrap();
+            store.memory(&acme).unwrap().approval.map(|approval| approval.terms)
+        };
+        keep(&known);
+        let shrinks = "also: the site file lists 1 slots where it listed 2; gone are slots 100".to_owned();
+        let head = "site acme, DECT manager 7C2F80CA21E4".to_owned();
+        let replaces = "replace slot 1: 1013".to_owned();
+        let approve = |terms: &[&String]| {
+            let terms = terms.iter().map(|term| (*term).clone()).collect();
+            let last = store.memory(&acme).unwrap().approval;
+            let given = Approval { terms, ..approval("9f3c") };
+            assert!(store.keep_approval(&acme, last.as_ref(), &given, &[]).unwrap());
+        };
+        approve(&[&head, &shrinks, &replaces]);
+        assert_eq!(keep(&known).unwrap().len(), 3, "it was not followed yet");
+        known.listed = Some([slot(1)].into());
+        assert_eq!(keep(&known).unwrap(), [head.clone(), replaces]);
+        approve(&[&head, &shrinks]);
+        known.listed = Some([slot(1), slot(100)].into());
+        assert_eq!(keep(&known), None, "nothing else was approved");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Transaction, params};
 
 use super::error::{Fault, StoreError};
-use super::{Store, codec, history, memory, outbox, reading, sites, strays};
+use super::{Store, approvals, codec, history, memory, outbox, reading, sites, strays};
 use crate::domain::alert::Alert;
 use crate::domain::history::HistoryEntry;
 use crate::domain::ids::SiteName;
@@ -18,6 +18,7 @@ use crate::domain::status::SiteStatus;
 pub struct CycleRecord<'a> {
     /// The memory after the cycle. Of it, `release`, `past_releases`, `filled`, `approval`, `deregistered` and `rotation`
     /// are not looked at: they follow releases, marks, fetches, logins and people, which may come in while the cycle runs.
+    /// Where `listed` has moved, the approval that is there has let a site file shrink for the last time.
     pub memory: &'a SiteMemory,
     /// The status after the cycle.
     pub status: &'a SiteStatus,
@@ -38,6 +39,9 @@ impl Store {
     pub fn keep(&self, site: &SiteName, record: &CycleRecord<'_>) -> Result<(), StoreError> {
         self.write("keep the outcome of a cycle", |db| {
             let id = self.site_id(db, site)?;
+            if follows_another_file(db, id, record.memory)? {
+                approvals::follow(db, id)?;
+            }
             keep_site_row(db, id, record.memory)?;
             for window in &record.memory.windows {
                 put_window(db, id, window)?;
@@ -122,6 +126,13 @@ pub(super) fn put_window(db: &Transaction<'_>, site: i64, window: &Window) -> Re
     )?
     .execute(params![site, window.number, entry])?;
     Ok(())
+}
+
+/// Whether the site file that is followed lists other slots than the one before.
+fn follows_another_file(db: &Transaction<'_>, site: i64, memory: &SiteMemory) -> Result<bool, Fault> {
+    let listed = codec::optional_json("site.listed", memory.listed.as_ref())?;
+    let mut query = db.prepare_cached("SELECT listed IS NOT ?2 FROM site WHERE id = ?1")?;
+    Ok(query.query_row(params![site, listed], |row| row.get(0))?)
 }
 
 fn keep_site_row(db: &Transaction<'_>, site: i64, memory: &SiteMemory) -> Result<(), Fault> {
