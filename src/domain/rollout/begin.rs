@@ -90,28 +90,48 @@ impl Next<'_> {
         if self.changed.is_empty() {
             return taken_back(previous);
         }
-        let stage = self.stage();
+        let stage = self.still_stopped(previous.as_ref()).unwrap_or_else(|| self.stage());
         match previous {
             Some(rollout) if rollout.is_unfinished() && self.is_about(&rollout) => self.again(rollout, stage),
             previous => self.anew(previous, stage),
         }
     }
 
-    /// Whether this rollout is about exactly these files.
-    fn is_about(&self, rollout: &Rollout) -> bool {
-        let same = |(site, stake): &(&Standing<'_>, Stake)| {
-            rollout.sites.get(&site.desired.name).is_some_and(|known| known.mark == stake.mark)
+    /// What canaries have shown holds as long as the files that they showed it of: one that came to harm as long as its own,
+    /// that nobody could be tried as long as all of them. What other sites are to become changes neither. Only who wants no
+    /// canaries goes on regardless.
+    fn still_stopped(&self, previous: Option<&Rollout>) -> Option<Stage> {
+        let rollout = previous.filter(|_| self.rules.canary > 0)?;
+        let holds = match &rollout.stage {
+            Stage::Stopped { by: Stop::Canary { site, .. } } => self.is_as_in(rollout, site),
+            Stage::Stopped { by: Stop::NoCanary { .. } } => {
+                rollout.sites.keys().all(|site| self.is_as_in(rollout, site))
+            }
+            Stage::Stopped { by: Stop::Budget { .. } }
+            | Stage::Canary { .. }
+            | Stage::GoingOn
+            | Stage::Done => false,
         };
-        rollout.sites.len() == self.changed.len() && self.changed.iter().all(same)
+        holds.then(|| rollout.stage.clone())
     }
 
-    /// The same files again. Canaries go on with their trials; what harmed one is not tried at others by reloading alone.
+    /// Whether this rollout is about exactly these files.
+    fn is_about(&self, rollout: &Rollout) -> bool {
+        rollout.sites.len() == self.changed.len()
+            && rollout.sites.keys().all(|site| self.is_as_in(rollout, site))
+    }
+
+    /// Whether this site is to become what the rollout makes of it.
+    fn is_as_in(&self, rollout: &Rollout, site: &SiteName) -> bool {
+        let changed = self.changed.iter().find(|(standing, _)| standing.desired.name == *site);
+        changed
+            .is_some_and(|(_, stake)| rollout.sites.get(site).is_some_and(|known| known.mark == stake.mark))
+    }
+
+    /// The same files again. Canaries go on with their trials.
     fn again(&self, mut rollout: Rollout, stage: Stage) -> Begun {
         let stays = match (&rollout.stage, &stage) {
-            (Stage::Canary { .. }, Stage::Canary { .. })
-            | (Stage::Stopped { by: Stop::Canary { .. } | Stop::NoCanary { .. } }, Stage::Canary { .. }) => {
-                true
-            }
+            (Stage::Canary { .. }, Stage::Canary { .. }) => true,
             (before, after) => before == after,
         };
         if stays {

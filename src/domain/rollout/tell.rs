@@ -122,12 +122,12 @@ fn what_to_do(by: &Stop) -> &'static str {
              [budget] fleet_per_run and fleet_per_run_percent in n720d.toml and reload"
         }
         Stop::Canary { .. } => {
-            "look at that site, correct the site files and reload; with [rollout] canary = 0 a reload goes on without \
+            "look at that site, correct its file and reload; with [rollout] canary = 0 a reload goes on without \
              canaries"
         }
         Stop::NoCanary { .. } => {
-            "mend what keeps these sites from being tried and reload with other files, or reload with [rollout] canary = 0 \
-             to go on without canaries"
+            "mend what keeps these sites from being tried and reload with another file for one of them, or reload with \
+             [rollout] canary = 0 to go on without canaries"
         }
     }
 }

@@ -194,6 +194,89 @@ fn a_canary_that_comes_to_harm_stops_the_others_until_the_files_are_corrected() 
     assert_eq!((fleet.stage(), fleet.free().len()), (&Stage::Done, 6), "the canaries go back at once");
 }
 
+/// Six sites changed, and canary 1 lost a handset.
+fn harmed() -> Fleet {
+    let mut fleet = Fleet::of(9, 3);
+    fleet.rename(1..=6, "New");
+    fleet.load();
+    let since = at(fleet.now + 1);
+    let record = fleet.memories.get_mut(&name(1)).unwrap().slots.get_mut(&slot(2)).unwrap();
+    (record.registration, record.since) = (super::super::memory::Registration::Lost, since);
+    fleet.follows(1);
+    assert!(is_stopped(&fleet));
+    fleet
+}
+
+fn is_stopped_by_canary(fleet: &Fleet) -> bool {
+    matches!(fleet.stage(), Stage::Stopped { by: Stop::Canary { site, .. } } if *site == name(1))
+}
+
+#[test]
+fn harm_is_not_forgotten_when_other_sites_change() {
+    let mut fleet = harmed();
+    fleet.rename([9], "Unrelated");
+    fleet.load();
+    assert!(is_stopped_by_canary(&fleet));
+    assert!([1, 2, 6, 9].into_iter().all(|number| fleet.hold(number).is_some()));
+    assert!(says(&fleet).contains("slot 2 is lost"), "{}", says(&fleet));
+    fleet.restart();
+    fleet.rename([3], "Newer");
+    fleet.load();
+    assert!(is_stopped_by_canary(&fleet), "again, and over a restart");
+    for number in [3, 4, 5, 6, 9] {
+        fleet.files.remove(&name(number));
+    }
+    fleet.load();
+    assert!(is_stopped_by_canary(&fleet), "too few for canaries is no correction");
+    fleet.files.remove(&name(2));
+    fleet.load();
+    assert!(is_stopped_by_canary(&fleet) && fleet.hold(1).is_some(), "nor is one alone");
+    fleet.rules.canary = 0;
+    fleet.load();
+    assert_eq!(fleet.hold(1), None, "a person said so");
+}
+
+#[test]
+fn harm_outlives_a_change_that_is_over_the_budget_too() {
+    let mut fleet = harmed();
+    let before = fleet.files.clone();
+    fleet.rules.budget.per_run = 5;
+    fleet.spoil(7..=9);
+    fleet.load();
+    assert!(is_stopped_by_canary(&fleet));
+    fleet.files = before;
+    fleet.load();
+    assert!(is_stopped_by_canary(&fleet));
+}
+
+#[test]
+fn a_correction_of_the_harmed_site_is_tried_by_others_first_while_the_handset_is_missing() {
+    let mut fleet = harmed();
+    fleet.rename([1], "Corrected");
+    fleet.load();
+    assert_eq!(fleet.canaries(), ["s01", "s02"]);
+    fleet.follows(1);
+    assert_eq!(fleet.canaries(), ["s02", "s03"], "{:?}", fleet.told);
+}
+
+#[test]
+fn that_nobody_could_be_tried_holds_until_one_of_them_changes() {
+    let mut fleet = Fleet::of(9, 3);
+    fleet.rename(1..=4, "New");
+    fleet.load();
+    for number in 1..=4 {
+        fleet.cycle(number, |scene| scene.paused = true);
+    }
+    let is_no_canary = |fleet: &Fleet| matches!(fleet.stage(), Stage::Stopped { by: Stop::NoCanary { .. } });
+    assert!(is_no_canary(&fleet));
+    fleet.rename([9], "Unrelated");
+    fleet.load();
+    assert!(is_no_canary(&fleet), "that 9 is well would tell nothing of the others");
+    fleet.rename([2], "Newer");
+    fleet.load();
+    assert_eq!(fleet.canaries(), ["s01", "s02"]);
+}
+
 #[test]
 fn without_canaries_a_stopped_rollout_goes_on_when_a_person_says_so() {
     let mut fleet = Fleet::of(6, 3);

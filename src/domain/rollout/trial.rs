@@ -7,8 +7,8 @@ use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
 use super::{Rollout, Stage, Stop, Trial, tell};
 use crate::domain::alert::{Alert, AlertKind, AlertState};
-use crate::domain::ids::SiteName;
-use crate::domain::memory::{Registration, SiteMemory};
+use crate::domain::ids::{SiteName, SlotNumber};
+use crate::domain::memory::{Registration, SiteMemory, SlotRecord};
 use crate::domain::plan::{Action, Disposition, Step};
 use crate::domain::status::SiteStatus;
 
@@ -139,6 +139,9 @@ fn judge(trial: &Trial, sight: &Sight<'_>) -> Verdict {
         let why = format!("{}: {}", alert.kind, alert.summary);
         return if of_trial(alert) { Verdict::Failed(why) } else { Verdict::Unfit(why) };
     }
+    if let Some((slot, _)) = losses(sight).next() {
+        return Verdict::Unfit(format!("the handset of slot {slot} was lost before"));
+    }
     if trial.verified {
         return Verdict::Open;
     }
@@ -156,17 +159,22 @@ fn judge(trial: &Trial, sight: &Sight<'_>) -> Verdict {
 
 /// A handset that was lost, or a release that changed nothing, since the trial began.
 fn harm(trial: &Trial, sight: &Sight<'_>) -> Option<String> {
-    let release = sight.memory.release.as_ref();
-    let lost = sight.memory.slots.iter().find(|(slot, record)| {
-        let expected = release.is_some_and(|release| release.approved.contains(slot));
-        record.registration == Registration::Lost && record.since >= trial.since && !expected
-    });
-    if let Some((slot, record)) = lost {
+    if let Some((slot, record)) = losses(sight).find(|(_, record)| record.since >= trial.since) {
         return Some(format!("the handset of slot {slot} is lost: {}", record.explained()));
     }
+    let release = sight.memory.release.as_ref();
     let idle =
         release.filter(|release| release.released_at >= trial.since && release.progress.is_ineffective());
     idle.map(|release| format!("VERSION {} was released and changed nothing", release.version))
+}
+
+/// The handsets that are lost there, but for those of which somebody has approved that.
+fn losses<'a>(sight: &Sight<'a>) -> impl Iterator<Item = (&'a SlotNumber, &'a SlotRecord)> {
+    let release = sight.memory.release.as_ref();
+    sight.memory.slots.iter().filter(move |(slot, record)| {
+        let expected = release.is_some_and(|release| release.approved.contains(slot));
+        record.registration == Registration::Lost && !expected
+    })
 }
 
 /// The alert that says that pushes fail, or that nothing is done there without a person.
@@ -352,6 +360,23 @@ mod tests {
             }),
             "somebody has approved that"
         );
+    }
+
+    #[test]
+    fn one_that_lost_a_handset_before_is_replaced() {
+        let lost = |scene: &mut Scene| {
+            let record = scene.memory.slots.get_mut(&slot(1)).unwrap();
+            (record.registration, record.since) = (Registration::Lost, at(-60));
+        };
+        assert!(is_replaced(lost));
+        let (moved, _) = comes_to(|scene| {
+            lost(scene);
+            let mut release = release(-90);
+            release.approved.insert(slot(1));
+            release.progress.verified_at = Some(at(-80));
+            scene.memory.release = Some(release);
+        });
+        assert!(told(&moved).contains("is verified"), "somebody has approved that: {moved:?}");
     }
 
     #[test]
