@@ -64,8 +64,9 @@ impl Rollouts {
     pub(super) fn limits(&self, in_force: &InForce, site: &SiteName) -> FleetLimits {
         let rules = &in_force.config.daemon.rollout;
         let counted = *self.registered.read().unwrap_or_else(PoisonError::into_inner);
-        let run =
-            self.known().rollout.as_ref().filter(|rollout| rollout.runs_at(site)).map(|rollout| rollout.id);
+        let mark = in_force.config.sites.get(site).map(rollout::mark);
+        let runs = |rollout: &&Rollout| mark.as_ref().is_some_and(|mark| rollout.runs_at(site, mark));
+        let run = self.known().rollout.as_ref().filter(runs).map(|rollout| rollout.id);
         FleetLimits {
             sites_per_hour: Some(rules.per_hour).filter(|sites| *sites > 0),
             handsets: Some(rules.budget.of_run(counted.map_or(0, |(registered, _)| registered))),

@@ -146,9 +146,11 @@ impl Rollout {
         }
     }
 
-    /// Whether what is released at this site now belongs to it.
-    pub fn runs_at(&self, site: &SiteName) -> bool {
-        self.stage != Stage::Done && self.sites.contains_key(site)
+    /// Whether what is released by a file with this [`mark`] at this site belongs to it. What follows at a site that is
+    /// through, or by a file that was edited since, is none of its doing.
+    pub fn runs_at(&self, site: &SiteName, mark: &str) -> bool {
+        let is_its_file = self.sites.get(site).is_some_and(|stake| stake.mark == mark);
+        self.stage != Stage::Done && is_its_file && !self.through.contains(site)
     }
 
     /// Whether the cycles of this site may move it on.

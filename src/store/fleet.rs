@@ -19,6 +19,10 @@ use crate::domain::notification::NewNotification;
 use crate::domain::plan::{Impact, NewRelease};
 use crate::domain::rollout::{FleetLimits, NoRoom, Rollout, Room};
 
+/// For so many days at most a deregistration counts for its rollout: one that never comes to an end, because a site of it
+/// is never seen again, must not use up the budget of the fleet for ever.
+const RUN_DAYS: i64 = 7;
+
 /// The name of the rollout among what is known of the fleet.
 const ROLLOUT: &str = "rollout";
 
@@ -247,7 +251,8 @@ fn crowded_until(
     Ok(place.and_then(|place| last.get(place)).map(|at| (*at).min(now) + hour))
 }
 
-/// How many handsets releases deregistered within a day, or in this run if that is longer.
+/// How many handsets releases deregistered within a day, or in this run if that is longer, up to [`RUN_DAYS`]; what the
+/// withdrawn release would have done is not counted.
 fn deregistered(
     db: &Transaction<'_>,
     withdrawn: Option<i64>,
@@ -255,11 +260,12 @@ fn deregistered(
     now: DateTime<Utc>,
 ) -> Result<u32, Fault> {
     let (from, to) = around(now, TimeDelta::days(1));
+    let (run_from, run_to) = around(now, TimeDelta::days(RUN_DAYS));
     let mut query = db.prepare_cached(
         "SELECT count(*) FROM deregistration
-         WHERE ((at > ?1 AND at < ?2) OR run = ?3) AND release IS NOT ?4",
+         WHERE ((at > ?1 AND at < ?2) OR (run = ?3 AND at > ?4 AND at < ?5)) AND release IS NOT ?6",
     )?;
-    Ok(query.query_row(params![from, to, run, withdrawn], |row| row.get(0))?)
+    Ok(query.query_row(params![from, to, run, run_from, run_to, withdrawn], |row| row.get(0))?)
 }
 
 /// So long before and after: what lies in the future was before our clock was set back, or is of a cycle that looked at the
@@ -452,6 +458,17 @@ mod tests {
         assert_eq!((left(None), left(Some(7)), left(Some(8))), (Some(7), Some(6), Some(7)));
         let tight = FleetLimits { handsets: Some(2), ..FleetLimits::default() };
         assert_eq!(store.room(&site("acme"), &tight, at(1)).unwrap().handsets_left, Some(0));
+    }
+
+    #[test]
+    fn a_run_that_never_ends_gives_its_budget_back() {
+        let (_dir, store) = store();
+        deregister(&store, "acme", 0, Some(7));
+        let limits = FleetLimits { handsets: Some(10), run: Some(7), ..FleetLimits::default() };
+        let left = |seconds| store.room(&site("acme"), &limits, at(seconds)).unwrap().handsets_left;
+        let week = 7 * 86_400;
+        assert_eq!((left(week - 1), left(week)), (Some(9), Some(10)));
+        assert_eq!((left(1 - week), left(-week)), (Some(9), Some(10)), "nor does a clock that was set back");
     }
 
     #[test]

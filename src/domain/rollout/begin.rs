@@ -41,7 +41,7 @@ pub struct Begun {
 /// Changed are the sites in mode manage whose mark differs from the one that they were last let follow. Sites that had
 /// none, and those that are only observed, follow at once. `registered` is how many handsets are known to be registered in the
 /// fleet. A rollout that holds sites back begins anew when other files changed than it is about, and ends when they are
-/// as they were.
+/// as they were; one that goes on leaves out the sites that are gone or follow another file.
 pub fn begin(
     previous: Option<Rollout>,
     sites: &[Standing<'_>],
@@ -65,7 +65,37 @@ pub fn begin(
     let next = Next { changed, registered, rules, now };
     let mut begun = next.after(previous);
     begun.accepted.append(&mut accepted);
+    begun.leave_out(sites);
     begun
+}
+
+impl Begun {
+    /// Takes those sites out of a rollout that goes on that no cycle can see through any more: they are gone, or follow
+    /// another file from now on. Nobody waits for them, and when no other is left either it is over.
+    fn leave_out(&mut self, sites: &[Standing<'_>]) {
+        let Some(rollout) = self.rollout.as_mut().filter(|rollout| rollout.stage == Stage::GoingOn) else {
+            return;
+        };
+        let standings: BTreeMap<&SiteName, &Standing<'_>> =
+            sites.iter().map(|site| (&site.desired.name, site)).collect();
+        let is_left = |site: &SiteName, stake: &Stake| {
+            let before = standings.get(site).map(|standing| standing.accepted.as_ref());
+            before.is_some_and(|before| self.accepted.get(site).or(before) == Some(&stake.mark))
+        };
+        let left: BTreeSet<SiteName> = rollout
+            .sites
+            .iter()
+            .filter(|(site, stake)| is_left(site, stake))
+            .map(|(site, _)| site.clone())
+            .collect();
+        if left.is_subset(&rollout.through) {
+            rollout.stage = Stage::Done;
+            self.told.push(tell::ended(rollout));
+            return;
+        }
+        rollout.sites.retain(|site, _| left.contains(site));
+        rollout.through.retain(|site| left.contains(site));
+    }
 }
 
 /// What a file costs its site, counted from when it was first looked at.

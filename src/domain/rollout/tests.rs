@@ -57,6 +57,77 @@ fn a_few_sites_that_change_follow_at_once_and_are_over_when_each_is_through() {
     assert_eq!(status(fleet.rollout.as_ref().unwrap()).state, RolloutState::Done);
 }
 
+/// Three sites changed and may follow; 1 and 2 are through.
+fn nearly_over() -> Fleet {
+    let mut fleet = Fleet::of(9, 3);
+    fleet.rename(1..=3, "New");
+    fleet.load();
+    fleet.follows(1);
+    fleet.follows(2);
+    assert_eq!(fleet.stage(), &Stage::GoingOn);
+    fleet
+}
+
+#[test]
+fn a_rollout_does_not_wait_for_a_site_that_follows_another_file() {
+    let mut fleet = nearly_over();
+    fleet.rename([3], "Newer");
+    fleet.load();
+    assert_eq!(fleet.stage(), &Stage::Done);
+    assert!(fleet.told.last().unwrap().contains("over 3 sites is over"), "{:?}", fleet.told);
+    assert_eq!(fleet.accepted[&name(3)], mark(&fleet.files[&name(3)]));
+    let told = fleet.told.len();
+    fleet.load();
+    assert_eq!(fleet.told.len(), told, "said once");
+}
+
+#[test]
+fn a_rollout_does_not_wait_for_a_site_that_is_gone_or_only_watched() {
+    let mut fleet = nearly_over();
+    fleet.files.remove(&name(3));
+    fleet.load();
+    assert_eq!(fleet.stage(), &Stage::Done);
+    let mut fleet = nearly_over();
+    fleet.edit(3, |file| file.mode = Mode::Observe);
+    fleet.load();
+    assert_eq!(fleet.stage(), &Stage::Done);
+}
+
+#[test]
+fn a_rollout_goes_on_for_those_of_its_sites_that_are_left() {
+    let mut fleet = nearly_over();
+    fleet.restart();
+    fleet.rename([3], "Newer");
+    fleet.load();
+    let sites = |fleet: &Fleet| fleet.rollout.as_ref().unwrap().sites.keys().cloned().collect::<Vec<_>>();
+    assert_eq!((fleet.stage(), sites(&fleet)), (&Stage::GoingOn, vec![name(1), name(2)]));
+    fleet.load();
+    assert_eq!(sites(&fleet).len(), 2);
+    fleet.follows(1);
+    assert!(matches!(fleet.follows(2), Moved::On(_)));
+    assert_eq!(fleet.stage(), &Stage::Done);
+    let mut fleet = nearly_over();
+    fleet.rename([1, 2], "Newer");
+    fleet.rename([3], "New");
+    fleet.load();
+    assert_eq!(sites(&fleet), [name(1), name(2)], "two that change are a rollout of their own");
+}
+
+#[test]
+fn it_runs_at_a_site_until_that_is_through_or_its_file_is_another() {
+    let mut fleet = nearly_over();
+    let runs = |fleet: &Fleet, number| {
+        fleet.rollout.as_ref().unwrap().runs_at(&name(number), &mark(&fleet.files[&name(number)]))
+    };
+    assert_eq!([1, 2, 3, 4].map(|number| runs(&fleet, number)), [false, false, true, false]);
+    fleet.rename([3], "Newer");
+    assert!(!runs(&fleet, 3));
+    fleet.rename([3], "New");
+    assert!(runs(&fleet, 3));
+    fleet.follows(3);
+    assert!(!runs(&fleet, 3));
+}
+
 #[test]
 fn sites_that_are_only_watched_are_held_by_nothing() {
     let mut fleet = Fleet::of(9, 20);
