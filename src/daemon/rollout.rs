@@ -1,7 +1,7 @@
 //! The rollout in force: kept in the store, asked by every cycle, moved on by what cycles come to, and told in the fleet's one
 //! alert. What it does is `domain::rollout`'s; here are only its place and its time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -34,6 +34,8 @@ pub(super) struct Rollouts {
     known: RwLock<Arc<FleetMemory>>,
     /// Held while what is known is changed: it is kept before it counts, one change after the other.
     turn: Mutex<()>,
+    /// Held by the cycle that counts them.
+    counting: Mutex<()>,
     /// How many handsets are known to be registered, and when they were counted.
     registered: RwLock<Option<(u32, Instant)>>,
 }
@@ -47,6 +49,7 @@ impl Rollouts {
         Ok(Self {
             known: RwLock::new(Arc::new(store.fleet()?)),
             turn: Mutex::default(),
+            counting: Mutex::default(),
             registered: RwLock::default(),
         })
     }
@@ -84,6 +87,18 @@ impl Rollouts {
     }
 }
 
+/// Counts the registered handsets of the sites in force, where that was done long ago. One cycle does it, for all others.
+async fn count_anew(context: &Context) -> Result<(), StoreError> {
+    let Ok(_turn) = context.rollouts.counting.try_lock() else { return Ok(()) };
+    if context.rollouts.is_counted() {
+        return Ok(());
+    }
+    let sites: BTreeSet<SiteName> = context.in_force.borrow().config.sites.keys().cloned().collect();
+    let count = context.store(&SiteName::of_fleet(), move |store, _| store.registered(&sites)).await?;
+    context.rollouts.count(count);
+    Ok(())
+}
+
 /// Enters into a clearance what the fleet allows this site now.
 ///
 /// # Errors
@@ -93,10 +108,7 @@ pub(super) async fn clear(
     site: &SiteName,
     clearance: &mut Clearance,
 ) -> Result<(), StoreError> {
-    if !context.rollouts.is_counted() {
-        let known = context.store(site, |store, _| store.known_sites()).await?;
-        context.rollouts.count(registered(known.values()));
-    }
+    count_anew(context).await?;
     let limits = context.limits(site);
     let now = context.now();
     let room = context.store(site, move |store, site| store.room(site, &limits, now)).await?;
