@@ -13,7 +13,7 @@ use super::alert::AlertKind;
 use super::approval::{self, Approval};
 use super::breaker;
 use super::budget;
-use super::clearance::RolloutHold;
+use super::clearance::{Clearance, RolloutHold};
 use super::desired::DesiredSlot;
 use super::drift::DriftItem;
 use super::fingerprint;
@@ -90,6 +90,16 @@ pub(super) fn judge(scene: &Scene<'_>) -> Permits {
     }
 }
 
+/// What a stopped rollout holds back: everything that is asked for by the file it is about.
+pub(super) fn stopped(clearance: &Clearance) -> Option<Disposition> {
+    match &clearance.rollout {
+        Some(RolloutHold::Stopped { reason }) => {
+            Some(policy::blocked(reason.clone(), AlertKind::RolloutStopped))
+        }
+        Some(RolloutHold::Waits { .. }) | None => None,
+    }
+}
+
 /// Every registered handset that these items would deregister: in which slot it is, and which, as far as a page told.
 fn deregistered<'a>(items: impl IntoIterator<Item = &'a DriftItem>) -> BTreeMap<SlotNumber, Option<Ipui>> {
     let mut found = BTreeMap::new();
@@ -127,8 +137,8 @@ impl Scene<'_> {
         over: Option<&Disposition>,
         file_has_shrunk: bool,
     ) -> Option<Disposition> {
-        if let Some(RolloutHold::Stopped { reason }) = &self.input.clearance.rollout {
-            return Some(policy::blocked(reason.clone(), AlertKind::RolloutStopped));
+        if let Some(stopped) = stopped(self.input.clearance) {
+            return Some(stopped);
         }
         if file_has_shrunk {
             return Some(policy::deferred("the site file lists far fewer slots than it did", None));

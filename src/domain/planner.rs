@@ -11,13 +11,16 @@ use super::clearance::Clearance;
 use super::compose::Omit;
 use super::desired::{DesiredSite, Trigger};
 use super::device_clock::DeviceClock;
+use super::drift::DriftItem;
 use super::fingerprint::{self, SiteKey};
 use super::ids::SlotNumber;
 use super::memory::SiteMemory;
 use super::observed::Observation;
+use super::permit;
 use super::plan::{Action, Disposition, Impact, Orders, Plan, Step};
 use super::policy;
 use super::push::{self, Push};
+use super::release::Release;
 use super::secret::SecretBook;
 use super::status::WindowState;
 use super::target::Target;
@@ -150,6 +153,7 @@ impl<'a> Draft<'a> {
             Push::Settling { .. } => self.hold(false),
             Push::None | Push::Unfetched { .. } | Push::ToBeRead | Push::Settled => None,
         };
+        let hold = permit::stopped(self.input.clearance).or(hold);
         self.steps.push(self.of_manager(Action::Enrol, Vec::new(), why, hold));
     }
 
@@ -222,8 +226,27 @@ impl<'a> Draft<'a> {
                 let hold = self.hold(false);
                 self.steps.push(self.of_manager(Action::Fetch, Vec::new(), why, hold));
             }
+            Push::Settled if !self.releases && self.is_to_be_taken_back(release) => {
+                let why = format!(
+                    "VERSION {} deregisters a handset that is back, and its approval is used up: it is replaced, so that no \
+                     fetch repeats it",
+                    release.version
+                );
+                self.steps.push(self.of_manager(Action::Fetch, Vec::new(), why, None));
+            }
             Push::Unfetched { .. } | Push::None | Push::Settling { .. } | Push::ToBeRead | Push::Settled => {}
         }
+    }
+
+    /// Whether the file that the manager may fetch still deregisters somebody by an approval, and would do so to a handset that
+    /// is there by now. What a file mentions overwrites what was changed by hand, at every fetch that applies it (n720.md
+    /// section 2).
+    fn is_to_be_taken_back(&self, release: &Release) -> bool {
+        let Some(target) = &self.target else { return false };
+        let is_held = |(place, item): (usize, &DriftItem)| {
+            item.needs_approval() && target.permits.hold(place).is_some()
+        };
+        !release.approved.is_empty() && target.items.iter().enumerate().any(is_held)
     }
 
     /// What an approval of this plan is bound to.

@@ -26,7 +26,8 @@ pub(super) fn look(view: &View<'_>, found: &mut Conditions) {
         view.plan.steps.iter().filter(|step| mends(step) && is_given_up(&step.disposition)).collect();
     if steps.is_empty() {
         // Another try has mended nothing yet.
-        let standing = view.standing(AlertKind::PushIneffective);
+        let standing =
+            view.standing(AlertKind::PushIneffective).filter(|alert| is_of_this_manager(view, alert));
         if standing.is_some_and(|alert| view.plan.steps.iter().any(|step| is_tried(view, alert, step))) {
             found.cannot_tell([AlertKind::PushIneffective]);
         }
@@ -67,6 +68,11 @@ fn is_given_up(disposition: &Disposition) -> bool {
         Disposition::Blocked { alert, .. } => *alert == AlertKind::PushIneffective,
         Disposition::Ready | Disposition::Deferred { .. } => false,
     }
+}
+
+/// What was in vain at a manager that was exchanged since says nothing about the one in its place.
+fn is_of_this_manager(view: &View<'_>, alert: &Alert) -> bool {
+    view.memory.first_contact.is_none_or(|(met, _)| met <= alert.since)
 }
 
 /// Whether this step tries again what the alert is about, or waits to: a person said so, the site file was corrected,

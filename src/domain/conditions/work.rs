@@ -10,7 +10,7 @@ use crate::domain::alert::{Alert, AlertKind, Condition, HandsetNote, Severity};
 use crate::domain::desired::{Mode, Trigger};
 use crate::domain::handoff::note;
 use crate::domain::ids::SlotNumber;
-use crate::domain::plan::{Action, Cause, Disposition, Step};
+use crate::domain::plan::{Action, Cause, Disposition, Impact, Step};
 use crate::domain::release::{Release, TriggerOutcome};
 
 /// A manager that was told to fetch does so within seconds; this long without a fetch means that it will not.
@@ -25,14 +25,18 @@ const MANY_ATTEMPTS: u32 = 4;
 pub(super) fn look(view: &View<'_>, found: &mut Conditions) {
     push_failed(view, found);
     blocked(view, found, AlertKind::PlanNeedsApproval, Severity::Warning, |steps, why| {
-        format!(
-            "a working handset would be deregistered by: {} ({}); {}; {why}; nothing is done without a person: see \
-             `n720d plan {}`",
-            what(steps),
-            who(steps),
-            whys(steps),
-            view.desired.name
-        )
+        let site = &view.desired.name;
+        let see = format!("nothing is done without a person: see `n720d plan {site}`");
+        if steps.iter().any(|step| step.action == Action::FollowFile) {
+            return format!("{}; {why}; {see}", whys(steps));
+        }
+        let deregisters = steps.iter().any(|step| step.impact == Impact::Deregisters);
+        let what_for = if deregisters {
+            "a working handset would be deregistered by"
+        } else {
+            "an approval is needed for"
+        };
+        format!("{what_for}: {} ({}); {}; {why}; {see}", what(steps), who(steps), whys(steps))
     });
     drift(view, found);
 }

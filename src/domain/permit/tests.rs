@@ -405,3 +405,30 @@ fn a_budget_counts_nothing_twice() {
     let new = release(&world);
     assert_eq!(approved(&new), [1, 2], "{:?}", brief(&world.plan()));
 }
+
+#[test]
+fn a_file_that_would_repeat_what_was_approved_is_taken_off_the_shelf() {
+    let mut world = World::new()
+        .want(1, DesiredSlot::Absent)
+        .want(2, present("1014", Some(2)))
+        .show_registered(1, "1013", 9)
+        .show_registered(2, "1014", 2)
+        .with_baseline();
+    world.approve();
+    world.release();
+    world.progress().fetched_at = Some(at(10));
+    world.later(300);
+    world.slots().remove(&slot(1));
+    world.seen.editors.remove(&slot(1));
+    world.progress().verified_at = Some(at(300));
+    assert_eq!(brief(&world.plan()), [""; 0], "it is done, and nobody is there");
+    // The handset comes back by hand: whatever makes the manager apply the file again must not throw it out.
+    let mut world = world.show_registered(1, "1013", 9);
+    let plan = world.release();
+    assert_eq!(brief(&plan), ["Deregister 1 Deregisters: blocked, PlanNeedsApproval", "Fetch None: ready"]);
+    let new = plan.orders.release.unwrap();
+    assert_eq!(codes(&new), [(2, HandsetCode::Reserve(ipui(2)))]);
+    world.progress().fetched_at = Some(at(310));
+    world.later(600);
+    assert!(world.plan().orders.is_empty(), "once");
+}
