@@ -1,7 +1,7 @@
 //! What deregisters is done with an approval, to exactly those who were approved, once; and an approval of anything else than
 //! the present plan is refused with what has changed.
 
-use n720_sim::{Device, DeviceBuilder, Fault, SessionEnd, Timing};
+use n720_sim::{Device, DeviceBuilder, Event, Fault, SessionEnd, Timing};
 use serde_json::Value;
 
 use super::fills::{RECEPTION, STORE, WORKSHOP, handset, two_handsets};
@@ -67,11 +67,11 @@ async fn new_phone_comes_in(lab: &Lab, device: &Device) {
 
 fn logged_out(device: &Device) {
     assert_eq!(device.snapshot().session, None, "a session is still open");
-    let ends = device.journal().into_iter().filter_map(|entry| {
-        let n720_sim::Event::SessionClosed { how, .. } = entry.event else { return None };
-        Some(how)
-    });
-    assert!(ends.into_iter().all(|how| how == SessionEnd::LoggedOut));
+    for entry in device.journal() {
+        if let Event::SessionClosed { how, .. } = entry.event {
+            assert_eq!(how, SessionEnd::LoggedOut);
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
