@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::error::{Fault, StoreError};
-use super::{Store, codec, history, keep, memory, outbox, pauses, releases, sites};
+use super::{Store, codec, history, keep, memory, outbox, pauses, sites};
 use crate::domain::alert::Alert;
 use crate::domain::clearance::Pause;
 use crate::domain::history::HistoryEntry;
@@ -145,8 +145,7 @@ impl Store {
         })
     }
 
-    /// What the limits leave to a site now. Its last release, as long as nothing tells that it has reached the manager,
-    /// takes no room: the next one withdraws it.
+    /// What the limits leave to a site now, besides what its releases have used.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -158,8 +157,7 @@ impl Store {
     ) -> Result<Room, StoreError> {
         self.read("look for room within the limits of the fleet", |db| {
             let site = sites::known_site(db, site)?;
-            let withdrawn = site.map(|site| releases::not_arrived(db, site)).transpose()?.flatten();
-            room(db, site, withdrawn, limits, now)
+            room(db, site, None, limits, now)
         })
     }
 }
@@ -412,7 +410,7 @@ mod tests {
         let left = |name: &str| store.room(&site(name), &limits, at(3)).unwrap();
         assert!(matches!(make("acme", &swap("2311260801"), 0), Released::Made(_)));
         assert!(matches!(make("acme", &swap("2311260802"), 1), Released::Made(_)), "in place of the first");
-        assert_eq!(left("acme"), Room { crowded_until: None, handsets_left: Some(2) });
+        assert_eq!(left("acme"), Room { crowded_until: None, handsets_left: Some(0) });
         let full = Room { crowded_until: Some(at(3601)), handsets_left: Some(0) };
         assert_eq!(left("bolt"), full, "to others it counts");
         assert!(matches!(make("acme", &new_release("2311260803"), 2), Released::Made(_)));

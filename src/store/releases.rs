@@ -241,11 +241,6 @@ fn approved(new: &NewRelease) -> Result<Option<String>, Fault> {
     codec::optional_json("release.approved", Some(&slots).filter(|slots| !slots.is_empty()))
 }
 
-/// The last release of a site, if nothing tells that it has reached the manager: the next one would withdraw it.
-pub(super) fn not_arrived(db: &Transaction<'_>, site: i64) -> Result<Option<i64>, Fault> {
-    Ok(last(db, site)?.filter(|last| !last.progress.may_have_arrived()).map(|last| last.id))
-}
-
 /// The last release of a site; what is about the web password alone is none.
 fn last(db: &Transaction<'_>, site: i64) -> Result<Option<Release>, Fault> {
     Ok(newest(db, site, 1)?.into_iter().next())
