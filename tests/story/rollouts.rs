@@ -21,7 +21,7 @@ struct Sites {
 
 /// How long a session may be idle: as on the device, and where a killed daemon leaves one open.
 const LONG: Duration = Duration::from_secs(600);
-const SHORT: Duration = Duration::from_millis(1_500);
+const SHORT: Duration = Duration::from_secs(4);
 
 fn ipui(site: usize, number: u8) -> String {
     format!("02 {:02X} 00 00 {number:02X}", site + 1)
@@ -29,7 +29,13 @@ fn ipui(site: usize, number: u8) -> String {
 
 impl Sites {
     async fn start(settings: &str, names: &[&str], (entries, handsets): (u8, u8), idle: Duration) -> Self {
-        let settings = Settings { more: settings.to_owned(), before_close: "[]", ..Settings::default() };
+        let settings = Settings {
+            more: settings.to_owned(),
+            before_close: "[]",
+            // A canary is given up after three of these.
+            interval: if idle == SHORT { "5s" } else { "2s" },
+            ..Settings::default()
+        };
         let lab = Lab::with(settings).await;
         let mut devices = Vec::new();
         for site in 0..names.len() {
@@ -64,9 +70,10 @@ impl Sites {
         }
     }
 
-    /// Waits until each handset is known to be registered.
+    /// Waits until nothing is left to do anywhere, and each handset is known to be registered.
     async fn known(&self) {
         for name in &self.names {
+            self.lab.converged(name).await;
             let all = |status: &Value| {
                 let registered = registrations(status).into_values().filter(|word| *word == "registered");
                 registered.count() == usize::from(self.handsets)
