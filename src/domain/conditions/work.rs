@@ -10,7 +10,7 @@ use crate::domain::alert::{Alert, AlertKind, Condition, HandsetNote, Severity};
 use crate::domain::desired::{Mode, Trigger};
 use crate::domain::handoff::note;
 use crate::domain::ids::SlotNumber;
-use crate::domain::plan::{Action, Cause, Disposition, Impact, Step};
+use crate::domain::plan::{Action, Cause, Disposition, Relocation, Step};
 use crate::domain::release::{Release, TriggerOutcome};
 
 /// A manager that was told to fetch does so within seconds; this long without a fetch means that it will not.
@@ -30,11 +30,11 @@ pub(super) fn look(view: &View<'_>, found: &mut Conditions) {
         if steps.iter().any(|step| step.action == Action::FollowFile) {
             return format!("{}; {why}; {see}", whys(steps));
         }
-        let deregisters = steps.iter().any(|step| step.impact == Impact::Deregisters);
-        let what_for = if deregisters {
-            "a working handset would be deregistered by"
+        let arrives = |step: &&&Step| matches!(step.relocation, Some(Relocation::FromSite { .. }));
+        let what_for = if steps.iter().filter(arrives).count() == steps.len() {
+            "a handset of another site would be taken in by"
         } else {
-            "an approval is needed for"
+            "a working handset would be deregistered by"
         };
         format!("{what_for}: {} ({}); {}; {why}; {see}", what(steps), who(steps), whys(steps))
     });
