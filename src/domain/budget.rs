@@ -1,5 +1,5 @@
 //! Budgets: how many handsets releases of ours may deregister at a site within a day. Counting only: what follows is
-//! decided in [`super::permit`].
+//! decided in `permit`.
 
 use chrono::{DateTime, Days, TimeZone, Utc};
 use chrono_tz::Tz;

@@ -1,8 +1,8 @@
 //! Rollouts: a configuration taken in force that changes several sites goes to a few of them first, and to nobody when
 //! it would cost more handsets than the fleet's budget lets.
 //!
-//! Values in, values out: which sites changed ([`mark`]), what that puts at stake ([`stake`]), how a new configuration is
-//! begun ([`begin`]), what a canary's cycle does to it ([`trial`]), what people are told ([`tell`]). When any of this is
+//! Values in, values out: which sites changed (`mark()`), what that puts at stake (`stake`), how a new configuration is
+//! begun (`begin()`), what a canary's cycle does to it (`trial`), what people are told (`tell`). When any of this is
 //! asked, and where it is kept, is the daemon's and the store's part.
 
 mod begin;
@@ -70,7 +70,7 @@ pub struct Rollout {
 /// What a rollout is to a site.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Stake {
-    /// The site's [`mark`] in this configuration.
+    /// The site's [`mark()`] in this configuration.
     pub mark: String,
     /// Handsets known to be registered there that it would deregister.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -146,7 +146,7 @@ impl Rollout {
         }
     }
 
-    /// Whether what is released by a file with this [`mark`] at this site belongs to it. What follows at a site that is
+    /// Whether what is released by a file with this [`mark()`] at this site belongs to it. What follows at a site that is
     /// through, or by a file that was edited since, is none of its doing.
     pub fn runs_at(&self, site: &SiteName, mark: &str) -> bool {
         let is_its_file = self.sites.get(site).is_some_and(|stake| stake.mark == mark);

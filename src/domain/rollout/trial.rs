@@ -18,7 +18,7 @@ const INTERVALS_UNREAD: i32 = 3;
 /// A site after a cycle.
 #[derive(Debug, Clone, Copy)]
 pub struct Sight<'a> {
-    /// The [`super::mark`] of the file that the cycle went by.
+    /// The [`super::mark()`] of the file that the cycle went by.
     pub mark: &'a str,
     /// Whether the cycle knew that the rollout holds the site back.
     pub held: bool,

@@ -2,10 +2,13 @@
 //! n720.md says. It knows nothing of pages, releases or verdicts.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod model;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use n720d::domain::approval::{Approval, Grant};
 use n720d::domain::budget::SiteBudget;
 use n720d::domain::clearance::Clearance;
 use n720d::domain::content::{HandsetCode, ReleaseContent};
@@ -28,115 +31,12 @@ use n720d::domain::status::WindowState;
 use n720d::domain::verify::{self, Verification};
 use proptest::prelude::*;
 
+use self::model::{Account, Model};
+
 const MAC: &str = "7C2F80CA21E4";
 const SETTLE: Duration = Duration::from_secs(180);
 /// Slots of the model; the site file lists some of them.
 const SLOTS: u8 = 6;
-
-/// An account as the device keeps it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Account {
-    active: bool,
-    user: String,
-    name: String,
-}
-
-/// The device: what is configured, who is registered, who is reserved.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Model {
-    accounts: BTreeMap<SlotNumber, Account>,
-    registered: BTreeMap<SlotNumber, Ipui>,
-    reserved: BTreeMap<SlotNumber, Ipui>,
-}
-
-impl Model {
-    /// Takes a provisioning file in. A handset that conflicts with a new reservation is deregistered.
-    fn apply(&mut self, content: &ReleaseContent) {
-        for (&slot, wanted) in &content.slots {
-            let account = self.accounts.entry(slot).or_default();
-            account.active = wanted.account.active.unwrap_or(account.active);
-            account.user = wanted.account.user.clone().unwrap_or_else(|| account.user.clone());
-            account.name = wanted.account.display_name.clone().unwrap_or_else(|| account.name.clone());
-            match wanted.handset {
-                Some(HandsetCode::Reserve(ipui)) => self.reserve(slot, ipui),
-                Some(HandsetCode::Clear) => {
-                    self.reserved.remove(&slot);
-                    self.registered.remove(&slot);
-                }
-                None => {}
-            }
-        }
-    }
-
-    fn reserve(&mut self, slot: SlotNumber, ipui: Ipui) {
-        self.reserved.retain(|_, other| *other != ipui);
-        self.registered.retain(|&other, held| (other == slot) == (*held == ipui));
-        if !self.registered.contains_key(&slot) {
-            self.reserved.insert(slot, ipui);
-        }
-    }
-
-    /// A reserved handset comes in.
-    fn arrive(&mut self, slot: SlotNumber) {
-        if let Some(ipui) = self.reserved.remove(&slot) {
-            self.registered.insert(slot, ipui);
-        }
-    }
-
-    /// Somebody registers a handset by hand.
-    fn take(&mut self, slot: SlotNumber, ipui: Ipui) {
-        if !self.registered.contains_key(&slot) && !self.registered.values().any(|held| *held == ipui) {
-            self.reserved.remove(&slot);
-            self.reserved.retain(|_, other| *other != ipui);
-            self.registered.insert(slot, ipui);
-            self.accounts.entry(slot).or_default().active = true;
-        }
-    }
-
-    /// Handsets that somebody can make a call with.
-    fn working(&self) -> BTreeSet<(SlotNumber, Ipui)> {
-        let active = |slot: &SlotNumber| self.accounts.get(slot).is_some_and(|account| account.active);
-        self.registered.iter().filter(|(slot, _)| active(slot)).map(|(&slot, &ipui)| (slot, ipui)).collect()
-    }
-
-    /// Handsets in these slots, whether or not their account is on.
-    fn held(&self, slots: &BTreeSet<SlotNumber>) -> BTreeSet<(SlotNumber, Ipui)> {
-        let registered = self.registered.iter().filter(|(slot, _)| slots.contains(slot));
-        registered.map(|(&slot, &ipui)| (slot, ipui)).collect()
-    }
-
-    fn observe(&self, at: DateTime<Utc>) -> Observation {
-        let shown = |slot: &SlotNumber, account: &Account| ObservedSlot {
-            user_id: Some(account.user.clone()),
-            display_name: Some(account.name.clone()),
-            provider: None,
-            sip: SipState::Registered,
-            handset: match (self.registered.contains_key(slot), self.reserved.contains_key(slot)) {
-                (true, _) => HandsetState::Registered,
-                (false, true) => HandsetState::Pending,
-                (false, false) => HandsetState::None,
-            },
-            model: None,
-            software: None,
-        };
-        let active = || self.accounts.iter().filter(|(_, account)| account.active);
-        Observation {
-            at,
-            mac: Reading::Known(MAC.parse().unwrap()),
-            firmware: Reading::Known("70.111.00.000.00".parse().unwrap()),
-            device_clock: Reading::Known(at.naive_utc()),
-            pending: Reading::Known(self.reserved.values().copied().collect()),
-            slots: Reading::Known(active().map(|(slot, account)| (*slot, shown(slot, account))).collect()),
-            registration_pin: Reading::Unreadable("no kind of PIN is marked".into()),
-            editors: active()
-                .filter_map(|(slot, _)| Some((*slot, Reading::Known(Some(*self.registered.get(slot)?)))))
-                .collect(),
-            config_url: None,
-            base_stations: Vec::new(),
-            notes: Vec::new(),
-        }
-    }
-}
 
 /// A site under n720d's care, with the device behind it.
 struct Site {
@@ -247,6 +147,19 @@ impl Site {
         plan
     }
 
+    /// Somebody approves this plan.
+    fn approve(&mut self, plan: &Plan) {
+        let grant = Grant { by: "anna".into(), at: self.now, reason: String::new() };
+        self.memory.approval = Some(Approval {
+            hash: plan.hash.clone(),
+            terms: plan.terms.clone(),
+            grants: vec![grant],
+            expires_at: self.now + TimeDelta::days(1),
+            used: None,
+            lapsed: false,
+        });
+    }
+
     fn release(&mut self, new: NewRelease) {
         if let Some(last) = self.memory.release.take() {
             let past = PastRelease::from(&last);
@@ -258,8 +171,11 @@ impl Site {
             self.memory.windows.retain(|known| known.number != window.number);
             self.memory.windows.push(window);
         }
+        let id = i64::try_from(self.memory.past_releases.len()).unwrap() + 1;
+        let used = self.memory.approval.as_mut().filter(|one| Some(&one.hash) == new.approval.as_ref());
+        used.into_iter().for_each(|approval| approval.used = Some(id));
         self.memory.release = Some(Release {
-            id: i64::try_from(self.memory.past_releases.len()).unwrap() + 1,
+            id,
             generation: new.generation,
             content: new.content_id,
             version: new.version,
@@ -510,6 +426,31 @@ proptest! {
             }
         }
         site.converge()?;
+    }
+
+    #[test]
+    fn an_approval_costs_those_it_names_their_registration_once(desired in desired(), model in model()) {
+        let mut site = Site::new(desired, model);
+        site.budget = SiteBudget { per_day: 100, per_day_percent: 100 };
+        let plan = site.converge()?;
+        site.approve(&plan);
+        let before = site.model.working();
+        site.cycle();
+        let lost: BTreeSet<SlotNumber> =
+            before.difference(&site.model.working()).map(|(slot, _)| *slot).collect();
+        let release = site.memory.release.clone();
+        let approved = release.map_or_else(BTreeSet::new, |release| release.approved);
+        prop_assert!(lost.is_subset(&approved), "{lost:?} and not {approved:?}: {plan:#?}");
+        let needed = plan.steps.iter().any(Step::needs_approval);
+        prop_assert_eq!(!approved.is_empty(), needed, "{:#?}", plan);
+        // Those that come back, or never left, keep what they have: it was approved for once.
+        for (slot, ipui) in &before {
+            site.model.take(*slot, *ipui);
+        }
+        let before = site.model.working();
+        site.cycle();
+        site.cycle();
+        prop_assert!(before.is_subset(&site.model.working()));
     }
 
     #[test]
