@@ -151,7 +151,10 @@ async fn declined(
     };
     let message = match &reviewed {
         Some(_) => format!("plan {wanted} is not approved: things have changed since it was made; {now}"),
-        None => format!("no plan {wanted} was made for {site} lately; {now}"),
+        None => format!(
+            "no plan {wanted} was made for {site} lately; {now}; a site file that has changed counts after `n720d reload`, \
+             and so does its plan"
+        ),
     };
     let difference = reviewed.map(|reviewed| Difference::between(&reviewed, &present.terms));
     Ok(Some(ApproveAnswer { difference, ..answer(ApproveOutcome::Refused, message, present.status.clone()) }))
