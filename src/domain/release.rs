@@ -97,6 +97,15 @@ pub struct Release {
     pub progress: Progress,
 }
 
+impl Release {
+    /// Whether it may be taking effect on a handset that it deregisters in this slot: nothing has told its outcome.
+    pub fn is_deregistering(&self, slot: SlotNumber) -> bool {
+        let Progress { verified_at, ineffective_at, .. } = &self.progress;
+        let has_ended = verified_at.is_some() || ineffective_at.is_some();
+        self.approved.contains(&slot) && self.progress.may_have_arrived() && !has_ended
+    }
+}
+
 /// How far a release has come. Each mark is set once and never taken back, but `attempts` and the failure; of what was
 /// missed, less and less may be left.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use super::desired::{DesiredSite, Mode};
 use super::ids::SlotNumber;
 use super::memory::SiteMemory;
+use super::wording::ranges;
 
 /// So many slots may leave a site file without a question, however few it lists.
 const UNASKED: usize = 2;
@@ -40,22 +41,6 @@ impl Shrunken {
         let (before, now, gone) = (self.before, self.now, ranges(&self.gone));
         format!("{FILE_LISTS}{now} slots where it listed {before}; gone are slots {gone}")
     }
-}
-
-/// `1, 4-7, 9`.
-fn ranges(slots: &BTreeSet<SlotNumber>) -> String {
-    let mut runs: Vec<(u8, u8)> = Vec::new();
-    for number in slots.iter().map(|slot| slot.number()) {
-        match runs.last_mut() {
-            Some((_, last)) if *last + 1 == number => *last = number,
-            Some(_) | None => runs.push((number, number)),
-        }
-    }
-    let texts: Vec<String> = runs
-        .into_iter()
-        .map(|(first, last)| if first == last { first.to_string() } else { format!("{first}-{last}") })
-        .collect();
-    texts.join(", ")
 }
 
 #[cfg(test)]
@@ -95,10 +80,5 @@ mod tests {
         let mut world = (51..=90).fold(World::new(), |world, number| world.want(number, present("1", None)));
         world.memory.listed = Some((1..=40).map(slot).collect());
         assert_eq!(shrunken(&world.desired, &world.memory).unwrap().gone.len(), 40);
-    }
-
-    #[test]
-    fn numbers_are_told_as_ranges() {
-        assert_eq!(ranges(&[1, 4, 5, 6, 9].into_iter().map(slot).collect()), "1, 4-6, 9");
     }
 }

@@ -1,7 +1,11 @@
 //! Times and spans as people read them, in alerts, instructions and sheets. No sentences here.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, FixedOffset, SubsecRound, TimeDelta, Utc};
 use chrono_tz::Tz;
+
+use super::ids::SlotNumber;
 
 /// An instant in the time zone of a site, in whole seconds: what people and their scripts read.
 pub fn local(at: DateTime<Utc>, zone: Tz) -> DateTime<FixedOffset> {
@@ -26,8 +30,24 @@ pub fn spoken(span: TimeDelta) -> String {
     }
 }
 
+/// Slots as people write them: `1-4, 7`.
+pub fn ranges(slots: &BTreeSet<SlotNumber>) -> String {
+    let mut ranges: Vec<(u8, u8)> = Vec::new();
+    for slot in slots.iter().map(|slot| slot.number()) {
+        match ranges.last_mut() {
+            Some((_, last)) if last.checked_add(1) == Some(slot) => *last = slot,
+            Some(_) | None => ranges.push((slot, slot)),
+        }
+    }
+    let told = ranges
+        .into_iter()
+        .map(|(first, last)| if first == last { first.to_string() } else { format!("{first}-{last}") });
+    told.collect::<Vec<_>>().join(", ")
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::world::slot;
     use super::*;
 
     #[test]
@@ -49,5 +69,10 @@ mod tests {
         ] {
             assert_eq!(spoken(TimeDelta::minutes(minutes)), text);
         }
+    }
+
+    #[test]
+    fn numbers_are_told_as_ranges() {
+        assert_eq!(ranges(&[1, 4, 5, 6, 9].into_iter().map(slot).collect()), "1, 4-6, 9");
     }
 }

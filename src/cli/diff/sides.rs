@@ -1,7 +1,5 @@
 //! Both sides of a difference in one line each: what the manager shows of a slot, and what the site file asks for.
 
-use std::collections::BTreeSet;
-
 use crate::domain::desired::{DesiredSite, DesiredSlot};
 use crate::domain::ids::{Ipui, SlotNumber};
 use crate::domain::observed::{HandsetState, Observation};
@@ -111,19 +109,4 @@ fn account_in_words(user: Option<&str>, name: Option<&str>) -> String {
         (None, Some(name)) => format!("\"{name}\""),
         (Some(user), Some(name)) => format!("{user} \"{name}\""),
     }
-}
-
-/// Slots as people write them: `1-4, 7`.
-pub(super) fn ranges(slots: &BTreeSet<SlotNumber>) -> String {
-    let mut ranges: Vec<(u8, u8)> = Vec::new();
-    for slot in slots.iter().map(|slot| slot.number()) {
-        match ranges.last_mut() {
-            Some((_, last)) if last.checked_add(1) == Some(slot) => *last = slot,
-            Some(_) | None => ranges.push((slot, slot)),
-        }
-    }
-    let told = ranges
-        .into_iter()
-        .map(|(first, last)| if first == last { first.to_string() } else { format!("{first}-{last}") });
-    told.collect::<Vec<_>>().join(", ")
 }

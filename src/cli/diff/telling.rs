@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::paint::{Line, Tone};
 use super::super::plan::{action, cause, disposition};
 use super::group::Telling;
-use super::sides::{Sides, ranges};
+use super::sides::Sides;
 use crate::domain::ids::SlotNumber;
 use crate::domain::plan::{Hit, Impact, Relocation, Step};
+use crate::domain::wording::ranges;
 
 /// More phones than these that one step interrupts are told in one line: none of their users has to do anything.
 const INTERRUPTED: usize = 6;

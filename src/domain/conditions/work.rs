@@ -292,10 +292,7 @@ pub(super) fn what(steps: &[&Step]) -> String {
 
 /// The same for the digest: independent of wording.
 pub(super) fn phase(steps: &[&Step]) -> String {
-    grouped(steps, |action| match serde_json::to_value(action) {
-        Ok(serde_json::Value::String(word)) => word,
-        Ok(_) | Err(_) => words(action),
-    })
+    grouped(steps, |action| action.as_str().to_owned())
 }
 
 fn grouped(steps: &[&Step], word: impl Fn(Action) -> String) -> String {

@@ -26,6 +26,16 @@ fn swapped() -> World {
         .with_baseline()
 }
 
+/// Slot 1 is to be absent and holds handset 9; slot 2 is in place.
+fn emptied() -> World {
+    World::new()
+        .want(1, DesiredSlot::Absent)
+        .want(2, present("1014", Some(2)))
+        .show_registered(1, "1013", 9)
+        .show_registered(2, "1014", 2)
+        .with_baseline()
+}
+
 /// What is mended now.
 fn ready(plan: &Plan) -> Vec<String> {
     let mended = |step: &String| step.ends_with(": ready") && !step.starts_with("OpenWindow");
@@ -186,12 +196,7 @@ fn what_is_not_approved_stays_out_and_so_does_its_slots_account() {
 
 #[test]
 fn an_absent_slot_is_cleared_with_an_approval() {
-    let mut world = World::new()
-        .want(1, DesiredSlot::Absent)
-        .want(2, present("1014", Some(2)))
-        .show_registered(1, "1013", 9)
-        .show_registered(2, "1014", 2)
-        .with_baseline();
+    let mut world = emptied();
     assert!(world.plan().orders.is_empty());
     world.approve();
     let new = world.release().orders.release.unwrap();
@@ -409,12 +414,7 @@ fn a_budget_counts_nothing_twice() {
 
 #[test]
 fn a_file_that_would_repeat_what_was_approved_is_taken_off_the_shelf() {
-    let mut world = World::new()
-        .want(1, DesiredSlot::Absent)
-        .want(2, present("1014", Some(2)))
-        .show_registered(1, "1013", 9)
-        .show_registered(2, "1014", 2)
-        .with_baseline();
+    let mut world = emptied();
     world.approve();
     world.release();
     world.progress().fetched_at = Some(at(10));

@@ -64,11 +64,7 @@ fn is_in_doubt(memory: &SiteMemory, observation: &Observation, slot: SlotNumber,
 /// Whether a release has had its time to deregister who was in this slot, and a handset is in it: its successor may have
 /// come in between two readings.
 fn gives_way(memory: &SiteMemory, observation: &Observation, slot: SlotNumber) -> bool {
-    let is_ending = memory.release.as_ref().is_some_and(|release| {
-        let progress = &release.progress;
-        let has_ended = progress.verified_at.is_some() || progress.ineffective_at.is_some();
-        release.approved.contains(&slot) && progress.may_have_arrived() && !has_ended
-    });
+    let is_ending = memory.release.as_ref().is_some_and(|release| release.is_deregistering(slot));
     let cell = observation.slots.known().and_then(|slots| slots.get(&slot));
     is_ending && cell.is_some_and(|cell| cell.handset == HandsetState::Registered)
 }

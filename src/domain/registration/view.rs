@@ -73,12 +73,7 @@ impl View<'_> {
     /// came in between two readings.
     fn gives_way(&self, remembered: Option<Ipui>) -> bool {
         self.memory.release.as_ref().is_some_and(|release| {
-            let progress = &release.progress;
-            let has_ended = progress.verified_at.is_some() || progress.ineffective_at.is_some();
-            release.approved.contains(&self.slot)
-                && progress.may_have_arrived()
-                && !has_ended
-                && remembered != release.reserved.get(&self.slot).copied()
+            release.is_deregistering(self.slot) && remembered != release.reserved.get(&self.slot).copied()
         })
     }
 
