@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::message::Message;
 use crate::domain::alert::Alert;
 use crate::domain::ids::SiteName;
 use crate::domain::notification::Reason;
@@ -24,6 +25,17 @@ pub struct Body {
 }
 
 impl Body {
+    /// What a message says.
+    pub fn of(message: &Message) -> Self {
+        Self {
+            version: 1,
+            reason: message.reason,
+            site: message.subject.site(),
+            labels: message.subject.labels().clone(),
+            alerts: message.entries.iter().map(|entry| Alert::clone(&entry.alert)).collect(),
+        }
+    }
+
     /// The JSON.
     ///
     /// # Errors

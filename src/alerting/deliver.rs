@@ -12,8 +12,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::message::Message;
 use super::outbox::{Outbox, OutboxError};
-use super::sink::{Sink, SinkError};
+use super::sink::{FailureReason, Sink, SinkError};
 use crate::domain::notification::Queued;
 
 /// How many notifications are taken from the outbox at a time.
@@ -121,7 +122,11 @@ impl<O: Outbox, C: Fn() -> DateTime<Utc>> Worker<O, C> {
                 self.record(notification).await?;
                 continue;
             }
-            match self.sink.deliver(notification, (self.clock)()).await {
+            let told = match Message::from_queued(notification) {
+                Ok(message) => self.sink.deliver(&message, (self.clock)()).await,
+                Err(error) => Err(SinkError::new(FailureReason::Malformed, error.to_string())),
+            };
+            match told {
                 Ok(()) => {
                     self.failures = 0;
                     self.complained = false;

@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 use futures_util::future::{BoxFuture, FutureExt, ready};
 
 use super::body::Body;
-use super::sink::{FailureReason, Sink, SinkError};
+use super::message::Message;
+use super::sink::{Sink, SinkError};
 use crate::domain::alert::{Alert, AlertState, Severity};
-use crate::domain::notification::Queued;
 
 /// Writes alerts to the log, target `n720d::alert`.
 #[derive(Debug, Clone)]
@@ -28,21 +28,18 @@ impl Sink for Journal {
 
     fn deliver<'a>(
         &'a self,
-        notification: &'a Queued,
+        message: &'a Message,
         _now: DateTime<Utc>,
     ) -> BoxFuture<'a, Result<(), SinkError>> {
-        ready(write(notification)).boxed()
+        write(&Body::of(message));
+        ready(Ok(())).boxed()
     }
 }
 
-fn write(notification: &Queued) -> Result<(), SinkError> {
-    let body = Body::parse(&notification.body).map_err(|error| {
-        SinkError::new(FailureReason::Malformed, format!("the notification cannot be read: {error}"))
-    })?;
+fn write(body: &Body) {
     for alert in &body.alerts {
-        event(&body, alert);
+        event(body, alert);
     }
-    Ok(())
 }
 
 /// Levels are part of the macro's call site, so each has its own call.

@@ -7,7 +7,10 @@
 mod body;
 mod deliver;
 mod journal;
+mod message;
 mod outbox;
+pub mod pipeline;
+mod settings;
 mod sink;
 mod webhook;
 
@@ -28,8 +31,13 @@ use crate::domain::notification::{
 pub use body::Body;
 pub use deliver::{back_off, deliver_loop};
 pub use journal::Journal;
+pub use message::{Entry, Message, SiteFacts, Subject};
 pub use outbox::{Outbox, OutboxError};
-pub use sink::{FailureReason, Sink, SinkBuildError, SinkError, SinkSettings};
+pub use settings::{
+    AlertmanagerSettings, CommandSettings, EmailSettings, HttpTarget, MailSecurity, NtfySettings, SinkKind,
+    SinkSettings, WebhookFormat, WebhookSettings,
+};
+pub use sink::{FailureReason, Sink, SinkBuildError, SinkError};
 pub use webhook::Webhook;
 
 /// What alerts are about: a site, or the fleet under the name that stands for it.

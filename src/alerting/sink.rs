@@ -2,27 +2,37 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 
 use super::journal::Journal;
+use super::message::Message;
+use super::settings::{SinkKind, SinkSettings};
 use super::webhook::Webhook;
-use crate::domain::notification::Queued;
-use crate::domain::secret::Secret;
 
 /// Somebody who is told.
 pub trait Sink: Send + Sync {
     /// Its name in the configuration, unique.
     fn name(&self) -> &str;
 
-    /// Tells it, once; trying again is the caller's part. Must be safe to repeat and to abandon half-way.
+    /// Tells it, once; trying again is the caller's part. Must be safe to repeat and to abandon half-way, and must end by
+    /// itself: every sink has a time-out.
     fn deliver<'a>(
         &'a self,
-        notification: &'a Queued,
+        message: &'a Message,
         now: DateTime<Utc>,
     ) -> BoxFuture<'a, Result<(), SinkError>>;
+
+    /// Whether it forgets what it is not told again, so that all that it knows is told again, whoever has taken it.
+    fn forgets(&self) -> bool {
+        false
+    }
+
+    /// Whether it tells many alerts apart by itself, so that nothing needs to be gathered for it.
+    fn gathers_itself(&self) -> bool {
+        false
+    }
 }
 
 /// Why a sink was not told. The text holds no secret, and nothing of a URL, whose path and query may be one.
@@ -113,38 +123,20 @@ impl fmt::Display for FailureReason {
     }
 }
 
-/// What a sink is made from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SinkSettings {
-    /// The log.
-    Journal {
-        /// Its name.
-        name: String,
-    },
-    /// A signed HTTP POST.
-    Webhook {
-        /// Its name.
-        name: String,
-        /// Where to; `http` or `https`. Path, query and user part may hold a token, so all of it is kept as a secret.
-        url: Secret,
-        /// What it is signed with; `None`: not signed. With the prefix `whsec_` the rest is base64 of the key
-        /// (Standard Webhooks); any other is the key itself.
-        secret: Option<Secret>,
-        /// For one attempt, answer included.
-        timeout: Duration,
-    },
-}
-
 impl SinkSettings {
     /// Makes the sink.
     ///
     /// # Errors
     /// A URL or a secret that cannot be used, or an HTTP client that cannot be made.
     pub fn build(self) -> Result<Arc<dyn Sink>, SinkBuildError> {
-        match self {
-            Self::Journal { name } => Ok(Arc::new(Journal::new(name))),
-            Self::Webhook { name, url, secret, timeout } => {
-                Ok(Arc::new(Webhook::new(name, &url, secret.as_ref(), timeout)?))
+        let Self { name, timeout, kind, .. } = self;
+        match kind {
+            SinkKind::Journal => Ok(Arc::new(Journal::new(name))),
+            SinkKind::Webhook(settings) => {
+                Ok(Arc::new(Webhook::new(name, &settings.target.url, settings.secret.as_ref(), timeout)?))
+            }
+            SinkKind::Alertmanager(_) | SinkKind::Email(_) | SinkKind::Command(_) | SinkKind::Ntfy(_) => {
+                Err(SinkBuildError::Secret { sink: name })
             }
         }
     }

@@ -12,8 +12,9 @@ use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Response, StatusCode, Url, redirect, retry};
 use sha2::Sha256;
 
+use super::body::Body;
+use super::message::Message;
 use super::sink::{FailureReason, Sink, SinkBuildError, SinkError, UrlProblem};
-use crate::domain::notification::Queued;
 use crate::domain::secret::Secret;
 
 /// How much of an answer is read; its status is all that counts.
@@ -60,19 +61,22 @@ impl Webhook {
         }
     }
 
-    async fn post(&self, notification: &Queued, now: DateTime<Utc>) -> Result<(), SinkError> {
+    async fn post(&self, message: &Message, now: DateTime<Utc>) -> Result<(), SinkError> {
+        let body = Body::of(message).to_json().map_err(|error| {
+            SinkError::new(FailureReason::Malformed, format!("no JSON can be made of it: {error}"))
+        })?;
         let timestamp = now.timestamp().to_string();
         let mut request = self
             .client
             .post(self.url.clone())
             .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
-            .header("webhook-id", &notification.id)
+            .header("webhook-id", &message.id)
             .header("webhook-timestamp", &timestamp);
         if let Some(key) = &self.key {
-            let signature = key.sign(&notification.id, &timestamp, &notification.body);
+            let signature = key.sign(&message.id, &timestamp, &body);
             request = request.header("webhook-signature", signature);
         }
-        let answer = request.body(notification.body.clone()).send().await.map_err(not_sent)?;
+        let answer = request.body(body).send().await.map_err(not_sent)?;
         let status = answer.status();
         drain(answer).await;
         judge(status)
@@ -86,10 +90,10 @@ impl Sink for Webhook {
 
     fn deliver<'a>(
         &'a self,
-        notification: &'a Queued,
+        message: &'a Message,
         now: DateTime<Utc>,
     ) -> BoxFuture<'a, Result<(), SinkError>> {
-        self.post(notification, now).boxed()
+        self.post(message, now).boxed()
     }
 }
 

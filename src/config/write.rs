@@ -62,10 +62,13 @@ pub fn site_file(draft: &Draft) -> String {
 }
 
 fn head(text: &mut Text, draft: &Draft) {
-    let DesiredSite { description, labels, time_zone, mode, approval, .. } = &draft.site;
+    let DesiredSite { description, contact, labels, time_zone, mode, approval, .. } = &draft.site;
     let remarks = |spot| draft.remarks.at(spot);
     let mut table = Table::default();
     table.line("description", string(description), remarks(Spot::Description));
+    if !contact.is_empty() {
+        table.line("contact", string(contact), &[]);
+    }
     table.line("time_zone", string(time_zone.name()), remarks(Spot::TimeZone));
     if !labels.is_empty() {
         let labels = labels.iter().map(|(key, value)| (Key::new(key), Value::from(value)));

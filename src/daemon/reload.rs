@@ -1,13 +1,14 @@
 //! Reload: everything or nothing. Whatever can fail is done before anything live is touched.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
 use super::context::{Context, InForce};
 use super::fleet::Fleet;
 use super::rollout;
-use crate::alerting::{Alerting, SinkSettings};
+use crate::alerting::{Alerting, HttpTarget, SinkKind, SinkSettings, WebhookFormat, WebhookSettings};
 use crate::config::{self, Config, DaemonConfig, Finding, SinkConfig};
 use crate::domain::neighbours::Directory;
 use crate::secrets;
@@ -62,17 +63,18 @@ pub(super) fn build(config: Config) -> Result<InForce, String> {
 
 /// A sink with its secret resolved.
 fn sink_settings(sink: &SinkConfig) -> Result<SinkSettings, String> {
+    let settings = |timeout, kind| SinkSettings { name: sink.name().to_owned(), timeout, repeat: None, kind };
     match sink {
-        SinkConfig::Journal { name } => Ok(SinkSettings::Journal { name: name.clone() }),
+        SinkConfig::Journal { .. } => Ok(settings(Duration::from_secs(10), SinkKind::Journal)),
         SinkConfig::Webhook { name, url, secret, timeout } => {
             let resolve = |reference| secrets::resolve(reference).map_err(|error| super::chain(&error));
             let secret = secret.as_ref().map(resolve).transpose();
-            Ok(SinkSettings::Webhook {
-                name: name.clone(),
-                url: url.clone(),
+            let webhook = WebhookSettings {
+                target: HttpTarget { url: url.clone(), headers: Vec::new(), authorities: None },
                 secret: secret.map_err(|why| format!("alert sink {name}: {why}"))?,
-                timeout: *timeout,
-            })
+                format: WebhookFormat::Native,
+            };
+            Ok(settings(*timeout, SinkKind::Webhook(webhook)))
         }
     }
 }

@@ -180,6 +180,7 @@ fn bare_site(candidate: &Candidate<'_>, mac: Mac) -> DesiredSite {
     DesiredSite {
         name: candidate.name.clone(),
         description: candidate.name.to_string(),
+        contact: String::new(),
         labels: BTreeMap::new(),
         time_zone: candidate.time_zone,
         mode: Mode::Observe,

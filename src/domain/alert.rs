@@ -55,6 +55,10 @@ pub enum AlertKind {
     RolloutStopped,
     /// The web password was changed, and the site file does not name the new one.
     PasswordNotStored,
+    /// A sink has taken nothing for long: what it should have told, others have to.
+    SinkFailing,
+    /// No trouble at all: somebody tries a sink.
+    Test,
 }
 
 /// How urgent an alert is.
@@ -178,7 +182,7 @@ pub struct Condition {
 
 impl AlertKind {
     /// Every kind.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 24] = [
         Self::WindowClosing,
         Self::WindowExpiredUnfilled,
         Self::HandsetLost,
@@ -201,6 +205,8 @@ impl AlertKind {
         Self::PauseForgotten,
         Self::RolloutStopped,
         Self::PasswordNotStored,
+        Self::SinkFailing,
+        Self::Test,
     ];
 
     /// The word of the interface.
@@ -228,6 +234,8 @@ impl AlertKind {
             Self::PauseForgotten => "pause-forgotten",
             Self::RolloutStopped => "rollout-stopped",
             Self::PasswordNotStored => "password-not-stored",
+            Self::SinkFailing => "sink-failing",
+            Self::Test => "test",
         }
     }
 }

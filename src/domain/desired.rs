@@ -21,6 +21,8 @@ pub struct DesiredSite {
     pub name: SiteName,
     /// For people.
     pub description: String,
+    /// Whom to call there: a name, a number. For people, in messages; may be empty.
+    pub contact: String,
     /// Carried into alerts.
     pub labels: BTreeMap<String, String>,
     /// Of the manager's clock.

@@ -76,6 +76,7 @@ pub(super) fn site() -> DesiredSite {
     DesiredSite {
         name: "acme".parse().unwrap(),
         description: String::new(),
+        contact: String::new(),
         labels: BTreeMap::new(),
         time_zone: chrono_tz::Europe::Berlin,
         mode: Mode::Manage,

@@ -283,6 +283,7 @@ mod tests {
         let site = DesiredSite {
             name: "acme".parse().unwrap(),
             description: String::new(),
+            contact: String::new(),
             labels: std::collections::BTreeMap::new(),
             time_zone: chrono_tz::Tz::UTC,
             mode: Mode::Observe,

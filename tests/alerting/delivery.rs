@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::contract::Log;
+use crate::log::Log;
 use crate::support::{Act, MemoryOutbox, ScriptedSink, at, queued};
 
 const DOWN: Act = Act::Fail(FailureReason::Connection);

@@ -1,9 +1,8 @@
 //! Alerts from the condition to the receiver: what is decided, what is delivered, and that nothing is lost between.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on is to fail")]
 
-mod contract;
 mod delivery;
+mod log;
 mod pipeline;
 mod property;
 mod support;
-mod webhook;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, pending};
-use n720d::alerting::{FailureReason, Outbox, OutboxError, Sink, SinkError};
+use n720d::alerting::{FailureReason, Message, Outbox, OutboxError, Sink, SinkError};
 use n720d::domain::alert::{Alert, AlertKind, AlertState, Severity};
 use n720d::domain::desired::{DesiredManager, DesiredSite, Mode, Trigger, WindowClock};
 use n720d::domain::notification::{LedgerEntry, NewNotification, Queued};
@@ -24,6 +24,7 @@ pub(crate) fn site(name: &str) -> DesiredSite {
     DesiredSite {
         name: name.parse().unwrap(),
         description: String::new(),
+        contact: String::new(),
         labels: BTreeMap::from([("customer".to_owned(), "acme".to_owned())]),
         time_zone: chrono_tz::UTC,
         mode: Mode::Manage,
@@ -248,12 +249,12 @@ impl Sink for ScriptedSink {
 
     fn deliver<'a>(
         &'a self,
-        notification: &'a Queued,
+        message: &'a Message,
         now: DateTime<Utc>,
     ) -> BoxFuture<'a, Result<(), SinkError>> {
-        self.attempts.lock().unwrap().push((notification.id.clone(), now));
+        self.attempts.lock().unwrap().push((message.id.clone(), now));
         let mut act = self.script.lock().unwrap().pop_front().unwrap_or(Act::Take);
-        if self.indigestible.contains(&notification.id) {
+        if self.indigestible.contains(&message.id) {
             act = Act::Fail(FailureReason::Server);
         }
         async move {

@@ -232,6 +232,7 @@ fn site(slots: BTreeMap<SlotNumber, DesiredSlot>, windowed: bool) -> DesiredSite
     DesiredSite {
         name: "acme".parse().unwrap(),
         description: String::new(),
+        contact: String::new(),
         labels: BTreeMap::new(),
         time_zone: chrono_tz::UTC,
         mode: Mode::Manage,

@@ -70,6 +70,7 @@ pub(super) fn read(report: &Report<'_>, name: SiteName, approval: ApprovalRule) 
         (Some(time_zone), Some(manager)) => Some(DesiredSite {
             name,
             description: head.description,
+            contact: head.contact,
             labels: head.labels,
             time_zone,
             mode: head.mode,
@@ -111,6 +112,7 @@ fn doubts(root: &Section<'_>, policy: Option<&RegistrationPolicy>, trigger: Trig
 /// `[site]`.
 struct Head {
     description: String,
+    contact: String,
     labels: BTreeMap<String, String>,
     time_zone: Option<Tz>,
     mode: Mode,
@@ -126,6 +128,7 @@ fn head(section: Section<'_>) -> Head {
     let zone = section.string("time_zone").and_then(|text| section.report.checked(text, value::time_zone));
     let mode = section.word("mode", &[("observe", Mode::Observe), ("manage", Mode::Manage)]);
     let description = section.string("description").map_or("", |text| text.value).to_owned();
+    let contact = section.string("contact").map_or("", |text| text.value).to_owned();
     let labels = section.map("labels").into_iter().map(|(key, text)| (key.to_owned(), text.value.to_owned()));
     let labels = labels.collect();
     let mode_at = section.place_of("mode");
@@ -133,6 +136,7 @@ fn head(section: Section<'_>) -> Head {
     section.finish();
     Head {
         description,
+        contact,
         labels,
         time_zone: zone.map(|zone| zone.value),
         mode: mode.map_or(Mode::Observe, |mode| mode.value),

@@ -160,7 +160,9 @@ pub(super) fn tell_of_elsewhere(view: &View<'_>, found: &mut Conditions) {
             | AlertKind::ObservationStale
             | AlertKind::PauseForgotten
             | AlertKind::RolloutStopped
-            | AlertKind::PasswordNotStored => continue,
+            | AlertKind::PasswordNotStored
+            | AlertKind::SinkFailing
+            | AlertKind::Test => continue,
         }
         let seen: Vec<(SlotNumber, &Elsewhere)> = condition
             .handsets

@@ -244,6 +244,7 @@ fn desired() -> DesiredSite {
     DesiredSite {
         name: "acme-berlin".parse().unwrap(),
         description: "ACME".into(),
+        contact: String::new(),
         labels: BTreeMap::from([("customer".to_owned(), "acme".to_owned())]),
         time_zone: Berlin,
         mode: Mode::Manage,

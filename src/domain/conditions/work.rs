@@ -266,7 +266,9 @@ fn is_left_alone(view: &View<'_>, step: &Step) -> bool {
             | AlertKind::SiteFileInvalid
             | AlertKind::ObservationStale
             | AlertKind::PauseForgotten
-            | AlertKind::PasswordNotStored => true,
+            | AlertKind::PasswordNotStored
+            | AlertKind::SinkFailing
+            | AlertKind::Test => true,
         },
     }
 }

@@ -72,6 +72,7 @@ fn site(mode: Mode, registration: Option<RegistrationPolicy>) -> DesiredSite {
     DesiredSite {
         name: "acme".parse().unwrap(),
         description: String::new(),
+        contact: String::new(),
         labels: BTreeMap::new(),
         time_zone: Berlin,
         mode,

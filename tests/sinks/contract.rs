@@ -4,13 +4,13 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use n720d::alerting::{FailureReason, Journal, Sink};
-use n720d::domain::alert::{Alert, AlertKind, AlertState, Severity};
-use n720d::domain::notification::{Queued, Reason};
+use n720d::alerting::{Journal, Sink};
+use n720d::domain::alert::{AlertKind, AlertState, Severity};
+use n720d::domain::notification::Reason;
 use tracing::instrument::WithSubscriber;
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::support::{alert, at, queued};
+use crate::support::{alert, at, drift, message};
 use crate::webhook::{Answer, Receiver, webhook};
 
 /// What a sink took in, as text.
@@ -23,9 +23,9 @@ async fn honours_the_contract(sink: Arc<dyn Sink>, seen: Seen<'_>) {
         alert(AlertKind::HandsetLost, AlertState::Firing),
         alert(AlertKind::Drift, AlertState::Resolved),
     ];
-    let notification = notification(Reason::Changed, alerts);
+    let message = message(Reason::Changed, alerts);
     for attempt in 0..2 {
-        sink.deliver(&notification, at(attempt)).await.unwrap();
+        sink.deliver(&message, at(attempt)).await.unwrap();
     }
     let text = seen();
     for word in ["acme/handset-lost", "acme/drift", "firing", "resolved", "changed", "handset-lost happened"]
@@ -34,13 +34,6 @@ async fn honours_the_contract(sink: Arc<dyn Sink>, seen: Seen<'_>) {
         assert!(count >= 2 && count % 2 == 0, "{word} as often in both attempts: {text}");
     }
     assert!(!text.contains("hunter2"));
-}
-
-fn notification(reason: Reason, alerts: Vec<Alert>) -> Queued {
-    let body = serde_json::json!({
-        "version": 1, "reason": reason, "site": "acme", "labels": {}, "alerts": alerts,
-    });
-    Queued { reason, body: body.to_string(), ..queued("msg_1", "hook") }
 }
 
 #[tokio::test]
@@ -64,7 +57,7 @@ async fn a_webhook_that_fails_says_so_without_its_secrets() {
     for answer in [Answer::Status(500), Answer::Status(403), Answer::RedirectTo("/t0ken")] {
         let receiver = Receiver::start([answer]).await;
         let sink = webhook(&receiver.url(), Some("hunter2"), Duration::from_secs(30));
-        let error = sink.deliver(&queued("msg_1", "hook"), at(0)).await.unwrap_err();
+        let error = sink.deliver(&drift(), at(0)).await.unwrap_err();
         let text = format!("{error} {error:?}");
         for secret in ["hunter2", "t0ken", "qu3ry"] {
             assert!(!text.contains(secret), "{text}");
@@ -80,8 +73,8 @@ async fn the_journal_writes_one_event_an_alert_with_fields_to_filter_by() {
     let mut busy = alert(AlertKind::SessionBusy, AlertState::Firing);
     busy.severity = Severity::Info;
     let ended = alert(AlertKind::Drift, AlertState::Resolved);
-    let notification = notification(Reason::First, vec![lost, busy, ended]);
-    let delivery = async { Journal::new("log").deliver(&notification, at(0)).await };
+    let message = message(Reason::First, vec![lost, busy, ended]);
+    let delivery = async { Journal::new("log").deliver(&message, at(0)).await };
     delivery.with_subscriber(log.subscriber()).await.unwrap();
     let text = log.text();
     let events: Vec<serde_json::Value> =
@@ -94,13 +87,6 @@ async fn the_journal_writes_one_event_an_alert_with_fields_to_filter_by() {
         "state": "firing", "reason": "first", "id": "acme/handset-lost", "handsets": 0, "slots": "",
     });
     assert_eq!(events[0]["fields"], expected);
-}
-
-#[tokio::test]
-async fn a_body_that_the_journal_cannot_read_is_final() {
-    let broken = Queued { body: "{}".into(), ..queued("msg_1", "log") };
-    let error = Journal::new("log").deliver(&broken, at(0)).await.unwrap_err();
-    assert_eq!((error.reason, error.is_retryable()), (FailureReason::Malformed, false));
 }
 
 /// A log kept in memory, JSON a line.

@@ -1,6 +1,6 @@
 //! The webhook against a real HTTP server: what arrives, how it is signed, what comes of each answer.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -13,16 +13,15 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
-use n720d::alerting::{Alerting, FailureReason, Sink, SinkError, SinkSettings, deliver_loop};
-use n720d::domain::alert::{AlertKind, AlertState};
+use n720d::alerting::{
+    FailureReason, HttpTarget, Sink, SinkError, SinkKind, SinkSettings, WebhookFormat, WebhookSettings,
+};
 use n720d::domain::secret::Secret;
 use sha2::Sha256;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
-use crate::support::{MemoryOutbox, REPEAT, alert, at, queued, site};
+use crate::support::{at, drift};
 
 /// One request as it arrived.
 #[derive(Debug, Clone)]
@@ -102,25 +101,27 @@ async fn take(State(inner): State<Arc<Inner>>, uri: Uri, headers: HeaderMap, bod
 }
 
 pub(crate) fn webhook(url: &str, secret: Option<&str>, timeout: Duration) -> Arc<dyn Sink> {
+    let target = HttpTarget { url: Secret::new(url), headers: Vec::new(), authorities: None };
     let secret = secret.map(Secret::new);
-    SinkSettings::Webhook { name: "hook".into(), url: Secret::new(url), secret, timeout }.build().unwrap()
+    let kind = SinkKind::Webhook(WebhookSettings { target, secret, format: WebhookFormat::Native });
+    SinkSettings { name: "hook".into(), timeout, repeat: None, kind }.build().unwrap()
 }
 
 const PATIENT: Duration = Duration::from_secs(30);
 
 async fn outcome(script: Answer) -> Result<(), SinkError> {
     let receiver = Receiver::start([script]).await;
-    webhook(&receiver.url(), None, PATIENT).deliver(&queued("msg_1", "hook"), at(0)).await
+    webhook(&receiver.url(), None, PATIENT).deliver(&drift(), at(0)).await
 }
 
 #[tokio::test]
 async fn a_notification_arrives_as_the_interface_promises() {
     let receiver = Receiver::start([]).await;
-    let notification = queued("msg_1", "hook");
-    webhook(&receiver.url(), None, PATIENT).deliver(&notification, at(0)).await.unwrap();
+    let message = drift();
+    webhook(&receiver.url(), None, PATIENT).deliver(&message, at(0)).await.unwrap();
     let [arrived] = receiver.arrived().try_into().unwrap();
     assert_eq!(arrived.path, "/hooks/t0ken?key=qu3ry");
-    assert_eq!(arrived.body, notification.body);
+    assert_eq!(arrived.body, n720d::alerting::Body::of(&message).to_json().unwrap());
     assert_eq!(arrived.header("content-type"), "application/json");
     assert_eq!(arrived.header("webhook-id"), "msg_1");
     assert_eq!(arrived.header("webhook-timestamp"), at(0).timestamp().to_string());
@@ -133,10 +134,7 @@ async fn the_signature_can_be_verified_by_who_knows_the_secret() {
     let encoded = format!("whsec_{}", STANDARD.encode(key));
     for secret in [std::str::from_utf8(key).unwrap(), &encoded] {
         let receiver = Receiver::start([]).await;
-        webhook(&receiver.url(), Some(secret), PATIENT)
-            .deliver(&queued("msg_1", "hook"), at(0))
-            .await
-            .unwrap();
+        webhook(&receiver.url(), Some(secret), PATIENT).deliver(&drift(), at(0)).await.unwrap();
         let [arrived] = receiver.arrived().try_into().unwrap();
         let signature = arrived.header("webhook-signature").strip_prefix("v1,").unwrap();
         let signed = format!("msg_1.{}.{}", arrived.header("webhook-timestamp"), arrived.body);
@@ -150,10 +148,10 @@ async fn the_signature_can_be_verified_by_who_knows_the_secret() {
 async fn a_retry_keeps_the_id_and_takes_a_new_time_and_signature() {
     let receiver = Receiver::start([Answer::Status(503)]).await;
     let hook = webhook(&receiver.url(), Some("key"), PATIENT);
-    let notification = queued("msg_1", "hook");
-    let error = hook.deliver(&notification, at(0)).await.unwrap_err();
+    let message = drift();
+    let error = hook.deliver(&message, at(0)).await.unwrap_err();
     assert!(error.is_retryable());
-    hook.deliver(&notification, at(1)).await.unwrap();
+    hook.deliver(&message, at(1)).await.unwrap();
     let [first, second] = receiver.arrived().try_into().unwrap();
     assert_eq!(first.header("webhook-id"), second.header("webhook-id"));
     assert_eq!(first.body, second.body);
@@ -185,7 +183,7 @@ async fn every_answer_but_success_is_worth_another_try_and_told_apart() {
 async fn a_redirect_is_not_followed() {
     let receiver = Receiver::start([Answer::RedirectTo("/elsewhere")]).await;
     let hook = webhook(&receiver.url(), Some("key"), PATIENT);
-    let error = hook.deliver(&queued("msg_1", "hook"), at(0)).await.unwrap_err();
+    let error = hook.deliver(&drift(), at(0)).await.unwrap_err();
     assert_eq!((error.reason, error.is_retryable()), (FailureReason::Redirected, true));
     assert_eq!(receiver.arrived().len(), 1);
 }
@@ -199,7 +197,7 @@ async fn an_endless_answer_is_read_only_so_far() {
 async fn a_receiver_that_says_nothing_is_a_time_out_and_worth_another_try() {
     let receiver = Receiver::start([Answer::Never]).await;
     let hook = webhook(&receiver.url(), None, Duration::from_millis(50));
-    let error = hook.deliver(&queued("msg_1", "hook"), at(0)).await.unwrap_err();
+    let error = hook.deliver(&drift(), at(0)).await.unwrap_err();
     assert_eq!((error.reason, error.is_retryable()), (FailureReason::Timeout, true));
     assert!(error.text.contains("IPAddressAllow="), "{error}");
 }
@@ -208,61 +206,10 @@ async fn a_receiver_that_says_nothing_is_a_time_out_and_worth_another_try() {
 async fn no_connection_is_worth_another_try_and_shows_nothing_of_the_url() {
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let hook = webhook(&format!("http://user:pa55@{free}/hooks/t0ken?key=qu3ry"), Some("s3cret"), PATIENT);
-    let error = hook.deliver(&queued("msg_1", "hook"), at(0)).await.unwrap_err();
+    let error = hook.deliver(&drift(), at(0)).await.unwrap_err();
     assert_eq!((error.reason, error.is_retryable()), (FailureReason::Connection, true));
     assert!(error.text.contains("IPAddressAllow="), "{error}");
     for secret in ["t0ken", "qu3ry", "pa55", "s3cret"] {
         assert!(!format!("{error} {error:?}").contains(secret), "{error:?}");
     }
-}
-
-/// The whole way: decided, queued, refused while the receiver is down, overtaken by the present, delivered.
-#[tokio::test]
-async fn a_receiver_that_comes_back_gets_the_present_state() {
-    let receiver = Receiver::start([Answer::Status(204), Answer::Status(503)]).await;
-    let hook = webhook(&receiver.url(), Some("key"), PATIENT);
-    let alerting = Alerting::with_sinks(vec![Arc::clone(&hook)], REPEAT);
-    let outbox = MemoryOutbox::new();
-    let story = [
-        (AlertKind::Drift, AlertState::Firing),
-        (AlertKind::Drift, AlertState::Resolved),
-        (AlertKind::HandsetLost, AlertState::Firing),
-    ];
-    for (minute, (kind, state)) in (0..).zip(story) {
-        let now = at(minute);
-        let alerts = [alert(kind, state)];
-        for new in alerting.notifications(&site("acme"), &alerts, &outbox.ledgers(), &outbox.waiting(), now) {
-            outbox.queue(new, now);
-        }
-        let waiting = outbox.waiting();
-        if hook.deliver(&waiting["hook"], now).await.is_ok() {
-            outbox.0.send_modify(|shelf| shelf.waiting.clear());
-        }
-    }
-    let last: serde_json::Value = serde_json::from_str(&receiver.arrived().last().unwrap().body).unwrap();
-    let told: BTreeMap<&str, &str> = last["alerts"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|alert| (alert["kind"].as_str().unwrap(), alert["state"].as_str().unwrap()))
-        .collect();
-    assert_eq!(told, BTreeMap::from([("drift", "resolved"), ("handset-lost", "firing")]));
-    assert_eq!(receiver.arrived().len(), 3);
-}
-
-#[tokio::test]
-async fn the_delivery_loop_posts_what_waits() {
-    let receiver = Receiver::start([]).await;
-    let hook = webhook(&receiver.url(), None, PATIENT);
-    let outbox = MemoryOutbox::with(vec![queued("msg_1", "hook"), queued("msg_2", "hook")]);
-    let (_wake, woken) = watch::channel(());
-    let shutdown = CancellationToken::new();
-    let delivery =
-        tokio::spawn(deliver_loop(Arc::clone(&outbox), vec![hook], woken, || at(0), shutdown.clone()));
-    outbox.until(|shelf| shelf.delivered == ["msg_1", "msg_2"]).await;
-    shutdown.cancel();
-    delivery.await.unwrap();
-    let ids: Vec<String> =
-        receiver.arrived().iter().map(|arrived| arrived.header("webhook-id").to_owned()).collect();
-    assert_eq!(ids, ["msg_1", "msg_2"]);
 }

@@ -1,0 +1,149 @@
+//! What is told to a sink: one message about one site, or about several together. Plain data with no words of its own:
+//! `text` makes sentences of it, `body` the JSON. Built at the moment of delivery, so that it tells the present state.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+
+use crate::domain::alert::{Alert, AlertState};
+use crate::domain::attention::Acknowledgement;
+use crate::domain::desired::DesiredSite;
+use crate::domain::ids::SiteName;
+use crate::domain::notification::Reason;
+
+/// One message to one sink.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Message {
+    /// The same on every try as long as it says the same, also after a restart; unique for ever.
+    pub id: String,
+    /// Why it is sent.
+    pub reason: Reason,
+    /// What it is about.
+    pub subject: Subject,
+    /// What holds, worst first, then what has ended. Never empty.
+    pub entries: Vec<Entry>,
+    /// When it was made.
+    pub at: DateTime<Utc>,
+}
+
+/// What a message is about.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Subject {
+    /// One site, or the fleet under the name that stands for it.
+    Site(Arc<SiteFacts>),
+    /// Several sites: all that have these labels, or, without any, all that there are.
+    Several {
+        /// What they have in common.
+        labels: BTreeMap<String, String>,
+        /// Whether they are told together because so many have trouble at once, rather than because the route says so.
+        storm: bool,
+    },
+}
+
+/// One alert in a message.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// Where.
+    pub site: Arc<SiteFacts>,
+    /// The alert, in the state that people have given it.
+    pub alert: Arc<Alert>,
+    /// Who has taken it.
+    pub acknowledged: Option<Acknowledgement>,
+}
+
+/// What messages say of a site beside its alerts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SiteFacts {
+    /// Its name.
+    pub name: SiteName,
+    /// For people.
+    pub description: String,
+    /// Whom to call there; may be empty.
+    pub contact: String,
+    /// Its time zone, in which times are told.
+    pub time_zone: Tz,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+}
+
+impl Message {
+    /// Out of what was queued.
+    pub(super) fn from_queued(
+        queued: &crate::domain::notification::Queued,
+    ) -> Result<Self, serde_json::Error> {
+        let body = super::Body::parse(&queued.body)?;
+        let site = Arc::new(SiteFacts { name: body.site, labels: body.labels, ..SiteFacts::of_fleet() });
+        let entry = |alert| Entry { site: Arc::clone(&site), alert: Arc::new(alert), acknowledged: None };
+        let entries = body.alerts.into_iter().map(entry).collect();
+        Ok(Self {
+            id: queued.id.clone(),
+            reason: queued.reason,
+            subject: Subject::Site(Arc::clone(&site)),
+            entries,
+            at: queued.created_at,
+        })
+    }
+}
+
+impl SiteFacts {
+    /// Of the fleet as a whole, under the name that stands for it; its times are told in UTC.
+    pub fn of_fleet() -> Self {
+        Self {
+            name: SiteName::of_fleet(),
+            description: String::new(),
+            contact: String::new(),
+            time_zone: Tz::UTC,
+            labels: BTreeMap::new(),
+        }
+    }
+}
+
+impl From<&DesiredSite> for SiteFacts {
+    fn from(site: &DesiredSite) -> Self {
+        Self {
+            name: site.name.clone(),
+            description: site.description.clone(),
+            contact: site.contact.clone(),
+            time_zone: site.time_zone,
+            labels: site.labels.clone(),
+        }
+    }
+}
+
+impl Subject {
+    /// In words, for logs and the history: the site, `customer=acme`, `all sites`.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Site(site) => site.name.to_string(),
+            Self::Several { labels, .. } if labels.is_empty() => "all sites".to_owned(),
+            Self::Several { labels, .. } => {
+                labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(", ")
+            }
+        }
+    }
+
+    /// The name that stands for it where there is room for one site: that of the fleet for several.
+    pub fn site(&self) -> SiteName {
+        match self {
+            Self::Site(site) => site.name.clone(),
+            Self::Several { .. } => SiteName::of_fleet(),
+        }
+    }
+
+    /// The labels of the site, or those that several have in common.
+    pub fn labels(&self) -> &BTreeMap<String, String> {
+        match self {
+            Self::Site(site) => &site.labels,
+            Self::Several { labels, .. } => labels,
+        }
+    }
+}
+
+impl Entry {
+    /// Whether it tells of an end.
+    pub fn has_ended(&self) -> bool {
+        self.alert.state == AlertState::Resolved
+    }
+}

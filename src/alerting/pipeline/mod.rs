@@ -1,0 +1,155 @@
+//! From what holds at all sites to the messages that one sink is to be sent now. Pure: the time comes in, nothing goes out.
+//!
+//! A row of small stages with one signature, in the order of [`STAGES`]: each takes the alerts that are left, puts down
+//! what it found, and leaves out what its sink is not to be told. Delivery and the record of it come after ([`super::dispatch`]).
+//! What a stage leaves out for now is looked at again, for nothing is consumed: a message is made of the present state each
+//! time, and only the ledger, written when a sink has taken one, says what is known there.
+#![deny(clippy::disallowed_methods)]
+
+mod compose;
+mod decide;
+mod group;
+mod inhibit;
+mod mute;
+mod route;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::message::{Message, SiteFacts};
+use crate::domain::alert::{Alert, AlertState};
+use crate::domain::attention::Attention;
+use crate::domain::ids::SiteName;
+use crate::domain::notification::Reason;
+use crate::domain::routing::{Gathering, Routing};
+use crate::domain::told::{NotificationLedger, Told};
+
+pub use compose::delivery;
+
+/// All that the decision for one sink rests on.
+#[derive(Debug, Clone, Copy)]
+pub struct Scene<'a> {
+    /// The sink.
+    pub sink: &'a SinkProfile,
+    /// The sites that have alerts, the fleet among them under its name.
+    pub sites: &'a BTreeMap<SiteName, SiteAlerts>,
+    /// What every sink knows.
+    pub ledger: &'a NotificationLedger,
+    /// What people have said.
+    pub attention: &'a Attention,
+    /// Who is told of what.
+    pub routing: &'a Routing,
+    /// How messages are gathered.
+    pub gathering: &'a Gathering,
+    /// The time.
+    pub now: DateTime<Utc>,
+}
+
+/// What of a sink matters to what it is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SinkProfile {
+    /// Its name.
+    pub name: String,
+    /// After so long what still holds is told again.
+    pub repeat: Duration,
+    /// Whether it forgets what it is not told again: then repetitions are of all that it knows, whoever has taken it.
+    pub forgets: bool,
+    /// Whether it tells many alerts apart by itself: then nothing is gathered for it, and each group comes at once.
+    pub gathers_itself: bool,
+}
+
+/// The alerts of a site: all that have not ended, and those whose end some sink has yet to be told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SiteAlerts {
+    /// The site.
+    pub facts: Arc<SiteFacts>,
+    /// In the order of the site's status; states are `firing` or `resolved`, what people have said is not in them.
+    pub alerts: Vec<Arc<Alert>>,
+}
+
+/// An alert on its way through the stages.
+#[derive(Debug, Clone)]
+pub struct Item<'a> {
+    /// Its site.
+    pub facts: &'a Arc<SiteFacts>,
+    /// The alert.
+    pub alert: &'a Arc<Alert>,
+    /// Where it stands by what people have said.
+    pub state: AlertState,
+    /// What the sink knows of it.
+    pub told: Option<&'a Told>,
+    /// Why it is told; `None`: it is nothing new, and told along with what is.
+    pub news: Option<Reason>,
+    /// What it is told together with.
+    pub group: Group,
+}
+
+/// What is told in one message.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Group {
+    /// What holds at this site.
+    Site(SiteName),
+    /// What holds at the sites that have these labels.
+    Labels(BTreeMap<String, String>),
+    /// One kind of trouble that many sites with these labels have at once.
+    Storm(crate::domain::alert::AlertKind, BTreeMap<String, String>),
+}
+
+/// What is on its way, and when to look again because of what is left out.
+#[derive(Debug, Clone, Default)]
+pub struct Batch<'a> {
+    /// The alerts.
+    pub items: Vec<Item<'a>>,
+    /// When something that is left out for now may be told; `None`: not by the passing of time alone.
+    pub look_again: Option<DateTime<Utc>>,
+}
+
+/// A stage.
+pub type Stage = for<'a> fn(&Scene<'a>, Batch<'a>) -> Batch<'a>;
+
+/// The stages, in order.
+pub const STAGES: [Stage; 5] = [route::route, decide::decide, inhibit::inhibit, mute::mute, group::group];
+
+/// What a sink is to be sent now.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Outcome {
+    /// The messages; what is worst comes first.
+    pub messages: Vec<Message>,
+    /// When there may be more without anything having happened.
+    pub look_again: Option<DateTime<Utc>>,
+}
+
+/// Runs all stages for one sink.
+pub fn run(scene: &Scene<'_>) -> Outcome {
+    let batch = STAGES.into_iter().fold(everything(scene), |batch, stage| stage(scene, batch));
+    Outcome { messages: compose::messages(scene, &batch), look_again: batch.look_again }
+}
+
+/// Every alert, before the first stage.
+fn everything<'a>(scene: &Scene<'a>) -> Batch<'a> {
+    let known = scene.ledger.get(&scene.sink.name);
+    let of_site = |(name, site): (&'a SiteName, &'a SiteAlerts)| {
+        site.alerts.iter().map(move |alert| Item {
+            facts: &site.facts,
+            alert,
+            state: scene.attention.state_of(name, &site.facts.labels, alert, scene.now),
+            told: known.and_then(|known| known.get(&alert.id)),
+            news: None,
+            group: Group::Site(name.clone()),
+        })
+    };
+    Batch {
+        items: scene.sites.iter().flat_map(of_site).collect(),
+        look_again: scene.attention.next_end(scene.now),
+    }
+}
+
+impl Batch<'_> {
+    /// Has it looked at again at `when`, unless that is so earlier anyway.
+    fn look_again_at(&mut self, when: DateTime<Utc>) {
+        self.look_again = Some(self.look_again.map_or(when, |before| before.min(when)));
+    }
+}

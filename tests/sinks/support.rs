@@ -1,0 +1,55 @@
+//! Messages to deliver.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use n720d::alerting::{Entry, Message, SiteFacts, Subject};
+use n720d::domain::alert::{Alert, AlertKind, AlertState, Severity};
+use n720d::domain::notification::Reason;
+
+pub(crate) fn at(minutes: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_700_000_000, 0).unwrap() + TimeDelta::minutes(minutes)
+}
+
+pub(crate) fn site() -> Arc<SiteFacts> {
+    Arc::new(SiteFacts {
+        name: "acme".parse().unwrap(),
+        description: "ACME GmbH, Berlin".into(),
+        contact: "Frau Weber, +49 30 123456".into(),
+        time_zone: chrono_tz::Europe::Berlin,
+        labels: BTreeMap::from([("customer".to_owned(), "acme".to_owned())]),
+    })
+}
+
+pub(crate) fn alert(kind: AlertKind, state: AlertState) -> Alert {
+    Alert {
+        id: format!("acme/{kind}"),
+        kind,
+        severity: Severity::Warning,
+        summary: format!("{kind} happened"),
+        phase: String::new(),
+        since: at(0),
+        state,
+        resolved_at: (state == AlertState::Resolved).then(|| at(1)),
+        handsets: Vec::new(),
+        readings: Vec::new(),
+    }
+}
+
+pub(crate) fn message(reason: Reason, alerts: Vec<Alert>) -> Message {
+    let site = site();
+    let entry = |alert| Entry { site: Arc::clone(&site), alert: Arc::new(alert), acknowledged: None };
+    Message {
+        id: "msg_1".into(),
+        reason,
+        subject: Subject::Site(Arc::clone(&site)),
+        entries: alerts.into_iter().map(entry).collect(),
+        at: at(0),
+    }
+}
+
+/// One alert that fires.
+pub(crate) fn drift() -> Message {
+    message(Reason::First, vec![alert(AlertKind::Drift, AlertState::Firing)])
+}
