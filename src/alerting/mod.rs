@@ -27,12 +27,14 @@ use crate::domain::ids::SiteName;
 use crate::domain::notification::{
     LedgerEntry, NewNotification, Queued, Reason, decide, is_told_firing, is_unannounced, ledger_after,
 };
+use crate::domain::routing::{Gathering, Routing};
 
 pub use body::Body;
 pub use deliver::{back_off, deliver_loop};
 pub use journal::Journal;
 pub use message::{Entry, Message, SiteFacts, Subject};
 pub use outbox::{Outbox, OutboxError};
+pub use pipeline::SinkProfile;
 pub use settings::{
     AlertmanagerSettings, CommandSettings, EmailSettings, HttpTarget, MailSecurity, NtfySettings, SinkKind,
     SinkSettings, WebhookFormat, WebhookSettings,
@@ -55,27 +57,49 @@ impl<'a> From<&'a DesiredSite> for About<'a> {
     }
 }
 
-/// The sinks of this daemon, and how often they are reminded.
+/// The sinks of this daemon, and who is told of what.
 #[derive(Clone)]
 pub struct Alerting {
     sinks: BTreeMap<String, Arc<dyn Sink>>,
+    profiles: BTreeMap<String, SinkProfile>,
+    routing: Routing,
+    gathering: Gathering,
     repeat: Duration,
 }
 
 impl Alerting {
-    /// Builds every sink, or says which one cannot be built and why. Nothing is connected to yet.
+    /// Builds every sink, or says which one cannot be built and why. Nothing is connected to yet. `repeat` is for sinks
+    /// whose settings do not say after how long what still holds is told again.
     ///
     /// # Errors
     /// The first setting that cannot become a sink; see [`SinkBuildError`].
-    pub fn new(settings: Vec<SinkSettings>, repeat: Duration) -> Result<Self, SinkBuildError> {
-        let built: Result<Vec<Arc<dyn Sink>>, _> = settings.into_iter().map(SinkSettings::build).collect();
-        Ok(Self::with_sinks(built?, repeat))
+    pub fn new(
+        settings: Vec<SinkSettings>,
+        repeat: Duration,
+        routing: Routing,
+        gathering: Gathering,
+    ) -> Result<Self, SinkBuildError> {
+        let build = |settings: SinkSettings| {
+            let repeat = settings.repeat.unwrap_or(repeat);
+            settings.build().map(|sink| (sink, repeat))
+        };
+        let built: Result<Vec<(Arc<dyn Sink>, Duration)>, _> = settings.into_iter().map(build).collect();
+        Ok(Self { repeat, ..Self::with_sinks(built?, routing, gathering) })
     }
 
-    /// The same from sinks that are built already. Of two with the same name the last counts.
-    pub fn with_sinks(sinks: Vec<Arc<dyn Sink>>, repeat: Duration) -> Self {
-        let sinks = sinks.into_iter().map(|sink| (sink.name().to_owned(), sink)).collect();
-        Self { sinks, repeat }
+    /// The same from sinks that are built already, each with its repeat interval. Of two with the same name the last
+    /// counts.
+    pub fn with_sinks(sinks: Vec<(Arc<dyn Sink>, Duration)>, routing: Routing, gathering: Gathering) -> Self {
+        let repeat = sinks.first().map_or(Duration::MAX, |(_, repeat)| *repeat);
+        let profile = |(sink, repeat): &(Arc<dyn Sink>, Duration)| SinkProfile {
+            name: sink.name().to_owned(),
+            repeat: *repeat,
+            forgets: sink.forgets(),
+            gathers_itself: sink.gathers_itself(),
+        };
+        let profiles = sinks.iter().map(|sink| (sink.0.name().to_owned(), profile(sink))).collect();
+        let sinks = sinks.into_iter().map(|(sink, _)| (sink.name().to_owned(), sink)).collect();
+        Self { sinks, profiles, routing, gathering, repeat }
     }
 
     /// The sinks, for [`deliver_loop`].
@@ -121,7 +145,12 @@ impl Alerting {
 
 impl std::fmt::Debug for Alerting {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Alerting").field("sinks", &self.sinks.keys()).field("repeat", &self.repeat).finish()
+        let Self { profiles, routing, gathering, .. } = self;
+        f.debug_struct("Alerting")
+            .field("profiles", profiles)
+            .field("routing", routing)
+            .field("gathering", gathering)
+            .finish_non_exhaustive()
     }
 }
 

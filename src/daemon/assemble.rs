@@ -104,6 +104,7 @@ pub(super) async fn assemble(config: Config) -> Result<Assembly, StartError> {
         board,
         limit: Arc::new(Semaphore::new(daemon.poll.concurrency)),
         outbox_wake: watch::Sender::new(()),
+        attention: watch::Sender::default(),
         in_force: receiver,
         store,
         store_failed: AtomicBool::new(false),

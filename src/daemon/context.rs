@@ -13,6 +13,7 @@ use crate::alerting::Alerting;
 use crate::api::{Board, Metrics};
 use crate::config::Config;
 use crate::device::n720::Driver;
+use crate::domain::attention::Attention;
 use crate::domain::desired::DesiredSite;
 use crate::domain::ids::SiteName;
 use crate::domain::maintenance::MaintenanceWindow;
@@ -49,6 +50,8 @@ pub(super) struct Context {
     pub(super) limit: Arc<Semaphore>,
     /// Wakes the delivery of notifications.
     pub(super) outbox_wake: watch::Sender<()>,
+    /// What people have said of alerts, as kept: whoever keeps a change puts it here. Whoever is to be told waits for it.
+    pub(super) attention: watch::Sender<Arc<Attention>>,
     /// The configuration in force.
     pub(super) in_force: watch::Receiver<Arc<InForce>>,
     pub(super) store: Store,

@@ -188,6 +188,7 @@ mod tests {
             board,
             limit: Arc::new(Semaphore::new(1)),
             outbox_wake: watch::Sender::new(()),
+            attention: watch::Sender::default(),
             in_force,
             store,
             store_failed: AtomicBool::new(false),

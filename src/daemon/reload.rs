@@ -11,6 +11,7 @@ use super::rollout;
 use crate::alerting::{Alerting, HttpTarget, SinkKind, SinkSettings, WebhookFormat, WebhookSettings};
 use crate::config::{self, Config, DaemonConfig, Finding, SinkConfig};
 use crate::domain::neighbours::Directory;
+use crate::domain::routing::{Gathering, Routing};
 use crate::secrets;
 use crate::store::StoreError;
 
@@ -56,7 +57,9 @@ fn list(findings: &[Finding]) -> String {
 pub(super) fn build(config: Config) -> Result<InForce, String> {
     let alerts = &config.daemon.alerts;
     let sinks = alerts.sinks.iter().map(sink_settings).collect::<Result<Vec<_>, _>>()?;
-    let alerting = Alerting::new(sinks, alerts.repeat_interval).map_err(|error| super::chain(&error))?;
+    let (routing, gathering) = (Routing::default(), Gathering::default());
+    let alerting = Alerting::new(sinks, alerts.repeat_interval, routing, gathering)
+        .map_err(|error| super::chain(&error))?;
     let directory = Directory::of(config.sites.values());
     Ok(InForce { alerting: Arc::new(alerting), directory, config })
 }

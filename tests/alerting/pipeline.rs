@@ -7,12 +7,13 @@ use std::sync::Arc;
 use n720d::alerting::{Alerting, Body, Sink};
 use n720d::domain::alert::{Alert, AlertKind, AlertState};
 use n720d::domain::notification::{NewNotification, Reason};
+use n720d::domain::routing::{Gathering, Routing};
 
 use crate::support::{MemoryOutbox, REPEAT, ScriptedSink, alert, at, site};
 
 fn alerting(names: &[&str]) -> Alerting {
-    let sinks = names.iter().map(|name| ScriptedSink::new(name, []) as Arc<dyn Sink>).collect();
-    Alerting::with_sinks(sinks, REPEAT)
+    let sink = |name: &&str| (ScriptedSink::new(name, []) as Arc<dyn Sink>, REPEAT);
+    Alerting::with_sinks(names.iter().map(sink).collect(), Routing::default(), Gathering::default())
 }
 
 fn firing(kind: AlertKind) -> Alert {

@@ -10,6 +10,7 @@ use n720d::domain::alert::{Alert, AlertKind, AlertState, Condition, Severity};
 use n720d::domain::conditions::{Conditions, live_on};
 use n720d::domain::ids::SiteName;
 use n720d::domain::notification::Reason;
+use n720d::domain::routing::{Gathering, Routing};
 use proptest::prelude::*;
 
 use crate::support::{MemoryOutbox, REPEAT, ScriptedSink, at, site};
@@ -85,9 +86,10 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let sinks = SINKS.iter().map(|name| ScriptedSink::new(name, []) as Arc<dyn Sink>).collect();
+        let sink = |name: &&str| (ScriptedSink::new(name, []) as Arc<dyn Sink>, REPEAT);
+        let sinks = SINKS.iter().map(sink).collect();
         Self {
-            alerting: Alerting::with_sinks(sinks, REPEAT),
+            alerting: Alerting::with_sinks(sinks, Routing::default(), Gathering::default()),
             outbox: MemoryOutbox::new(),
             alerts: Vec::new(),
             heard: SINKS.iter().map(|name| (*name, Heard::default())).collect(),
