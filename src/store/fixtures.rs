@@ -30,6 +30,7 @@ use crate::domain::status::{
     ApprovalStatus, Conflict, GenerationStatus, Health, PauseStatus, PlanStatus, SiteStatus, SlotStatus,
     WindowState, WindowStatus,
 };
+use crate::domain::told::{Delivery, Told};
 
 /// A store in a directory of its own.
 pub(crate) fn store() -> (TempDir, Store) {
@@ -369,6 +370,37 @@ pub(crate) fn notification(id: &str, sink: &str, seconds: i64) -> NewNotificatio
             at: at(seconds),
         },
     }
+}
+
+/// A message that a sink took: of these alerts, which hold, and those, which have ended. Their ids begin with their sites.
+pub(crate) fn delivery(id: &str, sink: &str, seconds: i64, holding: &[&str], ended: &[&str]) -> Delivery {
+    Delivery {
+        id: id.to_owned(),
+        sink: sink.to_owned(),
+        reason: Reason::First,
+        about: "acme".to_owned(),
+        content: format!("content of {id}"),
+        at: at(seconds),
+        refused: None,
+        told: holding.iter().map(|alert| ((*alert).to_owned(), knows(alert, seconds))).collect(),
+        ended: ended.iter().map(|alert| ((*alert).to_owned(), site_of(alert))).collect(),
+    }
+}
+
+/// What a sink knows that was told of an alert at this time.
+pub(crate) fn knows(alert: &str, seconds: i64) -> Told {
+    Told {
+        site: site_of(alert),
+        since: at(-60),
+        content: Some(format!("content of {alert}")),
+        first_at: at(-30),
+        at: at(seconds),
+        merged: false,
+    }
+}
+
+fn site_of(alert: &str) -> SiteName {
+    site(alert.split('/').next().unwrap())
 }
 
 /// Makes a release upon whatever is the last one.

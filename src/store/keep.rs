@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Transaction, params};
 
 use super::error::{Fault, StoreError};
-use super::{Store, approvals, codec, history, memory, outbox, reading, sites, strays};
+use super::{Store, approvals, attention, codec, history, memory, outbox, reading, sites, strays};
 use crate::domain::alert::Alert;
 use crate::domain::history::HistoryEntry;
 use crate::domain::ids::SiteName;
@@ -187,8 +187,8 @@ fn keep_slots(db: &Transaction<'_>, site: i64, memory: &SiteMemory) -> Result<()
     Ok(())
 }
 
-/// Writes the alerts of a site that differ from those kept; those that are not among them go. `observed` is when what they
-/// show was seen.
+/// Writes the alerts of a site that differ from those kept; those that are not among them go, with what people have said of
+/// them. `observed` is when what they show was seen.
 pub(super) fn keep_alerts(
     db: &Transaction<'_>,
     site: i64,
@@ -208,7 +208,7 @@ pub(super) fn keep_alerts(
         let text = reading::detached("alert.alert", alert, observed)?;
         put.execute(params![site, alert.id, position, text])?;
     }
-    Ok(())
+    attention::follow_alerts(db, site)
 }
 
 fn keep_mark(db: &Transaction<'_>, site: i64, mark: &ReleaseMark) -> Result<(), Fault> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, SubsecRound, Utc};
 use rusqlite::{Row, Transaction, params};
+use tracing::warn;
 
 use super::error::{Fault, StoreError};
 use super::{Store, approvals, codec, fetches, reading, releases, rotations, sites, strays};
@@ -55,6 +56,42 @@ impl Store {
             sites::known_site(db, site)?.map_or(Ok(Vec::new()), |id| windows(db, id, None))
         })
     }
+}
+
+impl Store {
+    /// The alerts that are kept of every site, and, under the name that stands for it, of the fleet: all that hold, and those
+    /// whose end a sink has yet to be told. Sites without any are missing. An alert that does not decode is logged and left
+    /// out, so that no site waits for what another one has stored.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn all_alerts(&self) -> Result<BTreeMap<SiteName, Vec<Alert>>, StoreError> {
+        self.read("read all alerts", |db| {
+            let mut query = db.prepare_cached(
+                "SELECT site.name, iif(site.observation IS NULL, NULL, site.observed_at), alert.alert
+                 FROM alert JOIN site ON site.id = alert.site ORDER BY site.name, alert.position, alert.id",
+            )?;
+            let mut rows = query.query(())?;
+            let mut alerts: BTreeMap<SiteName, Vec<Alert>> = BTreeMap::new();
+            while let Some(row) = rows.next()? {
+                match alert(row) {
+                    Ok((site, alert)) => alerts.entry(site).or_default().push(alert),
+                    Err(fault) => {
+                        let site: String = row.get(0)?;
+                        warn!(site, ?fault, "an alert of this site does not decode");
+                    }
+                }
+            }
+            Ok(alerts)
+        })
+    }
+}
+
+/// A row of [`Store::all_alerts`].
+fn alert(row: &Row<'_>) -> Result<(SiteName, Alert), Fault> {
+    let name = codec::parsed("site.name", text(row, 0)?.unwrap_or_default())?;
+    let observed = codec::from_optional_time("site.observed_at", text(row, 1)?)?.map(as_shown);
+    Ok((name, reading::attached("alert.alert", text(row, 2)?.unwrap_or_default(), observed)?))
 }
 
 /// The last windows of a site, or all of them, oldest first.

@@ -10,6 +10,7 @@
 //! provisioning URLs. Its files are readable by their owner alone; treat copies alike.
 
 mod approvals;
+mod attention;
 mod codec;
 mod error;
 mod fetches;
@@ -29,6 +30,7 @@ mod rotations;
 mod schema;
 mod sites;
 mod strays;
+mod told;
 mod way_back;
 
 use std::fmt;
@@ -39,6 +41,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 pub use approvals::{DEREGISTRATION_DAYS, REVIEWED_PER_SITE};
+pub use attention::SILENCE_DAYS;
 pub use error::{StoreError, StoreErrorKind};
 pub use fetches::{FETCHES_PER_SITE, FetchRow};
 pub use files::{DATABASE_FILE, SEED_FILE};
@@ -50,6 +53,7 @@ pub use memory::WINDOWS_IN_MEMORY;
 pub use releases::{Premises, RELEASES_PER_SITE, ReleaseFiles, Released, Served};
 pub use rotations::PasswordFile;
 pub use sites::SiteSecret;
+pub use told::{NOTIFICATIONS_KEPT, SentLine};
 pub use way_back::WAYS_BACK_PER_SITE;
 
 use error::Fault;

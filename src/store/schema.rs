@@ -14,6 +14,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0002_windows.sql"),
     include_str!("migrations/0003_strays.sql"),
     include_str!("migrations/0004_changes.sql"),
+    include_str!("migrations/0005_told.sql"),
 ];
 
 /// The schema version that this n720d writes.
