@@ -150,6 +150,23 @@ impl Attention {
         self.acknowledgements.get(&alert.id).filter(|given| given.holds(alert, now))
     }
 
+    /// When the last silence or acknowledgement of an alert that has run out did so.
+    pub fn last_over(
+        &self,
+        site: &SiteName,
+        labels: &BTreeMap<String, String>,
+        alert: &Alert,
+        now: DateTime<Utc>,
+    ) -> Option<DateTime<Utc>> {
+        let taken = self.acknowledgements.get(&alert.id).filter(|given| given.since == alert.since);
+        let silences = self.silences.iter().filter(|silence| silence.until <= now);
+        silences
+            .filter(|silence| silence.of.matches(site, labels, alert))
+            .map(|silence| silence.until)
+            .chain(taken.and_then(|given| given.until).filter(|until| *until <= now))
+            .max()
+    }
+
     /// When what holds now stops to hold next; `None`: never, or not before somebody says so.
     pub fn next_end(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let acknowledged = self.acknowledgements.values().filter_map(|given| given.until);

@@ -25,6 +25,7 @@ pub mod gaps;
 pub mod handoff;
 pub mod history;
 pub mod ids;
+pub mod inhibition;
 pub mod instruction;
 pub mod ledger;
 pub mod loss;

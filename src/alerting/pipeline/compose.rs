@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Batch, Group, Item, Scene};
 use crate::alerting::message::{Entry, Message, Subject};
-use crate::domain::alert::{Alert, Severity};
+use crate::domain::alert::{Alert, AlertState, Severity};
 use crate::domain::notification::Reason;
 use crate::domain::told::{Delivery, Told, content_hash, hex};
 
@@ -26,26 +26,37 @@ pub(super) fn messages(scene: &Scene<'_>, batch: &Batch<'_>) -> Vec<Message> {
 }
 
 fn message(scene: &Scene<'_>, group: &Group, mut items: Vec<&Item<'_>>) -> Message {
-    items.sort_by_key(|item| (has_ended(item), std::cmp::Reverse(item.alert.severity), &item.alert.id));
-    let subject = match group {
-        Group::Site(_) => items.first().map(|item| Subject::Site(Arc::clone(item.facts))),
-        Group::Labels(labels) => Some(Subject::Several { labels: labels.clone(), storm: false }),
-        Group::Storm(_, labels) => Some(Subject::Several { labels: labels.clone(), storm: true }),
-    };
+    items.sort_by_key(|item| (item.has_ended(), std::cmp::Reverse(item.alert.severity), &item.alert.id));
+    let subject = subject(group, &items);
     Message {
         id: id(scene, group, &items),
-        reason: reason(&items),
-        subject: subject.unwrap_or(Subject::Several { labels: BTreeMap::new(), storm: false }),
+        reason: reason(scene, &subject, &items),
+        subject,
         entries: items.into_iter().map(|item| entry(scene, item)).collect(),
         at: scene.now,
     }
 }
 
+fn subject(group: &Group, items: &[&Item<'_>]) -> Subject {
+    let several = |labels: &BTreeMap<_, _>, storm| Subject::Several { labels: labels.clone(), storm };
+    match (group, items) {
+        (Group::Site(_), [first, ..]) => Subject::Site(Arc::clone(first.facts)),
+        // What has only one site left is a message about that site.
+        (Group::Storm(..), [first, rest @ ..])
+            if rest.iter().all(|item| item.facts.name == first.facts.name) =>
+        {
+            Subject::Site(Arc::clone(first.facts))
+        }
+        (Group::Site(_), []) => several(&BTreeMap::new(), false),
+        (Group::Labels(labels), _) => several(labels, false),
+        (Group::Storm(_, labels), _) => several(labels, true),
+    }
+}
+
 /// Of all of them together: nothing fires any more, or nothing was known, or something differs, or nothing does.
-fn reason(items: &[&Item<'_>]) -> Reason {
-    let fires = |item: &&&Item<'_>| !has_ended(item);
-    if !items.iter().any(|item| fires(&item)) {
-        Reason::Resolved
+fn reason(scene: &Scene<'_>, subject: &Subject, items: &[&Item<'_>]) -> Reason {
+    if items.iter().all(|item| item.has_ended()) {
+        if leaves_something(scene, subject) { Reason::Changed } else { Reason::Resolved }
     } else if items.iter().all(|item| item.told.is_none()) {
         Reason::First
     } else if items.iter().all(|item| matches!(item.news, None | Some(Reason::Repeat))) {
@@ -55,16 +66,23 @@ fn reason(items: &[&Item<'_>]) -> Reason {
     }
 }
 
-fn has_ended(item: &Item<'_>) -> bool {
-    item.alert.state == crate::domain::alert::AlertState::Resolved
+/// Whether the sink knows of something else that holds at the site, though it is not told of it now: a receiver that takes
+/// a site with the last word *resolved* for sound would be wrong.
+fn leaves_something(scene: &Scene<'_>, subject: &Subject) -> bool {
+    let Subject::Site(facts) = subject else { return false };
+    let is_known = |alert: &Alert| scene.known().is_some_and(|known| known.contains_key(&alert.id));
+    let alerts = scene.sites.get(&facts.name).map(|site| site.alerts.as_slice()).unwrap_or_default();
+    alerts.iter().any(|alert| alert.state != AlertState::Resolved && is_known(alert))
 }
 
 fn entry(scene: &Scene<'_>, item: &Item<'_>) -> Entry {
-    Entry {
-        site: Arc::clone(item.facts),
-        alert: Arc::new(Alert { state: item.state, ..Alert::clone(item.alert) }),
-        acknowledged: scene.attention.acknowledgement_of(item.alert, scene.now).cloned(),
-    }
+    let alert = if item.state == item.alert.state {
+        Arc::clone(item.alert)
+    } else {
+        Arc::new(Alert { state: item.state, ..Alert::clone(item.alert) })
+    };
+    let acknowledged = scene.attention.acknowledgement_of(item.alert, scene.now).cloned();
+    Entry { site: Arc::clone(item.facts), alert, acknowledged: acknowledged.filter(|_| !item.has_ended()) }
 }
 
 /// Over what is told and what was known before: the same on every try, another for every other message. Not a secret.
@@ -72,9 +90,16 @@ fn id(scene: &Scene<'_>, group: &Group, items: &[&Item<'_>]) -> String {
     let mut hash = Sha256::new();
     hash.update(format!("{:?}\n", (&scene.sink.name, group)));
     for item in items {
-        let known = item.told.map(|told| (told.since, told.at, &told.content));
-        let told = (content_hash(item.alert), item.alert.since, item.state, item.alert.resolved_at);
-        hash.update(format!("{:?}\n", (known, told)));
+        hash.update(content_hash(item.alert));
+        hash.update([item.state as u8]);
+        let ended = item.alert.resolved_at.map_or(0, |at| at.timestamp_millis());
+        let known =
+            item.told.map_or([0; 2], |told| [told.since.timestamp_millis(), told.at.timestamp_millis()]);
+        for time in [item.alert.since.timestamp_millis(), ended].into_iter().chain(known) {
+            hash.update(time.to_be_bytes());
+        }
+        hash.update(item.told.and_then(|told| told.content.as_deref()).unwrap_or_default());
+        hash.update([0]);
     }
     format!("msg_{}", hex(hash))
 }
@@ -91,25 +116,30 @@ pub fn delivery(
     refused: Option<String>,
     now: DateTime<Utc>,
 ) -> Delivery {
-    let before = |alert: &Alert| known.and_then(|known| known.get(&alert.id));
-    let (ended, holding): (Vec<&Entry>, Vec<&Entry>) =
-        message.entries.iter().partition(|entry| entry.has_ended());
-    let told = holding.into_iter().map(|entry| {
-        let content = content_hash(&entry.alert);
-        let told = Told {
-            site: entry.site.name.clone(),
-            since: entry.alert.since,
+    let merged = matches!(message.subject, Subject::Several { storm: true, .. });
+    let mut contents = BTreeSet::new();
+    let (mut told, mut ended) = (BTreeMap::new(), BTreeMap::new());
+    for Entry { site, alert, .. } in &message.entries {
+        let content = content_hash(alert);
+        contents.insert(content.clone());
+        if alert.state == AlertState::Resolved {
+            ended.insert(alert.id.clone(), site.name.clone());
+            continue;
+        }
+        let before = known.and_then(|known| known.get(&alert.id)).filter(|told| told.since == alert.since);
+        let row = Told {
+            site: site.name.clone(),
+            since: alert.since,
             content: Some(content),
-            first_at: before(&entry.alert).map_or(now, |told| told.first_at),
+            first_at: before.map_or(now, |told| told.first_at),
             at: now,
-            merged: matches!(message.subject, Subject::Several { storm: true, .. }),
+            merged,
         };
-        (entry.alert.id.clone(), told)
-    });
-    let told: BTreeMap<String, Told> = told.collect();
+        told.insert(alert.id.clone(), row);
+    }
     let mut hash = Sha256::new();
-    let contents: BTreeSet<String> = message.entries.iter().map(|entry| content_hash(&entry.alert)).collect();
-    hash.update(format!("{:?}", (message.reason, contents)));
+    hash.update(message.reason.as_str());
+    contents.iter().for_each(|content| hash.update(content));
     Delivery {
         id: message.id.clone(),
         sink: sink.to_owned(),
@@ -119,6 +149,6 @@ pub fn delivery(
         at: now,
         refused,
         told,
-        ended: ended.into_iter().map(|entry| (entry.alert.id.clone(), entry.site.name.clone())).collect(),
+        ended,
     }
 }

@@ -9,15 +9,19 @@
 mod compose;
 mod decide;
 mod group;
+mod hours;
 mod inhibit;
 mod mute;
 mod route;
+mod storm;
+#[cfg(test)]
+mod testing;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::message::{Message, SiteFacts};
 use crate::domain::alert::{Alert, AlertState};
@@ -83,6 +87,9 @@ pub struct Item<'a> {
     pub told: Option<&'a Told>,
     /// Why it is told; `None`: it is nothing new, and told along with what is.
     pub news: Option<Reason>,
+    /// It is not for this sink now, and there for its repetition alone, because the sink forgets what is not repeated and
+    /// would take it for ended.
+    pub upkeep: bool,
     /// What it is told together with.
     pub group: Group,
 }
@@ -138,12 +145,37 @@ fn everything<'a>(scene: &Scene<'a>) -> Batch<'a> {
             state: scene.attention.state_of(name, &site.facts.labels, alert, scene.now),
             told: known.and_then(|known| known.get(&alert.id)),
             news: None,
+            upkeep: false,
             group: Group::Site(name.clone()),
         })
     };
     Batch {
         items: scene.sites.iter().flat_map(of_site).collect(),
         look_again: scene.attention.next_end(scene.now),
+    }
+}
+
+impl Scene<'_> {
+    /// When so long has passed since `start`; `None`: it has. A start that lies further ahead than the span is from before
+    /// the clock was set back, and long ago: so nothing waits for more than twice its span, whatever the clock does.
+    fn over_at(&self, start: DateTime<Utc>, span: Duration) -> Option<DateTime<Utc>> {
+        let span = TimeDelta::from_std(span).unwrap_or(TimeDelta::MAX);
+        let passed = self.now.signed_duration_since(start);
+        if passed >= span || passed <= -span {
+            return None;
+        }
+        Some(start.checked_add_signed(span).unwrap_or(DateTime::<Utc>::MAX_UTC))
+    }
+
+    /// What the sink knows.
+    fn known(&self) -> Option<&BTreeMap<String, Told>> {
+        self.ledger.get(&self.sink.name)
+    }
+}
+
+impl Item<'_> {
+    fn has_ended(&self) -> bool {
+        self.alert.state == AlertState::Resolved
     }
 }
 
