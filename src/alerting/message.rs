@@ -68,25 +68,6 @@ pub struct SiteFacts {
     pub labels: BTreeMap<String, String>,
 }
 
-impl Message {
-    /// Out of what was queued.
-    pub(super) fn from_queued(
-        queued: &crate::domain::notification::Queued,
-    ) -> Result<Self, serde_json::Error> {
-        let body = super::Body::parse(&queued.body)?;
-        let site = Arc::new(SiteFacts { name: body.site, labels: body.labels, ..SiteFacts::of_fleet() });
-        let entry = |alert| Entry { site: Arc::clone(&site), alert: Arc::new(alert), acknowledged: None };
-        let entries = body.alerts.into_iter().map(entry).collect();
-        Ok(Self {
-            id: queued.id.clone(),
-            reason: queued.reason,
-            subject: Subject::Site(Arc::clone(&site)),
-            entries,
-            at: queued.created_at,
-        })
-    }
-}
-
 impl SiteFacts {
     /// Of the fleet as a whole, under the name that stands for it; its times are told in UTC.
     pub fn of_fleet() -> Self {

@@ -1,39 +1,31 @@
-//! Who is told, when, and how: from a site's alerts to notifications, and from the outbox to the sinks.
+//! Who is told, when, and how: from the alerts of all sites to messages at the sinks.
 //!
-//! The stages, in order: decide ([`crate::domain::notification::decide`]) and compose ([`Alerting::notifications`]),
-//! both without I/O; record (the store, in one transaction with the alerts themselves); deliver ([`deliver_loop`]),
-//! which knows nothing of sites. One file a sink. Nothing here judges a site or reads a clock.
+//! Whoever keeps alerts puts them on the [`Desk`]. For each sink the [`pipeline`] makes of them the messages that it is to be
+//! sent, without I/O; [`dispatch`] sends them, and has the ledger told, by which the next look makes none of the same. One file
+//! a sink. Nothing here judges a site or reads a clock.
 
 mod body;
-mod deliver;
+mod desk;
+mod dispatch;
 mod journal;
 mod message;
-mod outbox;
 pub mod pipeline;
 mod settings;
 mod sink;
 mod webhook;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, SecondsFormat, Utc};
-use sha2::{Digest, Sha256};
-
 use crate::domain::alert::{Alert, AlertState};
-use crate::domain::desired::DesiredSite;
-use crate::domain::ids::SiteName;
-use crate::domain::notification::{
-    LedgerEntry, NewNotification, Queued, Reason, decide, is_told_firing, is_unannounced, ledger_after,
-};
 use crate::domain::routing::{Gathering, Routing};
 
 pub use body::Body;
-pub use deliver::{back_off, deliver_loop};
+pub use desk::Desk;
+pub use dispatch::{Attempt, Known, Ledger, LedgerError, Offers, Sources, back_off, dispatch};
 pub use journal::Journal;
 pub use message::{Entry, Message, SiteFacts, Subject};
-pub use outbox::{Outbox, OutboxError};
 pub use pipeline::SinkProfile;
 pub use settings::{
     AlertmanagerSettings, CommandSettings, EmailSettings, HttpTarget, MailSecurity, NtfySettings, SinkKind,
@@ -42,29 +34,21 @@ pub use settings::{
 pub use sink::{FailureReason, Sink, SinkBuildError, SinkError};
 pub use webhook::Webhook;
 
-/// What alerts are about: a site, or the fleet under the name that stands for it.
-#[derive(Debug, Clone, Copy)]
-pub struct About<'a> {
-    /// Its name.
-    pub name: &'a SiteName,
-    /// Its labels.
-    pub labels: &'a BTreeMap<String, String>,
-}
-
-impl<'a> From<&'a DesiredSite> for About<'a> {
-    fn from(site: &'a DesiredSite) -> Self {
-        Self { name: &site.name, labels: &site.labels }
-    }
-}
-
 /// The sinks of this daemon, and who is told of what.
-#[derive(Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Alerting {
-    sinks: BTreeMap<String, Arc<dyn Sink>>,
-    profiles: BTreeMap<String, SinkProfile>,
+    members: BTreeMap<String, Member>,
     routing: Routing,
     gathering: Gathering,
-    repeat: Duration,
+}
+
+/// A sink and how it is told.
+#[derive(Clone)]
+pub(crate) struct Member {
+    pub(crate) sink: Arc<dyn Sink>,
+    pub(crate) profile: SinkProfile,
+    /// What it was made from.
+    settings: Option<SinkSettings>,
 }
 
 impl Alerting {
@@ -80,128 +64,102 @@ impl Alerting {
         gathering: Gathering,
     ) -> Result<Self, SinkBuildError> {
         let build = |settings: SinkSettings| {
-            let repeat = settings.repeat.unwrap_or(repeat);
-            settings.build().map(|sink| (sink, repeat))
+            let sink = settings.clone().build()?;
+            let profile = SinkProfile::of(sink.as_ref(), settings.repeat.unwrap_or(repeat));
+            Ok(Member { sink, profile, settings: Some(settings) })
         };
-        let built: Result<Vec<(Arc<dyn Sink>, Duration)>, _> = settings.into_iter().map(build).collect();
-        Ok(Self { repeat, ..Self::with_sinks(built?, routing, gathering) })
+        let members: Result<Vec<Member>, _> = settings.into_iter().map(build).collect();
+        Ok(Self::of(members?, routing, gathering))
     }
 
     /// The same from sinks that are built already, each with its repeat interval. Of two with the same name the last
     /// counts.
-    pub fn with_sinks(sinks: Vec<(Arc<dyn Sink>, Duration)>, routing: Routing, gathering: Gathering) -> Self {
-        let repeat = sinks.first().map_or(Duration::MAX, |(_, repeat)| *repeat);
-        let profile = |(sink, repeat): &(Arc<dyn Sink>, Duration)| SinkProfile {
-            name: sink.name().to_owned(),
-            repeat: *repeat,
-            forgets: sink.forgets(),
-            gathers_itself: sink.gathers_itself(),
+    pub fn with_sinks(
+        sinks: Vec<(Arc<dyn Sink>, Duration)>,
+        routing: Routing,
+        gathering: Gathering,
+    ) -> Self {
+        let member = |(sink, repeat): (Arc<dyn Sink>, Duration)| {
+            let profile = SinkProfile::of(sink.as_ref(), repeat);
+            Member { sink, profile, settings: None }
         };
-        let profiles = sinks.iter().map(|sink| (sink.0.name().to_owned(), profile(sink))).collect();
-        let sinks = sinks.into_iter().map(|(sink, _)| (sink.name().to_owned(), sink)).collect();
-        Self { sinks, profiles, routing, gathering, repeat }
+        Self::of(sinks.into_iter().map(member).collect(), routing, gathering)
     }
 
-    /// The sinks, for [`deliver_loop`].
-    pub fn sinks(&self) -> Vec<Arc<dyn Sink>> {
-        self.sinks.values().cloned().collect()
+    fn of(members: Vec<Member>, routing: Routing, gathering: Gathering) -> Self {
+        let members = members.into_iter().map(|member| (member.profile.name.clone(), member)).collect();
+        Self { members, routing, gathering }
     }
 
-    /// What each sink is to be told of a site or of the whole fleet, if anything.
-    ///
-    /// `alerts` are the site's alerts after this cycle, resolved ones included; `ledgers` what each sink was last
-    /// told; `waiting` what is still undelivered, by sink. A new notification takes the place of a waiting one, so it
-    /// carries on the ends which that one was to announce, and its reason if the sink never heard of the site.
-    pub fn notifications<'a>(
+    /// The names of the sinks.
+    pub fn names(&self) -> BTreeSet<String> {
+        self.members.keys().cloned().collect()
+    }
+
+    /// The sink of this name.
+    pub fn sink(&self, name: &str) -> Option<Arc<dyn Sink>> {
+        self.members.get(name).map(|member| Arc::clone(&member.sink))
+    }
+
+    /// Who is told of what.
+    pub fn routing(&self) -> &Routing {
+        &self.routing
+    }
+
+    /// How messages are gathered.
+    pub fn gathering(&self) -> &Gathering {
+        &self.gathering
+    }
+
+    /// What of the sinks matters to what they are told.
+    pub fn profiles(&self) -> impl Iterator<Item = &SinkProfile> {
+        self.members().map(|member| &member.profile)
+    }
+
+    /// The alerts that are still of interest: all that have not ended, and those whose end one of the sinks has yet to be
+    /// told, by the ids that `told` has for it. To be called before a cycle's alerts are made.
+    pub fn unannounced(
         &self,
-        about: impl Into<About<'a>>,
-        alerts: &[Alert],
-        ledgers: &BTreeMap<String, LedgerEntry>,
-        waiting: &BTreeMap<String, Queued>,
-        now: DateTime<Utc>,
-    ) -> Vec<NewNotification> {
-        let about = about.into();
-        self.sinks
-            .keys()
-            .filter_map(|sink| {
-                let ledger = ledgers.get(sink);
-                let reason = decide(ledger, alerts, self.repeat, now)?;
-                let composed = compose(sink, about, reason, alerts, ledger, waiting.get(sink), now);
-                let told = |error| tracing::error!(sink, site = %about.name, %error, "nothing can be told");
-                composed.map_err(told).ok()
-            })
-            .collect()
-    }
-
-    /// The alerts that are still of interest: all that have not ended, and those whose end some sink has yet to be
-    /// told. To be called before a cycle's alerts are made, with the ledgers as stored.
-    pub fn unannounced(&self, alerts: &[Alert], ledgers: &BTreeMap<String, LedgerEntry>) -> Vec<Alert> {
+        alerts: Vec<Alert>,
+        told: &BTreeMap<String, BTreeSet<String>>,
+    ) -> Vec<Alert> {
         let owed = |alert: &Alert| {
-            self.sinks.keys().filter_map(|sink| ledgers.get(sink)).any(|entry| is_unannounced(alert, entry))
+            self.members.keys().filter_map(|sink| told.get(sink)).any(|ids| ids.contains(&alert.id))
         };
-        alerts.iter().filter(|alert| alert.state != AlertState::Resolved || owed(alert)).cloned().collect()
+        alerts.into_iter().filter(|alert| alert.state != AlertState::Resolved || owed(alert)).collect()
+    }
+
+    pub(crate) fn members(&self) -> impl Iterator<Item = &Member> {
+        self.members.values()
     }
 }
 
-impl std::fmt::Debug for Alerting {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { profiles, routing, gathering, .. } = self;
-        f.debug_struct("Alerting")
-            .field("profiles", profiles)
-            .field("routing", routing)
-            .field("gathering", gathering)
-            .finish_non_exhaustive()
-    }
-}
-
-fn compose(
-    sink: &str,
-    about: About<'_>,
-    reason: Reason,
-    alerts: &[Alert],
-    ledger: Option<&LedgerEntry>,
-    waiting: Option<&Queued>,
-    now: DateTime<Utc>,
-) -> Result<NewNotification, serde_json::Error> {
-    let reason = waiting.map_or(reason, |waiting| carried_on(waiting.reason, reason));
-    let ended = |alert: &Alert| ledger.is_some_and(|entry| is_unannounced(alert, entry));
-    let mut told: Vec<Alert> =
-        alerts.iter().filter(|alert| is_told_firing(alert) || ended(alert)).cloned().collect();
-    let owed = waiting.and_then(|waiting| Body::parse(&waiting.body).ok()).map(|body| body.alerts);
-    for alert in owed.unwrap_or_default() {
-        if alert.state == AlertState::Resolved && told.iter().all(|one| one.id != alert.id) {
-            told.push(alert);
+impl Member {
+    /// Whether both are made from the same, but for how often they are told.
+    pub(crate) fn is_same_sink(&self, other: &Self) -> bool {
+        match (&self.settings, &other.settings) {
+            (Some(one), Some(other)) => {
+                (&one.name, one.timeout, &one.kind) == (&other.name, other.timeout, &other.kind)
+            }
+            (Some(_), None) | (None, Some(_)) | (None, None) => Arc::ptr_eq(&self.sink, &other.sink),
         }
     }
-    let body =
-        Body { version: 1, reason, site: about.name.clone(), labels: about.labels.clone(), alerts: told };
-    let body = body.to_json()?;
-    Ok(NewNotification {
-        id: notification_id(sink, about.name, now, &body),
-        sink: sink.to_owned(),
-        site: about.name.clone(),
-        reason,
-        body,
-        ledger: ledger_after(ledger, alerts, now),
-    })
 }
 
-/// The reason of a notification that takes the place of an undelivered one.
-fn carried_on(waiting: Reason, new: Reason) -> Reason {
-    match (waiting, new) {
-        (Reason::First, Reason::Changed | Reason::Repeat) => Reason::First,
-        (Reason::Changed, Reason::Repeat) => Reason::Changed,
-        (Reason::First | Reason::Changed | Reason::Repeat | Reason::Resolved, new) => new,
+impl SinkProfile {
+    /// Of this sink.
+    fn of(sink: &dyn Sink, repeat: Duration) -> Self {
+        Self {
+            name: sink.name().to_owned(),
+            repeat,
+            forgets: sink.forgets(),
+            gathers_itself: sink.gathers_itself(),
+        }
     }
 }
 
-/// Unique for ever: the same site is not decided on twice in one nanosecond. Not a secret.
-fn notification_id(sink: &str, site: &SiteName, now: DateTime<Utc>, body: &str) -> String {
-    let mut hash = Sha256::new();
-    for part in [sink, site.as_str(), &now.to_rfc3339_opts(SecondsFormat::Nanos, true), body] {
-        hash.update(part.as_bytes());
-        hash.update([0]);
+impl std::fmt::Debug for Member {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.profile.fmt(f)
     }
-    let hex: String = hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    format!("msg_{hex}")
 }

@@ -94,6 +94,20 @@ impl FailureReason {
         }
     }
 
+    /// Whether the receiver may have taken the notification all the same, so that it must hear how it ends.
+    pub fn may_have_been_taken(self) -> bool {
+        match self {
+            Self::Timeout => true,
+            Self::Connection
+            | Self::RateLimited
+            | Self::Server
+            | Self::Auth
+            | Self::Rejected
+            | Self::Redirected
+            | Self::Malformed => false,
+        }
+    }
+
     /// Whether it will probably not pass before somebody changes a setting, here or at the receiver.
     pub fn needs_a_person(self) -> bool {
         match self {

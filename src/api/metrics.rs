@@ -45,6 +45,9 @@ pub struct Metrics {
     releases: Counter,
     fetches: Family<Labels<1>, Counter>,
     notifications: Family<Labels<2>, Counter>,
+    notifications_waiting: Family<Labels<1>, Gauge>,
+    sink_failing: Family<Labels<1>, Gauge>,
+    sink_success: Family<Labels<1>, Gauge<f64, AtomicU64>>,
     reload_success: Gauge,
     reload_timestamp: Gauge<f64, AtomicU64>,
 }
@@ -71,6 +74,9 @@ impl Metrics {
             releases: Counter::default(),
             fetches: Family::default(),
             notifications: Family::default(),
+            notifications_waiting: Family::default(),
+            sink_failing: Family::default(),
+            sink_success: Family::default(),
             reload_success: Gauge::default(),
             reload_timestamp: Gauge::default(),
             registry: Registry::default(),
@@ -95,6 +101,22 @@ impl Metrics {
             "notifications",
             "Attempts to tell a sink by result",
             metrics.notifications.clone(),
+        );
+        registry.register(
+            "notifications_waiting",
+            "Messages that a sink has yet to be told",
+            metrics.notifications_waiting.clone(),
+        );
+        registry.register(
+            "sink_failing",
+            "Whether the last attempt to tell a sink failed",
+            metrics.sink_failing.clone(),
+        );
+        registry.register_with_unit(
+            "sink_last_success_timestamp",
+            "When a sink last took what it was told",
+            Unit::Seconds,
+            metrics.sink_success.clone(),
         );
         registry.register(
             "reload_success",
@@ -140,13 +162,32 @@ impl Metrics {
     }
 
     /// Counts an attempt to tell a sink; `sink` is its name in the configuration.
-    pub fn notified(&self, sink: &str, result: DeliveryResult) {
-        let result = match result {
-            DeliveryResult::Delivered => "delivered",
-            DeliveryResult::Postponed => "postponed",
-            DeliveryResult::GivenUp => "given-up",
+    pub fn notified(&self, sink: &str, result: DeliveryResult, at: DateTime<Utc>) {
+        let of_sink = [("sink", sink.to_owned())];
+        let (word, failed) = match result {
+            DeliveryResult::Delivered => ("delivered", false),
+            DeliveryResult::Postponed => ("postponed", true),
+            DeliveryResult::GivenUp => ("given-up", true),
         };
-        self.notifications.get_or_create(&[("sink", sink.to_owned()), ("result", result.to_owned())]).inc();
+        self.notifications.get_or_create(&[("sink", sink.to_owned()), ("result", word.to_owned())]).inc();
+        self.sink_failing.get_or_create(&of_sink).set(i64::from(failed));
+        if !failed {
+            self.sink_success.get_or_create(&of_sink).set(seconds(at));
+        }
+    }
+
+    /// Notes how many messages wait for a sink.
+    pub fn notifications_wait(&self, sink: &str, messages: usize) {
+        let messages = i64::try_from(messages).unwrap_or(i64::MAX);
+        self.notifications_waiting.get_or_create(&[("sink", sink.to_owned())]).set(messages);
+    }
+
+    /// Leaves out what is noted of a sink that is gone. What was counted stays counted.
+    pub fn sink_is_gone(&self, sink: &str) {
+        let of_sink = [("sink", sink.to_owned())];
+        self.notifications_waiting.remove(&of_sink);
+        self.sink_failing.remove(&of_sink);
+        self.sink_success.remove(&of_sink);
     }
 
     /// Notes whether a reload took effect, and when.
@@ -338,8 +379,9 @@ mod tests {
         metrics.fetched(200);
         metrics.fetched(404);
         metrics.fetched(404);
-        metrics.notified("hook", DeliveryResult::Delivered);
-        metrics.notified("hook", DeliveryResult::GivenUp);
+        metrics.notified("hook", DeliveryResult::Delivered, Utc.timestamp_opt(300, 0).unwrap());
+        metrics.notified("hook", DeliveryResult::GivenUp, Utc.timestamp_opt(400, 0).unwrap());
+        metrics.notifications_wait("hook", 3);
         metrics.reloaded(true, Utc.timestamp_opt(1_790_000_000, 500_000_000).unwrap());
         for (series, expected) in [
             ("n720d_cycles_total{result=\"observed\"}", "1"),
@@ -355,11 +397,25 @@ mod tests {
             ("n720d_fetches_total{status=\"404\"}", "2"),
             ("n720d_notifications_total{sink=\"hook\",result=\"delivered\"}", "1"),
             ("n720d_notifications_total{sink=\"hook\",result=\"given-up\"}", "1"),
+            ("n720d_notifications_waiting{sink=\"hook\"}", "3"),
+            ("n720d_sink_failing{sink=\"hook\"}", "1"),
+            ("n720d_sink_last_success_timestamp_seconds{sink=\"hook\"}", "300.0"),
             ("n720d_reload_success", "1"),
             ("n720d_reload_timestamp_seconds", "1790000000.5"),
         ] {
             assert_eq!(value(&metrics, series).as_deref(), Some(expected), "{series}");
         }
+    }
+
+    #[test]
+    fn a_sink_that_is_gone_shows_no_more_and_what_it_took_stays_counted() {
+        let metrics = Metrics::new(Board::default(), "1");
+        metrics.notified("hook", DeliveryResult::Delivered, DateTime::UNIX_EPOCH);
+        metrics.notifications_wait("hook", 0);
+        metrics.sink_is_gone("hook");
+        let text = metrics.encode().unwrap();
+        let left: Vec<&str> = text.lines().filter(|line| line.contains("sink=\"hook\"")).collect();
+        assert_eq!(left, ["n720d_notifications_total{sink=\"hook\",result=\"delivered\"} 1"]);
     }
 
     #[test]

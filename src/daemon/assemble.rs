@@ -16,7 +16,9 @@ use super::break_off::BrokenOff;
 use super::context::{Context, InForce};
 use super::rollout::Rollouts;
 use super::shelf::StoreShelf;
-use super::{chain, clock, delivery, reload};
+use super::sink_health::SinkHealth;
+use super::{chain, clock, delivery, fleet_alerts, ledger, reload};
+use crate::alerting::{Desk, Known, SiteFacts};
 use crate::api::{Board, Metrics, Refusal};
 use crate::config::Config;
 use crate::device::n720::Driver;
@@ -91,20 +93,25 @@ pub(super) struct Assembly {
 pub(super) async fn assemble(config: Config) -> Result<Assembly, StartError> {
     let daemon = config.daemon.clone();
     let store = open_store(&daemon.state_dir)?;
+    let broken_files = fleet_alerts::not_watched(&config);
     let in_force = reload::build(config).map_err(|why| StartError::SetUp { what: "the alert sinks", why })?;
     let (in_force, receiver) = watch::channel(Arc::new(in_force));
     let driver = Driver::new(daemon.poll.timeout)
         .map_err(|error| StartError::SetUp { what: "the HTTP client", why: chain(&error) })?;
     let board = Board::default();
-    let rollouts = Rollouts::stored(&store).map_err(|source| StartError::store(&daemon.state_dir, source))?;
+    let stored = |source| StartError::store(&daemon.state_dir, source);
+    let rollouts = Rollouts::stored(&store).map_err(stored)?;
+    let (desk, known) = what_was_told(&store, &receiver.borrow()).map_err(stored)?;
     let context = Arc::new(Context {
         rollouts,
         driver,
         metrics: Arc::new(Metrics::new(board.clone(), env!("CARGO_PKG_VERSION"))),
         board,
         limit: Arc::new(Semaphore::new(daemon.poll.concurrency)),
-        outbox_wake: watch::Sender::new(()),
-        attention: watch::Sender::default(),
+        desk: Arc::new(desk),
+        sinks: SinkHealth::default(),
+        broken_files: watch::Sender::new(broken_files),
+        attention: watch::Sender::new(Arc::new(store.attention().map_err(stored)?)),
         in_force: receiver,
         store,
         store_failed: AtomicBool::new(false),
@@ -113,7 +120,7 @@ pub(super) async fn assemble(config: Config) -> Result<Assembly, StartError> {
     let (stop, servers) = (CancellationToken::new(), TaskTracker::new());
     let listener = bind("provisioning.listen", daemon.provisioning.listen).await?;
     servers.spawn(serve_files(listener, Arc::clone(&context), stop.clone()));
-    servers.spawn(delivery::deliver(Arc::clone(&context), stop.clone()));
+    servers.spawn(delivery::deliver(Arc::clone(&context), known, stop.clone()));
     Ok(Assembly { context, in_force, stop, servers })
 }
 
@@ -147,6 +154,17 @@ fn open_store(dir: &Path) -> Result<Store, StartError> {
         ),
     }
     Ok(store)
+}
+
+/// The alerts of all sites as they were left, and what the sinks know of them. What sinks know that are gone is forgotten.
+fn what_was_told(store: &Store, in_force: &InForce) -> Result<(Desk, Known), StoreError> {
+    store.forget_sinks(&in_force.alerting.names())?;
+    let desk = Desk::default();
+    desk.follow(in_force.config.sites.values().map(SiteFacts::from));
+    for (site, alerts) in store.all_alerts()? {
+        desk.put(&site, &alerts);
+    }
+    Ok((desk, ledger::stored(store)?))
 }
 
 async fn serve_files(listener: TcpListener, context: Arc<Context>, stop: CancellationToken) {

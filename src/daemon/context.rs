@@ -9,11 +9,13 @@ use tokio::sync::{RwLock, Semaphore, watch};
 
 use super::clock;
 use super::rollout::Rollouts;
-use crate::alerting::Alerting;
+use super::sink_health::SinkHealth;
+use crate::alerting::{Alerting, Desk};
 use crate::api::{Board, Metrics};
 use crate::config::Config;
 use crate::device::n720::Driver;
 use crate::domain::attention::Attention;
+use crate::domain::conditions::fleet::BrokenFiles;
 use crate::domain::desired::DesiredSite;
 use crate::domain::ids::SiteName;
 use crate::domain::maintenance::MaintenanceWindow;
@@ -48,8 +50,12 @@ pub(super) struct Context {
     pub(super) metrics: Arc<Metrics>,
     /// Limits the cycles in flight over all sites.
     pub(super) limit: Arc<Semaphore>,
-    /// Wakes the delivery of notifications.
-    pub(super) outbox_wake: watch::Sender<()>,
+    /// What holds at all sites, as kept: whoever has kept alerts puts them there, and sinks are told of it.
+    pub(super) desk: Arc<Desk>,
+    /// How the sinks do.
+    pub(super) sinks: SinkHealth,
+    /// What is wrong with files.
+    pub(super) broken_files: watch::Sender<BrokenFiles>,
     /// What people have said of alerts, as kept: whoever keeps a change puts it here. Whoever is to be told waits for it.
     pub(super) attention: watch::Sender<Arc<Attention>>,
     /// The configuration in force.

@@ -170,7 +170,7 @@ async fn remember(context: &Context, desired: &DesiredSite) -> Result<SiteMemory
     context
         .store(&desired.name, move |store, site| {
             let mut memory = store.memory(site)?;
-            memory.alerts = alerting.unannounced(&memory.alerts, &store.ledger(site)?);
+            memory.alerts = alerting.unannounced(memory.alerts, &store.told_ids(site)?);
             Ok(memory)
         })
         .await
@@ -300,33 +300,24 @@ async fn blind(mut scope: Scope<'_>, failure: ContactFailure) -> Result<Report, 
     Ok(Report { status, next_look, contact: Err(failure), unreadable: None, terms: plan.terms })
 }
 
-/// Keeps what the turn came to, with the notifications it calls for, in one transaction; then publishes it. `read`: the
-/// manager was.
+/// Keeps what the turn came to in one transaction; then publishes it, and has it told. `read`: the manager was.
 async fn keep(scope: &Scope<'_>, turn: &Turn, read: bool) -> Result<(), StoreError> {
     let context = scope.context;
     let (memory, status) = (turn.memory.clone(), turn.status.clone());
     let (marks, history) = (turn.marks.clone(), turn.history.clone());
-    let (alerting, desired, now) = (context.alerting(), scope.desired.clone(), context.now());
-    let queued = context
-        .store(&desired.name.clone(), move |store, site| {
-            let (ledgers, waiting) = (store.ledger(site)?, store.waiting(site)?);
-            let notifications = alerting.notifications(&desired, &memory.alerts, &ledgers, &waiting, now);
-            store.keep(
-                site,
-                &CycleRecord {
-                    memory: &memory,
-                    status: &status,
-                    marks: &marks,
-                    history: &history,
-                    notifications: &notifications,
-                },
-            )?;
-            Ok(!notifications.is_empty())
+    context
+        .store(&scope.desired.name, move |store, site| {
+            let record = CycleRecord {
+                memory: &memory,
+                status: &status,
+                marks: &marks,
+                history: &history,
+                notifications: &[],
+            };
+            store.keep(site, &record)
         })
         .await?;
-    if queued {
-        context.outbox_wake.send_replace(());
-    }
+    context.desk.put(&scope.desired.name, &turn.memory.alerts);
     log_history(scope, &turn.history);
     context.publish(&turn.status);
     approvals::note(context, scope.desired, turn).await?;

@@ -1,45 +1,33 @@
-//! Runs the delivery of notifications with the sinks in force, and anew when a reload changed them.
+//! Runs the delivery of notifications with the sinks in force, and follows a reload.
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::clock;
 use super::context::Context;
-use super::outbox::StoreOutbox;
-use crate::alerting;
+use super::ledger::StoreLedger;
+use crate::alerting::{self, Known, Sources};
 
 /// Delivers until told to stop.
-pub(super) async fn deliver(context: Arc<Context>, stop: CancellationToken) {
-    let outbox = Arc::new(StoreOutbox::new(Arc::clone(&context)));
+pub(super) async fn deliver(context: Arc<Context>, known: Known, stop: CancellationToken) {
     let mut in_force = context.in_force.clone();
-    while !stop.is_cancelled() {
-        let (sinks, alerts) = {
-            let current = in_force.borrow_and_update();
-            (current.alerting.sinks(), current.config.daemon.alerts.clone())
-        };
-        let round = stop.child_token();
-        let delivering = alerting::deliver_loop(
-            Arc::clone(&outbox),
-            sinks,
-            context.outbox_wake.subscribe(),
-            clock::now,
-            round.clone(),
-        );
-        tokio::pin!(delivering);
-        tokio::select! {
-            () = &mut delivering => return,
-            () = async {
-                // Sinks that stayed the same are not disturbed: one that is down keeps its back-off.
-                while in_force.changed().await.is_ok() {
-                    if in_force.borrow_and_update().config.daemon.alerts != alerts {
-                        return;
-                    }
-                }
-                stop.cancelled().await;
-            } => {}
+    let (changes, current) = watch::channel(Arc::clone(&in_force.borrow_and_update().alerting));
+    let sources = Sources {
+        desk: Arc::clone(&context.desk),
+        attention: context.attention.subscribe(),
+        alerting: current,
+    };
+    let ledger = Arc::new(StoreLedger::new(Arc::clone(&context)));
+    let follow = async {
+        while in_force.changed().await.is_ok() {
+            changes.send_replace(Arc::clone(&in_force.borrow_and_update().alerting));
         }
-        round.cancel();
-        delivering.await;
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = alerting::dispatch(sources, known, ledger, clock::now, stop) => {}
+        () = follow => {}
     }
 }

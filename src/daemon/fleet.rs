@@ -163,6 +163,7 @@ mod tests {
 
     use super::super::context::InForce;
     use super::super::rollout::Rollouts;
+    use super::super::sink_health::SinkHealth;
     use super::super::{clock, reload};
     use super::*;
     use crate::api::{Board, Metrics};
@@ -187,7 +188,9 @@ mod tests {
             metrics: Arc::new(Metrics::new(board.clone(), "1")),
             board,
             limit: Arc::new(Semaphore::new(1)),
-            outbox_wake: watch::Sender::new(()),
+            desk: Arc::default(),
+            sinks: SinkHealth::default(),
+            broken_files: watch::Sender::default(),
             attention: watch::Sender::default(),
             in_force,
             store,

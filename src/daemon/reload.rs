@@ -7,9 +7,12 @@ use tokio::sync::watch;
 
 use super::context::{Context, InForce};
 use super::fleet::Fleet;
-use super::rollout;
-use crate::alerting::{Alerting, HttpTarget, SinkKind, SinkSettings, WebhookFormat, WebhookSettings};
+use super::{fleet_alerts, rollout};
+use crate::alerting::{
+    Alerting, HttpTarget, SinkKind, SinkSettings, SiteFacts, WebhookFormat, WebhookSettings,
+};
 use crate::config::{self, Config, DaemonConfig, Finding, SinkConfig};
+use crate::domain::conditions::fleet::BrokenFiles;
 use crate::domain::neighbours::Directory;
 use crate::domain::routing::{Gathering, Routing};
 use crate::secrets;
@@ -92,21 +95,33 @@ pub(super) async fn reload(
     context: &Context,
 ) -> Result<usize, ReloadError> {
     let outcome = attempt(in_force, context).await;
-    let metrics = &context.metrics;
-    metrics.reloaded(outcome.is_ok(), super::clock::now());
-    match outcome {
+    context.metrics.reloaded(outcome.is_ok(), super::clock::now());
+    let outcome = match outcome {
         Ok(next) => {
             let sites = next.config.sites.len();
             in_force.send_replace(Arc::clone(&next));
+            context.desk.follow(next.config.sites.values().map(SiteFacts::from));
+            let sinks = next.alerting.names();
+            if let Err(error) = context.store_of_all(move |store| store.forget_sinks(&sinks)).await {
+                tracing::warn!(error = super::chain(&error), "what sinks knew that are gone stays in the store");
+            }
             fleet.follow(&next.config);
             tracing::info!(sites, "reloaded");
+            context.broken_files.send_replace(BrokenFiles::default());
             Ok(sites)
         }
         Err(error) => {
             tracing::warn!(error = super::chain(&error), "not reloaded");
+            if let ReloadError::Findings(findings) = &error {
+                context.broken_files.send_replace(fleet_alerts::refused(findings));
+            }
             Err(error)
         }
+    };
+    if let Err(error) = rollout::look_again(context).await {
+        tracing::warn!(error = super::chain(&error), "what the files came to is told later");
     }
+    outcome
 }
 
 async fn attempt(

@@ -1,5 +1,5 @@
-//! The rollout in force: kept in the store, asked by every cycle, moved on by what cycles come to, and told in the fleet's one
-//! alert. What it does is `domain::rollout`'s; here are only its place and its time.
+//! The rollout in force: kept in the store, asked by every cycle, moved on by what cycles come to, and told in an alert of the
+//! fleet's, which are kept along with it. What it does is `domain::rollout`'s; here are only its place and its time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -11,7 +11,8 @@ use tokio::time::Instant;
 
 use super::clock;
 use super::context::{Context, InForce};
-use crate::alerting::{About, Alerting};
+use super::fleet_alerts::Seen;
+use crate::alerting::Alerting;
 use crate::config::Config;
 use crate::domain::alert::AlertState;
 use crate::domain::assess;
@@ -200,20 +201,21 @@ pub(super) async fn saw(context: &Context, after: &After<'_>) -> Result<(), Stor
     }
 }
 
-/// Tells sinks again what holds for long, and of a pause of all sites that was forgotten. To be called now and then.
+/// Has a look at what alerts about the fleet follow from, and keeps what differs. To be called now and then.
 ///
 /// # Errors
 /// When the store cannot be read or written.
-pub(super) async fn remind(context: &Context) -> Result<(), StoreError> {
+pub(super) async fn look_again(context: &Context) -> Result<(), StoreError> {
     let pause = context.store(&SiteName::of_fleet(), |store, fleet| store.pauses(fleet)).await?.fleet;
-    let known = context.rollouts.known();
-    if known.alerts.is_empty() && known.pause.is_none() && pause.is_none() {
+    let (known, alerting) = (context.rollouts.known(), context.alerting());
+    let nothing_was = known.alerts.is_empty() && known.pause.is_none();
+    if nothing_was && pause.is_none() && Seen::now(context, &alerting).is_quiet() {
         return Ok(());
     }
     let _turn = context.rollouts.turn.lock().await;
     let rollout = context.rollouts.known().rollout.clone();
     let change = Change { rollout, accepted: BTreeMap::new(), told: Vec::new() };
-    keep(context, &context.alerting(), change, context.now()).await
+    keep(context, &alerting, change, context.now()).await
 }
 
 /// What is to be kept of a change.
@@ -223,48 +225,38 @@ struct Change {
     told: Vec<String>,
 }
 
-/// Keeps a change with the alert that it means and who is to be told, in one transaction; then it counts.
+/// Keeps a change with the alerts that hold after it, in one transaction; then it counts, and is told.
 async fn keep(
     context: &Context,
     alerting: &Arc<Alerting>,
     change: Change,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let (fleet, before) = (SiteName::of_fleet(), context.rollouts.known());
+    let before = context.rollouts.known();
     let Change { rollout, accepted, told } = change;
-    let mut holding = rollout::conditions(rollout.as_ref());
-    let forgotten = context.pace().pause_forgotten;
     let history: Vec<HistoryEntry> = told.into_iter().map(|outcome| entry(outcome, now)).collect();
     for line in &history {
         tracing::info!(what = %line.what, "{}", line.outcome);
     }
-    let alerting = Arc::clone(alerting);
-    let (memory, queued) = context
-        .store(&fleet, move |store, fleet| {
-            let (ledgers, waiting) = (store.ledger(fleet)?, store.waiting(fleet)?);
+    let (alerting, seen) = (Arc::clone(alerting), Seen::now(context, alerting));
+    let memory = context
+        .store(&SiteName::of_fleet(), move |store, fleet| {
             let pause = store.pauses(fleet)?.at(now).fleet;
-            let held = pause.as_ref().and_then(|pause| conditions::pause::of_fleet(pause, forgotten, now));
-            holding.holding.extend(held);
-            let alerts =
-                conditions::live_on(fleet, &alerting.unannounced(&before.alerts, &ledgers), holding, now);
-            let about = About { name: fleet, labels: &BTreeMap::new() };
-            let notifications = alerting.notifications(about, &alerts, &ledgers, &waiting, now);
+            let alerts = alerting.unannounced(before.alerts.clone(), &store.told_ids(fleet)?);
+            let found = seen.conditions(rollout.as_ref(), pause.as_ref(), &alerts, now);
+            let alerts = conditions::live_on(fleet, &alerts, found, now);
             let memory = FleetMemory { rollout, pause, alerts };
-            let unchanged = *before == memory && accepted.is_empty() && history.is_empty();
-            if !unchanged || !notifications.is_empty() {
+            if *before != memory || !accepted.is_empty() || !history.is_empty() {
                 store.keep_fleet(&FleetRecord {
                     memory: &memory,
                     accepted: &accepted,
                     history: &history,
-                    notifications: &notifications,
+                    notifications: &[],
                 })?;
             }
-            Ok((memory, !notifications.is_empty()))
+            Ok(memory)
         })
         .await?;
-    if queued {
-        context.outbox_wake.send_replace(());
-    }
     show(context, memory);
     Ok(())
 }
@@ -275,6 +267,7 @@ fn entry(outcome: String, at: DateTime<Utc>) -> HistoryEntry {
 
 /// From here on this is what is known, and what people see.
 fn show(context: &Context, memory: FleetMemory) {
+    context.desk.put(&SiteName::of_fleet(), &memory.alerts);
     context.board.publish_fleet(Arc::new(whole(&memory)));
     *context.rollouts.known.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(memory);
 }

@@ -141,8 +141,8 @@ async fn supervise(
                     Some(site) => tracing::error!(%site, "this site's task does not move; systemd is not told that n720d lives"),
                 }
                 systemd::status(&systemd::summary(context.board.snapshot().sites()));
-                if let Err(error) = rollout::remind(context).await {
-                    tracing::warn!(error = chain(&error), "who is to hear of the fleet cannot be found out");
+                if let Err(error) = rollout::look_again(context).await {
+                    tracing::warn!(error = chain(&error), "what is to be told of the fleet cannot be found out");
                 }
             }
         }

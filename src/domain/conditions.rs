@@ -8,6 +8,7 @@
 mod contact;
 mod device;
 mod exposure;
+pub mod fleet;
 mod foreign;
 mod ineffective;
 mod life;

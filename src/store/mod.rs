@@ -22,6 +22,7 @@ mod history;
 mod keep;
 mod lock;
 mod memory;
+mod offers;
 mod outbox;
 mod pauses;
 mod reading;

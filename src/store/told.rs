@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use tracing::warn;
 
 use super::error::{Fault, StoreError};
-use super::{Store, codec, history, memory};
+use super::{Store, codec, history, memory, offers};
 use crate::domain::ids::SiteName;
 use crate::domain::notification::Reason;
 use crate::domain::told::{Delivery, NotificationLedger, Told};
@@ -67,14 +67,16 @@ impl Store {
         })
     }
 
-    /// Of which alerts of a site each sink is still to be told the end: as long as one is, a resolved alert is kept.
+    /// Of which alerts of a site each sink is still to be told the end, what it may have heard of included: as long as one is, a
+    /// resolved alert is kept.
     ///
     /// # Errors
     /// When the database cannot be read.
     pub fn told_ids(&self, site: &SiteName) -> Result<BTreeMap<String, BTreeSet<String>>, StoreError> {
         self.read("read what sinks know of a site", |db| {
             let mut query = db.prepare_cached(
-                "SELECT sink, alert FROM told WHERE site = (SELECT id FROM site WHERE name = ?1)",
+                "SELECT sink, alert FROM told WHERE site = (SELECT id FROM site WHERE name = ?1)
+                 UNION SELECT sink, alert FROM offer WHERE site = (SELECT id FROM site WHERE name = ?1)",
             )?;
             let mut rows = query.query([site.as_str()])?;
             let mut ids: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -97,6 +99,7 @@ impl Store {
                 let id = self.site_id(db, site)?;
                 let mut news = false;
                 for (alert, told) in alerts {
+                    news |= offers::end(db, id, &delivery.sink, alert)?;
                     news |= match told {
                         Some(told) => put(db, id, &delivery.sink, alert, told)?,
                         None => forget(db, id, &delivery.sink, alert)?,
@@ -119,8 +122,11 @@ impl Store {
     /// When the database cannot be written.
     pub fn forget_sinks(&self, keep: &BTreeSet<String>) -> Result<(), StoreError> {
         self.write("forget sinks that are gone", |db| {
+            let keep = codec::json("told.sink", keep)?;
             db.prepare_cached("DELETE FROM told WHERE sink NOT IN (SELECT value FROM json_each(?1))")?
-                .execute([codec::json("told.sink", keep)?])?;
+                .execute([&keep])?;
+            db.prepare_cached("DELETE FROM offer WHERE sink NOT IN (SELECT value FROM json_each(?1))")?
+                .execute([&keep])?;
             Ok(())
         })
     }

@@ -15,6 +15,15 @@ CREATE TABLE told (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX told_of_site ON told (site);
 
+-- What a sink may know besides: a message with this alert was on its way, and what became of it is not known.
+CREATE TABLE offer (
+    sink  TEXT NOT NULL,
+    site  INTEGER NOT NULL REFERENCES site (id),
+    alert TEXT NOT NULL,
+    PRIMARY KEY (sink, site, alert)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX offer_of_site ON offer (site);
+
 -- The messages that sinks took, or refused for good: at most 10,000.
 CREATE TABLE notification (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT,

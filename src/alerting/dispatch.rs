@@ -1,0 +1,356 @@
+//! Delivery: has every sink told the present state, side by side, each message after the other, at least once.
+//!
+//! Nothing is queued. Whenever something has happened, and now and then, the messages for a sink are made anew of what holds
+//! at that moment ([`super::pipeline`]); what a sink has taken is entered into the ledger, so that the next look makes no
+//! message of it. A message that failed is made again, with the same id as long as it says the same. Decides nothing about what
+//! is told, and knows no sink in particular.
+
+mod known;
+mod line;
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use futures_util::FutureExt;
+use futures_util::future::pending;
+use tokio::sync::watch;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use self::line::{Line, Next};
+use super::Alerting;
+use super::desk::Desk;
+use super::message::Message;
+use super::pipeline::{self, Scene};
+use super::sink::{FailureReason, Sink, SinkError};
+use crate::domain::attention::Attention;
+use crate::domain::ids::SiteName;
+use crate::domain::told::Delivery;
+
+pub use known::{Known, Offers};
+pub use line::back_off;
+
+/// So long changes are gathered before they are looked at: a cycle over all sites is one look rather than thousands.
+const GATHER: Duration = Duration::from_millis(200);
+/// The present state is not looked at more often than this because of the time alone.
+const SOON: Duration = Duration::from_millis(200);
+
+/// What messages are made of; each may change at any time.
+#[derive(Debug, Clone)]
+pub struct Sources {
+    /// What holds.
+    pub desk: Arc<Desk>,
+    /// What people have said.
+    pub attention: watch::Receiver<Arc<Attention>>,
+    /// Whom to tell.
+    pub alerting: watch::Receiver<Arc<Alerting>>,
+}
+
+/// Where it is kept what became of messages. Kept by the store; this is only the seam.
+pub trait Ledger: Send + Sync + 'static {
+    /// Enters a message that was tried for the last time, in one transaction; what it told is not on offer any more.
+    fn record(&self, delivery: &Delivery) -> impl Future<Output = Result<(), LedgerError>> + Send;
+
+    /// Notes that a sink may hear of these alerts from here on.
+    fn offer(
+        &self,
+        sink: &str,
+        alerts: &BTreeMap<String, SiteName>,
+    ) -> impl Future<Output = Result<(), LedgerError>> + Send;
+
+    /// Notes that it has certainly not heard of them.
+    fn withdraw(
+        &self,
+        sink: &str,
+        alerts: &BTreeMap<String, SiteName>,
+    ) -> impl Future<Output = Result<(), LedgerError>> + Send;
+
+    /// Hears of every attempt. To be quick.
+    fn tried(&self, attempt: &Attempt<'_>);
+
+    /// Hears how many messages wait for a sink, the one under way counted. To be quick.
+    fn waiting(&self, sink: &str, messages: usize);
+}
+
+/// The ledger could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("what became of a notification could not be kept")]
+pub struct LedgerError(#[source] pub Box<dyn Error + Send + Sync>);
+
+/// One attempt to tell a sink.
+#[derive(Debug, Clone, Copy)]
+pub struct Attempt<'a> {
+    /// The sink.
+    pub sink: &'a str,
+    /// What it came to.
+    pub result: Result<(), &'a SinkError>,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// Delivers until `shutdown`, which ends it at once: what was under way is tried again after the next start, with the same
+/// id. `clock` tells the time.
+pub async fn dispatch<L: Ledger>(
+    sources: Sources,
+    known: Known,
+    ledger: Arc<L>,
+    clock: impl Fn() -> DateTime<Utc> + Send + Sync + 'static,
+    shutdown: CancellationToken,
+) {
+    let mut dispatcher = Dispatcher {
+        known,
+        ledger,
+        clock,
+        lines: BTreeMap::new(),
+        flights: JoinSet::new(),
+        alerting: Arc::clone(&sources.alerting.borrow()),
+        sources: sources.clone(),
+    };
+    dispatcher.follow();
+    tokio::select! {
+        () = shutdown.cancelled() => {}
+        () = dispatcher.run(sources) => {}
+    }
+}
+
+/// All lines, and what they have in common.
+struct Dispatcher<L, C> {
+    known: Known,
+    ledger: Arc<L>,
+    clock: C,
+    lines: BTreeMap<String, Line>,
+    flights: JoinSet<Landed>,
+    sources: Sources,
+    alerting: Arc<Alerting>,
+}
+
+/// What came of what was under way.
+enum Landed {
+    Tried {
+        sink: Arc<dyn Sink>,
+        message: Message,
+        /// What was not on offer before.
+        offers: BTreeMap<String, SiteName>,
+        result: Result<(), SinkError>,
+    },
+    Recorded { delivery: Delivery, result: Result<(), LedgerError> },
+}
+
+impl<L: Ledger, C: Fn() -> DateTime<Utc>> Dispatcher<L, C> {
+    async fn run(&mut self, mut sources: Sources) {
+        let mut desk = sources.desk.changes();
+        let mut gathered: Option<Instant> = None;
+        loop {
+            let due = self.work(Instant::now()).into_iter().chain(gathered).min();
+            tokio::select! {
+                Some(landed) = self.flights.join_next() => self.landed(landed),
+                () = until(due) => {}
+                () = changed(&mut desk) => {
+                    gathered.get_or_insert_with(|| Instant::now() + GATHER);
+                }
+                () = changed(&mut sources.attention) => {
+                    gathered.get_or_insert_with(|| Instant::now() + GATHER);
+                }
+                () = changed(&mut sources.alerting) => {
+                    self.alerting = Arc::clone(&sources.alerting.borrow());
+                    self.follow();
+                }
+            }
+            if gathered.is_some_and(|at| at <= Instant::now()) {
+                gathered = None;
+                self.lines.values_mut().for_each(Line::is_stale);
+            }
+        }
+    }
+
+    /// Makes the lines those of the sinks in force. One whose settings are the same is left as it is.
+    fn follow(&mut self) {
+        let mut before = std::mem::take(&mut self.lines);
+        for member in self.alerting.members() {
+            let name = member.profile.name.clone();
+            let mut line = match before.remove(&name) {
+                Some(line) if line.member.is_same_sink(member) => line.told_by(member.profile.clone()),
+                Some(line) => line.replaced_by(member.clone()),
+                None => Line::new(member.clone()),
+            };
+            line.is_stale();
+            self.lines.insert(name, line);
+        }
+    }
+
+    /// Sets going all that is due; when the next is, unless something happens.
+    fn work(&mut self, now: Instant) -> Option<Instant> {
+        let names: Vec<String> = self.lines.keys().cloned().collect();
+        names.iter().filter_map(|name| self.work_on(name, now)).min()
+    }
+
+    fn work_on(&mut self, name: &str, now: Instant) -> Option<Instant> {
+        loop {
+            let line = self.lines.get_mut(name)?;
+            match line.next(now) {
+                Next::Wait(until) => {
+                    self.ledger.waiting(name, line.waiting());
+                    return until;
+                }
+                Next::Look => self.look(name, now),
+                Next::Record(delivery) => self.record(*delivery),
+                Next::Send(message) => {
+                    let sink = Arc::clone(&line.member.sink);
+                    self.send(sink, *message);
+                }
+            }
+        }
+    }
+
+    fn look(&mut self, name: &str, now: Instant) {
+        let sites = self.sources.desk.sites();
+        self.known.believe_ends(name, &sites);
+        let Some(line) = self.lines.get_mut(name) else { return };
+        let time = (self.clock)();
+        let outcome = pipeline::run(&Scene {
+            sink: &line.member.profile,
+            sites: &sites,
+            ledger: &self.known.ledger,
+            attention: &self.sources.attention.borrow(),
+            routing: self.alerting.routing(),
+            gathering: self.alerting.gathering(),
+            now: time,
+        });
+        let again = outcome.look_again.map(|at| (at - time).to_std().unwrap_or_default().max(SOON));
+        line.looked(outcome.messages, again, now);
+    }
+
+    fn send(&mut self, sink: Arc<dyn Sink>, message: Message) {
+        let offers = self.known.offer(sink.name(), &message);
+        let (ledger, at) = (Arc::clone(&self.ledger), (self.clock)());
+        self.flights.spawn(async move {
+            if !offers.is_empty()
+                && let Err(error) = ledger.offer(sink.name(), &offers).await
+            {
+                complain(sink.name(), &error, "an end may stay untold after a restart");
+            }
+            let told = AssertUnwindSafe(sink.deliver(&message, at)).catch_unwind().await;
+            let result = told.unwrap_or_else(|_| {
+                Err(SinkError::new(FailureReason::Malformed, "the sink broke down over this message"))
+            });
+            if is_not_taken(&result)
+                && !offers.is_empty()
+                && let Err(error) = ledger.withdraw(sink.name(), &offers).await
+            {
+                complain(sink.name(), &error, "an end may be told of what was not");
+            }
+            Landed::Tried { sink, message, offers, result }
+        });
+    }
+
+    fn record(&mut self, delivery: Delivery) {
+        let ledger = Arc::clone(&self.ledger);
+        self.flights.spawn(async move {
+            let result = ledger.record(&delivery).await;
+            Landed::Recorded { delivery, result }
+        });
+    }
+
+    fn landed(&mut self, landed: Result<Landed, JoinError>) {
+        match landed {
+            Ok(Landed::Tried { sink, message, offers, result }) => {
+                if is_not_taken(&result) {
+                    self.known.withdraw(sink.name(), &offers);
+                }
+                self.tried(&sink, message, result);
+            }
+            Ok(Landed::Recorded { delivery, result }) => {
+                let unrecorded = result.err().map(|error| {
+                    complain(&delivery.sink, &error, "notifications wait");
+                    delivery.clone()
+                });
+                if let Some(line) = self.lines.get_mut(&delivery.sink) {
+                    line.recorded(unrecorded, Instant::now());
+                }
+            }
+            Err(error) => tracing::error!(%error, "what became of a notification is not known"),
+        }
+    }
+
+    fn tried(&mut self, sink: &Arc<dyn Sink>, message: Message, result: Result<(), SinkError>) {
+        let (name, at) = (sink.name().to_owned(), (self.clock)());
+        self.ledger.tried(&Attempt { sink: &name, result: result.as_ref().copied(), at });
+        let refused = match result {
+            Ok(()) => None,
+            Err(error) if error.is_retryable() => return self.failed(sink, message, &error),
+            Err(error) => {
+                tracing::error!(
+                    sink = name,
+                    about = message.subject.words(),
+                    id = message.id,
+                    reason = error.reason.as_str(),
+                    "a notification is given up, nobody was told through this sink: {error}"
+                );
+                Some(error.to_string())
+            }
+        };
+        let known = self.known.ledger.get(&name);
+        let delivery = pipeline::delivery(&name, known, &message, refused, at);
+        self.known.enter(&delivery);
+        if let Some(line) = self.lines.get_mut(&name) {
+            line.settled(&message, delivery.refused.is_none(), Instant::now());
+        }
+        self.record(delivery);
+    }
+
+    fn failed(&mut self, sink: &Arc<dyn Sink>, message: Message, error: &SinkError) {
+        let name = sink.name();
+        let Some(line) = self.lines.get_mut(name) else { return };
+        if !Arc::ptr_eq(sink, &line.member.sink) {
+            return line.is_free();
+        }
+        if error.reason.needs_a_person() && line.is_first_complaint() {
+            tracing::error!(
+                sink = name,
+                reason = error.reason.as_str(),
+                "an alert sink takes nothing, and nobody is told through it; look at its settings and at the receiver's: \
+                 {error}"
+            );
+        }
+        let (about, id) = (message.subject.words(), message.id.clone());
+        let retry = line.failed(message, Instant::now());
+        tracing::warn!(
+            sink = name,
+            about,
+            id,
+            reason = error.reason.as_str(),
+            attempt = retry.attempts,
+            retry_in_seconds = retry.later.as_secs(),
+            "a notification was not delivered: {error}"
+        );
+    }
+}
+
+fn is_not_taken(result: &Result<(), SinkError>) -> bool {
+    result.as_ref().is_err_and(|error| !error.reason.may_have_been_taken())
+}
+
+fn complain(sink: &str, error: &LedgerError, what_follows: &str) {
+    let source = error.source().map(ToString::to_string);
+    tracing::error!(sink, %error, source, "{what_follows}");
+}
+
+/// Ends when it changes; never, when nobody can change it any more.
+async fn changed<T>(of: &mut watch::Receiver<T>) {
+    if of.changed().await.is_err() {
+        pending::<()>().await;
+    }
+}
+
+async fn until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due).await,
+        None => pending().await,
+    }
+}

@@ -1,0 +1,71 @@
+//! What sinks were told, into the store; and how they do, to whoever watches.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::context::Context;
+use crate::alerting::{Attempt, Known, Ledger, LedgerError};
+use crate::api::DeliveryResult;
+use crate::domain::ids::SiteName;
+use crate::domain::told::Delivery;
+use crate::store::{Store, StoreError};
+
+/// The ledger of the daemon.
+#[derive(Debug)]
+pub(super) struct StoreLedger {
+    context: Arc<Context>,
+}
+
+impl StoreLedger {
+    /// Over this context's store.
+    pub(super) fn new(context: Arc<Context>) -> Self {
+        Self { context }
+    }
+
+    async fn write(
+        &self,
+        operation: impl FnOnce(&Store) -> Result<(), StoreError> + Send + 'static,
+    ) -> Result<(), LedgerError> {
+        self.context.store_of_all(operation).await.map_err(|error| LedgerError(Box::new(error)))
+    }
+}
+
+/// What the store knows of what sinks know.
+///
+/// # Errors
+/// When the store cannot be read.
+pub(super) fn stored(store: &Store) -> Result<Known, StoreError> {
+    Ok(Known { ledger: store.notification_ledger()?, offers: store.offers()? })
+}
+
+impl Ledger for StoreLedger {
+    async fn record(&self, delivery: &Delivery) -> Result<(), LedgerError> {
+        let delivery = delivery.clone();
+        self.write(move |store| store.record(&delivery)).await
+    }
+
+    async fn offer(&self, sink: &str, alerts: &BTreeMap<String, SiteName>) -> Result<(), LedgerError> {
+        let (sink, alerts) = (sink.to_owned(), alerts.clone());
+        self.write(move |store| store.offer(&sink, &alerts)).await
+    }
+
+    async fn withdraw(&self, sink: &str, alerts: &BTreeMap<String, SiteName>) -> Result<(), LedgerError> {
+        let (sink, alerts) = (sink.to_owned(), alerts.clone());
+        self.write(move |store| store.withdraw_offer(&sink, &alerts)).await
+    }
+
+    fn tried(&self, attempt: &Attempt<'_>) {
+        let result = match attempt.result {
+            Ok(()) => DeliveryResult::Delivered,
+            Err(error) if error.is_retryable() => DeliveryResult::Postponed,
+            Err(_) => DeliveryResult::GivenUp,
+        };
+        self.context.metrics.notified(attempt.sink, result, attempt.at);
+        self.context.sinks.tried(attempt);
+    }
+
+    fn waiting(&self, sink: &str, messages: usize) {
+        self.context.metrics.notifications_wait(sink, messages);
+        self.context.sinks.waits(sink, messages);
+    }
+}

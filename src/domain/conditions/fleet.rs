@@ -1,0 +1,191 @@
+//! The conditions of the fleet as a whole that no site has: sinks that take nothing, and files that cannot be read. What of
+//! them is known comes in.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+
+use crate::domain::alert::{Alert, AlertKind, AlertState, Condition, Severity};
+use crate::domain::ids::SiteName;
+use crate::domain::wording::{clock, local};
+
+/// How many files are named.
+const NAMED: usize = 10;
+/// How many lines of what is wrong are shown.
+const LINES: usize = 20;
+
+/// How a sink does, as far as this process knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SinkSight {
+    /// Nothing was told through it since the start.
+    Untried,
+    /// It took what it was told last.
+    Works,
+    /// It did not.
+    Fails {
+        /// Since the first failure in a row.
+        since: DateTime<Utc>,
+        /// What the last one was.
+        why: String,
+        /// Whether that is long enough for others to be told.
+        for_long: bool,
+    },
+}
+
+/// What is wrong with the files of the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct BrokenFiles {
+    /// The names of the files, with a line for each thing that is wrong.
+    pub files: BTreeMap<String, Vec<String>>,
+    /// Whether a reload was refused because of them, so that what was in force still is; else they are not watched since
+    /// the start.
+    pub kept_in_force: bool,
+}
+
+/// Sinks that have taken nothing for long. One that was said to fail stays so until it takes something: a start, or that
+/// there is nothing to tell, is no proof.
+pub fn of_sinks(sinks: &BTreeMap<String, SinkSight>, before: &[Alert]) -> Vec<Condition> {
+    let look = |(sink, sight): (&String, &SinkSight)| {
+        let standing = standing(sink, before);
+        match sight {
+            SinkSight::Works => None,
+            SinkSight::Untried => standing,
+            SinkSight::Fails { for_long: false, .. } if standing.is_none() => None,
+            SinkSight::Fails { since, why, .. } => Some(failing(sink, *since, why)),
+        }
+    };
+    sinks.iter().filter_map(look).collect()
+}
+
+fn failing(sink: &str, since: DateTime<Utc>, why: &str) -> Condition {
+    let summary = format!(
+        "the alert sink {sink} has taken nothing since {}: {why}; nobody is told through it until it does, and then what \
+         holds at that time; look at its settings and at the receiver, then run 'n720d alerts test {sink}'",
+        clock(local(since, Tz::UTC))
+    );
+    Condition::new(AlertKind::SinkFailing, Severity::Warning, summary).on(sink)
+}
+
+/// The condition that a standing alert of this sink was made of.
+fn standing(sink: &str, before: &[Alert]) -> Option<Condition> {
+    let condition = Condition::new(AlertKind::SinkFailing, Severity::Warning, "").on(sink);
+    let id = condition.id(&SiteName::of_fleet());
+    let alert = before.iter().find(|alert| alert.id == id && alert.state != AlertState::Resolved)?;
+    Some(Condition {
+        severity: alert.severity,
+        summary: alert.summary.clone(),
+        phase: alert.phase.clone(),
+        readings: alert.readings.clone(),
+        ..condition
+    })
+}
+
+/// Files that cannot be read, all in one: they are mended together.
+pub fn of_files(broken: &BrokenFiles) -> Option<Condition> {
+    if broken.files.is_empty() {
+        return None;
+    }
+    let names = named(broken.files.keys());
+    let summary = if broken.kept_in_force {
+        format!(
+            "a reload changed nothing, because files have errors: {names}; what was in force before still is; mend them by \
+             what 'n720d check' says, then run 'n720d reload'"
+        )
+    } else {
+        format!(
+            "site files have errors, and their sites are not watched: {names}; mend them by what 'n720d check' says, then \
+             run 'n720d reload'"
+        )
+    };
+    let lines = broken.files.values().flatten();
+    let mut readings: Vec<String> = lines.clone().take(LINES).cloned().collect();
+    let more = lines.count().saturating_sub(LINES);
+    if more > 0 {
+        readings.push(format!("and {more} more"));
+    }
+    let condition = Condition::new(AlertKind::SiteFileInvalid, Severity::Warning, summary).in_phase(names);
+    Some(Condition { readings, ..condition })
+}
+
+fn named<'a>(names: impl ExactSizeIterator<Item = &'a String>) -> String {
+    let more = names.len().saturating_sub(NAMED);
+    let named = names.take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+    if more > 0 { format!("{named} and {more} more") } else { named }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Conditions, live_on};
+    use super::*;
+
+    fn at(minutes: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + chrono::TimeDelta::minutes(minutes)
+    }
+
+    fn fails(for_long: bool) -> SinkSight {
+        SinkSight::Fails { since: at(5), why: "no connection".into(), for_long }
+    }
+
+    /// The alerts of the fleet with one sink that is seen so.
+    fn after(before: &[Alert], sight: &SinkSight, minute: i64) -> Vec<Alert> {
+        let sinks = BTreeMap::from([("pager".to_owned(), sight.clone())]);
+        let holding = of_sinks(&sinks, before);
+        live_on(&SiteName::of_fleet(), before, Conditions { holding, ..Conditions::default() }, at(minute))
+    }
+
+    #[test]
+    fn a_sink_that_fails_for_long_says_since_when_and_what_to_do() {
+        assert_eq!(after(&[], &fails(false), 10), []);
+        let alerts = after(&[], &fails(true), 20);
+        assert_eq!(alerts[0].id, "fleet/sink-failing/pager");
+        let summary = &alerts[0].summary;
+        for part in ["1970-01-01 00:05", "no connection", "'n720d alerts test pager'"] {
+            assert!(summary.contains(part), "{summary}");
+        }
+    }
+
+    #[test]
+    fn it_ends_when_the_sink_takes_something_and_not_with_a_start_or_a_new_row_of_failures() {
+        let alerts = after(&[], &fails(true), 20);
+        for sight in [SinkSight::Untried, fails(false), fails(true)] {
+            let still = after(&alerts, &sight, 30);
+            assert_eq!(still[0].state, AlertState::Firing, "{sight:?}");
+            assert_eq!(still[0].since, at(20), "{sight:?}");
+            assert!(still[0].summary.contains("1970-01-01 00:05"), "{sight:?}");
+        }
+        let ended = after(&alerts, &SinkSight::Works, 30);
+        assert_eq!((ended[0].state, ended[0].resolved_at), (AlertState::Resolved, Some(at(30))));
+        assert_eq!(after(&ended, &SinkSight::Untried, 40), ended, "an end is not taken back");
+    }
+
+    #[test]
+    fn a_sink_that_is_gone_fails_no_more() {
+        let alerts = after(&[], &fails(true), 20);
+        assert_eq!(of_sinks(&BTreeMap::new(), &alerts), []);
+    }
+
+    fn broken(count: usize) -> BrokenFiles {
+        let file = |number| (format!("site{number:02}.toml"), vec![format!("site{number:02}.toml:1:1: wrong")]);
+        BrokenFiles { files: (0..count).map(file).collect(), kept_in_force: false }
+    }
+
+    #[test]
+    fn broken_files_are_named_with_what_is_wrong_and_what_follows() {
+        assert_eq!(of_files(&broken(0)), None);
+        let one = of_files(&broken(1)).unwrap();
+        assert!(one.summary.contains("site00.toml") && one.summary.contains("not watched"), "{}", one.summary);
+        assert_eq!(one.readings, ["site00.toml:1:1: wrong"]);
+        let refused = of_files(&BrokenFiles { kept_in_force: true, ..broken(2) }).unwrap();
+        assert!(refused.summary.contains("still is"), "{}", refused.summary);
+        assert_ne!(refused.phase, one.phase, "another file is worth another message");
+    }
+
+    #[test]
+    fn of_many_broken_files_some_are_named() {
+        let many = of_files(&broken(500)).unwrap();
+        assert!(many.summary.contains("site09.toml and 490 more"), "{}", many.summary);
+        assert_eq!(many.readings.len(), LINES + 1);
+        assert_eq!(many.readings.last().unwrap(), "and 480 more");
+    }
+}
