@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::alerts::{AlertsConfig, Limits};
 use super::limits;
 use super::report::{Located, Report};
 use super::tree::{self, Section};
-use super::{maintenance, sinks, value};
+use super::{alerts, maintenance, routes, value};
 use crate::domain::approval::LONGEST_VALIDITY;
 use crate::domain::budget::SiteBudget;
 use crate::domain::desired::ApprovalRule;
@@ -17,8 +18,6 @@ use crate::domain::maintenance::MaintenanceWindow;
 use crate::domain::rollout::RolloutRules;
 use crate::domain::schedule::{Schedule, ScheduleError};
 use crate::domain::settings::Pace;
-
-use super::sinks::SinkConfig;
 
 /// The device acts on a changed reservation only after up to this long. (`n720.md`, section 3)
 pub(super) const DEVICE_SETTLES: Duration = Duration::from_secs(180);
@@ -85,15 +84,6 @@ pub struct ApiConfig {
     pub listen: SocketAddr,
 }
 
-/// `[alerts]`: who hears of trouble, and how often.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AlertsConfig {
-    /// After so long a firing alert is sent again.
-    pub repeat_interval: Duration,
-    /// At least one; the journal when none is configured.
-    pub sinks: Vec<SinkConfig>,
-}
-
 /// `[approval]`: how people allow what deregisters handsets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ApprovalConfig {
@@ -121,6 +111,8 @@ pub(super) struct Reading {
     pub(super) config: Option<DaemonConfig>,
     /// Known even then, so that the site files can be checked too.
     pub(super) sites_dir: PathBuf,
+    /// What of the routes of alerts has to be compared with the sites.
+    pub(super) routes: routes::Marks,
 }
 
 /// Reads `n720d.toml`; what is wrong is in the report. `None` when it is not TOML.
@@ -131,10 +123,10 @@ pub(super) fn read(report: &Report<'_>, around: &Surroundings) -> Option<Reading
     let sites_dir = root.string("sites_dir").map_or("sites", |text| text.value);
     let state_dir =
         root.string("state_dir").map_or_else(|| default_state_dir(around), |text| folder.join(text.value));
-    let (alerts, limits) = alerts(root.section_or_empty("alerts"));
+    let alerts = alerts::read(root.section_or_empty("alerts"));
     let sites_dir = folder.join(sites_dir);
     let budget = limits::budget(root.section_or_empty("budget"));
-    let poll = poll(root.section_or_empty("poll"), limits, budget.site);
+    let poll = poll(root.section_or_empty("poll"), alerts.limits, budget.site);
     let provisioning = provisioning(root.section_or_empty("provisioning"));
     let api = api(root.section_or_empty("api"));
     let approval = approval(root.section_or_empty("approval"));
@@ -151,11 +143,11 @@ pub(super) fn read(report: &Report<'_>, around: &Surroundings) -> Option<Reading
         provisioning,
         api,
         maintenance,
-        alerts,
+        alerts: alerts.config,
         approval,
         rollout,
     });
-    Some(Reading { config, sites_dir })
+    Some(Reading { config, sites_dir, routes: alerts.routes })
 }
 
 fn default_state_dir(around: &Surroundings) -> PathBuf {
@@ -244,50 +236,8 @@ fn approval(section: Section<'_>) -> ApprovalConfig {
     }
 }
 
-/// What of `[alerts]` the core must know.
-struct Limits {
-    before_close: Vec<Duration>,
-    clock_skew: Duration,
-    pause_forgotten: Duration,
-}
-
-/// The least that can be told: the clock of a manager is known to a minute and a half.
-const LEAST_SKEW: Duration = Duration::from_secs(120);
-
-fn alerts(section: Section<'_>) -> (AlertsConfig, Limits) {
-    let texts = section.strings("before_close");
-    let mut before_close: Vec<Duration> = match texts {
-        None => vec![Duration::from_secs(86_400), Duration::from_secs(7_200)],
-        Some(texts) => texts
-            .into_iter()
-            .filter_map(|text| section.report.checked(text, value::positive_duration))
-            .map(|length| length.value)
-            .collect(),
-    };
-    before_close.sort_unstable_by(|one, other| other.cmp(one));
-    before_close.dedup();
-    let config = AlertsConfig {
-        repeat_interval: duration(&section, "repeat_interval", Duration::from_secs(4 * 3_600)),
-        sinks: sinks::read(&section),
-    };
-    let clock_skew = section.string("clock_skew").and_then(|text| {
-        section.report.checked(text, |text| {
-            value::duration(text).and_then(|skew| {
-                if skew < LEAST_SKEW {
-                    Err("a duration of at least 2m: its page shows minutes".to_owned())
-                } else {
-                    Ok(skew)
-                }
-            })
-        })
-    });
-    let clock_skew = clock_skew.map_or(LEAST_SKEW, |skew| skew.value);
-    let pause_forgotten = duration(&section, "pause_forgotten", Duration::from_secs(86_400));
-    section.finish();
-    (config, Limits { before_close, clock_skew, pause_forgotten })
-}
-
-fn duration(section: &Section<'_>, key: &'static str, default: Duration) -> Duration {
+/// The duration under a key, at least a second.
+pub(super) fn duration(section: &Section<'_>, key: &'static str, default: Duration) -> Duration {
     let text = section.string(key);
     let length = text.and_then(|text| section.report.checked(text, value::positive_duration));
     length.map_or(default, |length| length.value)
@@ -310,9 +260,10 @@ fn private_networks() -> Vec<IpNet> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::sinks::SinkKindConfig;
     use super::super::source::Source;
     use super::*;
-    use crate::domain::secret::{Secret, SecretRef};
+    use crate::domain::routing::{Gathering, Routing};
 
     /// What `/etc/n720d/n720d.toml` gives, and what is said about it.
     fn reading(text: &str, state_directory: Option<&str>) -> (Option<DaemonConfig>, Vec<String>) {
@@ -356,7 +307,11 @@ mod tests {
         assert_eq!(config.alerts.repeat_interval, seconds(14_400));
         assert_eq!(config.approval.valid, seconds(86_400));
         assert_eq!(config.approval.required, ApprovalRule::OnePerson);
-        assert_eq!(config.alerts.sinks, [SinkConfig::Journal { name: "journal".to_owned() }]);
+        assert_eq!(config.alerts.gathering, Gathering::default());
+        assert_eq!(config.alerts.sink_failing, seconds(900));
+        assert_eq!(config.alerts.routing, Routing::default());
+        let sinks: Vec<_> = config.alerts.sinks.iter().map(|sink| (sink.name.as_str(), &sink.kind)).collect();
+        assert_eq!(sinks, [("journal", &SinkKindConfig::Journal)]);
     }
 
     #[test]
@@ -431,25 +386,6 @@ mod tests {
             ["/etc/n720d/n720d.toml:2:10: warning: poll.settle: found 2 s, expected at least 180s: \
               the device may take so long to act on a reservation"]
         );
-    }
-
-    #[test]
-    fn sinks_are_named_by_kind_and_count_and_hide_their_urls() {
-        let config = config(
-            "[[alerts.sink]]\ntype = 'webhook'\nurl = 'https://h/hunter2'\nsecret = 'env:S'\n\
-             [[alerts.sink]]\ntype = 'journal'\n\
-             [[alerts.sink]]\ntype = 'webhook'\nurl = 'http://h/'\ntimeout = '3s'\n",
-        );
-        let names: Vec<&str> = config.alerts.sinks.iter().map(SinkConfig::name).collect();
-        assert_eq!(names, ["webhook-1", "journal-1", "webhook-2"]);
-        let first = SinkConfig::Webhook {
-            name: "webhook-1".to_owned(),
-            url: Secret::new("https://h/hunter2"),
-            secret: Some(SecretRef::Env("S".to_owned())),
-            timeout: Duration::from_secs(10),
-        };
-        assert_eq!(config.alerts.sinks.first(), Some(&first));
-        assert!(!format!("{config:?}").contains("hunter2"));
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! `[maintenance]`, of n720d.toml and of a site file alike: when people may be disturbed.
+//! `[maintenance]`, of n720d.toml and of a site file alike: when people may be disturbed. The hours of a route are written
+//! the same way.
 
 use std::time::Duration;
 
@@ -13,23 +14,35 @@ const LONGEST: Duration = Duration::from_secs(7 * 86_400);
 const FETCH: Duration = Duration::from_secs(60);
 
 const START: &str = "a schedule, like \"0 2 * * *\"";
-const LENGTH: &str = "a duration like \"3h\", how long people may be disturbed from each start";
 
 /// Reads the table; what is wrong is in the report. `settle` is how long a push may go on to act after its fetch.
 pub(super) fn read(section: Section<'_>, settle: Duration) -> Option<MaintenanceWindow> {
     let report = section.report;
-    section.require("start", START);
-    section.require("length", LENGTH);
-    let start = section.string("start").and_then(|text| report.checked(text, value::schedule));
-    let length = section.string("length").and_then(|text| report.checked(text, length));
-    let zone = section.string("time_zone").and_then(|text| report.checked(text, value::time_zone));
-    if let Some(short) = length.as_ref().filter(|length| length.value < settle + FETCH) {
+    let place = section.place_of("length");
+    let window =
+        stretch(section, "a duration like \"3h\", how long people may be disturbed from each start")?;
+    if window.length < settle + FETCH {
         let expected = format!(
             "at least {} s: what is begun at its start goes on to act for so long",
             (settle + FETCH).as_secs()
         );
-        report.warn(&short.place, format!("{} s", short.value.as_secs()), expected);
+        report.warn(&place, format!("{} s", window.length.as_secs()), expected);
     }
+    Some(window)
+}
+
+/// The hours in which a route tells its sinks; they are written as maintenance windows are.
+pub(super) fn hours(section: Section<'_>) -> Option<MaintenanceWindow> {
+    stretch(section, "a duration like \"10h\", how long the hours last from each start")
+}
+
+fn stretch(section: Section<'_>, expected_length: &str) -> Option<MaintenanceWindow> {
+    let report = section.report;
+    section.require("start", START);
+    section.require("length", expected_length);
+    let start = section.string("start").and_then(|text| report.checked(text, value::schedule));
+    let length = section.string("length").and_then(|text| report.checked(text, length));
+    let zone = section.string("time_zone").and_then(|text| report.checked(text, value::time_zone));
     section.finish();
     Some(MaintenanceWindow {
         start: start?.value,

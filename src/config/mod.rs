@@ -3,6 +3,7 @@
 //! In three steps: text, a tree of values with their places, checked values. Every finding of every file is collected;
 //! nothing stops at the first. Secrets are named here and looked up elsewhere.
 
+mod alerts;
 pub mod argument;
 mod bulk;
 mod csv_slots;
@@ -14,6 +15,7 @@ mod limits;
 mod maintenance;
 mod mask;
 mod report;
+mod routes;
 mod secret_ref;
 mod sinks;
 mod site;
@@ -29,20 +31,23 @@ use std::time::Duration;
 
 use self::daemon::Surroundings;
 use self::report::Report;
+use self::routes::KnownSites;
 use self::site::SiteReading;
 use self::source::Source;
 use crate::domain::desired::{ApprovalRule, DesiredSite};
 use crate::domain::ids::SiteName;
 
+pub use self::alerts::AlertsConfig;
 pub use self::bulk::{BulkError, Import, export, import};
 pub use self::csv_slots::{Export, Fault, Field, Summary};
-pub use self::daemon::{
-    AlertsConfig, ApiConfig, ApprovalConfig, DaemonConfig, PollConfig, ProvisioningConfig,
-};
+pub use self::daemon::{ApiConfig, ApprovalConfig, DaemonConfig, PollConfig, ProvisioningConfig};
 pub use self::edit::EditError;
 pub use self::finding::{Finding, Severity};
 pub use self::mask::masked;
-pub use self::sinks::SinkConfig;
+pub use self::sinks::{
+    AlertmanagerConfig, BodyConfig, CommandConfig, EmailConfig, HttpConfig, MailProtection, NtfyConfig,
+    SinkConfig, SinkKindConfig, WebhookConfig,
+};
 pub use self::write::site_file;
 
 /// Everything that was configured, as far as it can be used.
@@ -106,19 +111,18 @@ fn load_in(file: &Path, around: &Surroundings, instead: Option<Instead<'_>>) -> 
     let reading = daemon::read(&report, around);
     report.warn_of_readers();
     let Some(reading) = reading else { return Err(report.into_findings()) };
-    let mut findings = report.into_findings();
     // Where that file has errors, the URL may be one of them: no word about it at every site.
-    let right = reading.config.as_ref().filter(|_| !findings.iter().any(Finding::is_error));
+    let right = reading.config.as_ref().filter(|_| !report.has_errors());
     let can_serve = right.is_none_or(|config| config.provisioning.public_url.is_some());
     let approval =
         reading.config.as_ref().map_or_else(ApprovalRule::default, |config| config.approval.required);
-    let fleet = match site_files(&reading.sites_dir) {
-        Ok(files) => read_sites(files, can_serve, approval, instead),
-        Err(finding) => {
-            findings.push(finding);
-            Fleet::default()
-        }
+    let (fleet, no_folder) = match site_files(&reading.sites_dir) {
+        Ok(files) => (read_sites(files, can_serve, approval, instead), None),
+        Err(finding) => (Fleet::default(), Some(finding)),
     };
+    routes::check_sites(&report, &reading.routes, &fleet.known());
+    let mut findings = report.into_findings();
+    findings.extend(no_folder);
     match reading.config {
         Some(daemon) if !findings.iter().any(Finding::is_error) => {
             findings.extend(fleet.warnings);
@@ -136,6 +140,15 @@ struct Fleet {
     sites: BTreeMap<SiteName, DesiredSite>,
     invalid: BTreeMap<String, Vec<Finding>>,
     warnings: Vec<Finding>,
+}
+
+impl Fleet {
+    fn known(&self) -> KnownSites<'_> {
+        KnownSites {
+            labels: self.sites.iter().map(|(name, site)| (name, &site.labels)).collect(),
+            unreadable: self.invalid.keys().map(String::as_str).collect(),
+        }
+    }
 }
 
 /// The site files in a folder, sorted: every `*.toml` that is not hidden.

@@ -62,6 +62,11 @@ impl<'s> Report<'s> {
         self.add(Severity::Warning, place, &found, &expected);
     }
 
+    /// Whether something was found so far that keeps the file from being used.
+    pub(super) fn has_errors(&self) -> bool {
+        self.findings.borrow().iter().any(Finding::is_error)
+    }
+
     /// Notes that the file itself holds a secret.
     pub(super) fn note_secret(&self) {
         self.holds_secret.set(true);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::report::Located;
+use super::report::{Located, Report};
 use super::tree::Section;
 use crate::domain::secret::{Secret, SecretRef};
 
@@ -63,6 +63,30 @@ pub(super) fn read(section: &Section<'_>, key: &'static str) -> Option<Located<S
         }
         Err(NoReference::BadName(expected)) => {
             // The name of a reference is no secret.
+            report.error(&text.place, format!("{:?}", text.value), expected);
+            None
+        }
+    }
+}
+
+/// The reference that a text is, or, as it stands, what need not be a secret: a literal is checked and not warned about.
+/// Messages show `not_shown` in its place, for it may be one.
+pub(super) fn or_literal(
+    report: &Report<'_>,
+    text: Located<&str>,
+    check: impl FnOnce(&str) -> Result<String, String>,
+    not_shown: &str,
+) -> Option<Located<SecretRef>> {
+    match parse(text.value, report.source.file.parent()) {
+        Ok(reference) => Some(text.with(reference)),
+        Err(NoReference::Empty | NoReference::Literal { .. }) => match check(text.value) {
+            Ok(literal) => Some(text.with(SecretRef::Literal(Secret::new(literal)))),
+            Err(expected) => {
+                report.error(&text.place, not_shown, expected);
+                None
+            }
+        },
+        Err(NoReference::BadName(expected)) => {
             report.error(&text.place, format!("{:?}", text.value), expected);
             None
         }

@@ -29,6 +29,7 @@ mod sheets;
 mod shelf;
 mod single;
 mod sink_health;
+mod sinks;
 mod site_task;
 mod systemd;
 

@@ -1,21 +1,16 @@
 //! Reload: everything or nothing. Whatever can fail is done before anything live is touched.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::watch;
 
 use super::context::{Context, InForce};
 use super::fleet::Fleet;
-use super::{fleet_alerts, rollout};
-use crate::alerting::{
-    Alerting, HttpTarget, SinkKind, SinkSettings, SiteFacts, WebhookFormat, WebhookSettings,
-};
-use crate::config::{self, Config, DaemonConfig, Finding, SinkConfig};
+use super::{fleet_alerts, rollout, sinks};
+use crate::alerting::{Alerting, SiteFacts};
+use crate::config::{self, Config, DaemonConfig, Finding};
 use crate::domain::conditions::fleet::BrokenFiles;
 use crate::domain::neighbours::Directory;
-use crate::domain::routing::{Gathering, Routing};
-use crate::secrets;
 use crate::store::StoreError;
 
 /// Why a reload changed nothing.
@@ -56,33 +51,15 @@ fn list(findings: &[Finding]) -> String {
 /// Builds what is in force from a configuration.
 ///
 /// # Errors
-/// A sink that cannot be built, with the reason.
+/// The sinks that cannot be built, with the reasons.
 pub(super) fn build(config: Config) -> Result<InForce, String> {
     let alerts = &config.daemon.alerts;
-    let sinks = alerts.sinks.iter().map(sink_settings).collect::<Result<Vec<_>, _>>()?;
-    let (routing, gathering) = (Routing::default(), Gathering::default());
+    let sinks = sinks::settings(&alerts.sinks).map_err(|missing| missing.join("; "))?;
+    let (routing, gathering) = (alerts.routing.clone(), alerts.gathering.clone());
     let alerting = Alerting::new(sinks, alerts.repeat_interval, routing, gathering)
         .map_err(|error| super::chain(&error))?;
     let directory = Directory::of(config.sites.values());
     Ok(InForce { alerting: Arc::new(alerting), directory, config })
-}
-
-/// A sink with its secret resolved.
-fn sink_settings(sink: &SinkConfig) -> Result<SinkSettings, String> {
-    let settings = |timeout, kind| SinkSettings { name: sink.name().to_owned(), timeout, repeat: None, kind };
-    match sink {
-        SinkConfig::Journal { .. } => Ok(settings(Duration::from_secs(10), SinkKind::Journal)),
-        SinkConfig::Webhook { name, url, secret, timeout } => {
-            let resolve = |reference| secrets::resolve(reference).map_err(|error| super::chain(&error));
-            let secret = secret.as_ref().map(resolve).transpose();
-            let webhook = WebhookSettings {
-                target: HttpTarget { url: url.clone(), headers: Vec::new(), authorities: None },
-                secret: secret.map_err(|why| format!("alert sink {name}: {why}"))?,
-                format: WebhookFormat::Native,
-            };
-            Ok(settings(*timeout, SinkKind::Webhook(webhook)))
-        }
-    }
 }
 
 /// Reads all files again and, if all are good, puts them in force.
