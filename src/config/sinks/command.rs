@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::report::quoted;
 use super::super::tree::Section;
+use super::file;
 
 const COMMAND: &str =
     "a program by its absolute path, and its arguments, like [\"/usr/local/lib/page\", \"--team\", \"noc\"]";
@@ -48,7 +49,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<CommandConfig> {
 
 fn fault_of(path: &Path) -> Option<String> {
     match std::fs::metadata(path) {
-        Err(error) => Some(format!("which cannot be looked at: {}", error.kind())),
+        Err(error) => Some(file::refused(error)),
         Ok(found) if !found.is_file() => Some("which is no regular file".to_owned()),
         Ok(found) if found.permissions().mode() & 0o111 == 0 => Some("which is not executable".to_owned()),
         Ok(_) => None,

@@ -11,7 +11,7 @@ use super::file;
 use crate::domain::secret::SecretRef;
 
 const SERVER: &str = "the host name or address of a mail server, without smtp:// and without a port";
-const ADDRESS: &str = "a mail address, like noc@example.net or N720 <n720@example.net>";
+const ADDRESS: &str = "one mail address, like noc@example.net or N720 <n720@example.net>";
 
 /// A mail server, and from whom to whom.
 #[derive(Debug, Clone, PartialEq, Eq)]

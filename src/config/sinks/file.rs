@@ -2,7 +2,7 @@
 //! not read here.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use rustls::RootCertStore;
@@ -84,8 +84,19 @@ fn beside(report: &Report<'_>, path: &str) -> PathBuf {
     report.source.file.parent().unwrap_or_else(|| Path::new("")).join(path)
 }
 
+/// Why a file cannot be used, behind its name in a sentence.
+pub(super) fn refused(error: std::io::Error) -> String {
+    let kind = error.kind();
+    if kind == ErrorKind::NotFound {
+        "which is not there".to_owned()
+    } else if kind == ErrorKind::PermissionDenied {
+        "which this user cannot read".to_owned()
+    } else {
+        format!("which cannot be read: {error}")
+    }
+}
+
 fn content(path: &Path) -> Result<Vec<u8>, String> {
-    let refused = |error: std::io::Error| format!("which cannot be read: {}", error.kind());
     // Before opening: opening a FIFO would wait for somebody to write into it.
     if !std::fs::metadata(path).map_err(refused)?.is_file() {
         return Err("which is no regular file".to_owned());

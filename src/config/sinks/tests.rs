@@ -135,7 +135,7 @@ fn a_template_is_read_and_parsed() {
     for (rest, expected) in [
         (
             "template = 'gone.j2'\n",
-            "4:12: error: sink[#1].template: found \"gone.j2\", which cannot be read: entity not found, expected a file with a template in UTF-8",
+            "4:12: error: sink[#1].template: found \"gone.j2\", which is not there, expected a file with a template in UTF-8",
         ),
         (
             "template = '.'\n",
@@ -189,7 +189,7 @@ fn certificates_are_read_and_looked_at() {
     let SinkKindConfig::Alertmanager(config) = &sinks[0].kind else { panic!("{sinks:?}") };
     assert_eq!(config.target.authorities.as_deref(), Some(files[0].1.as_bytes()));
     for (file, fault) in [
-        ("gone.pem", "which cannot be read: entity not found"),
+        ("gone.pem", "which is not there"),
         ("empty.pem", "which has no certificate"),
         ("cut.pem", "which has a section that is not PEM"),
         ("odd.pem", "whose certificate 1 cannot be read"),
@@ -362,7 +362,7 @@ fn addresses_are_whole_addresses() {
         "a@@b",
     ] {
         let said = said("email", &MAIL.replace("'noc@example.net'", &format!("\"{bad}\"")));
-        assert!(said.len() == 1 && said[0].contains("expected a mail address"), "{bad}: {said:?}");
+        assert!(said.len() == 1 && said[0].contains("expected one mail address"), "{bad}: {said:?}");
     }
 }
 
@@ -382,10 +382,7 @@ fn a_command_is_a_program_and_what_it_is_given() {
         ("[]".to_owned(), "error: command: found an empty list"),
         ("'/bin/page'".to_owned(), "error: command: found a text, expected a list of texts"),
         ("['/bin/sh', \"a\\u0000b\"]".to_owned(), "error: command[#2]: found a text with a NUL in it"),
-        (
-            "['/no/such/page']".to_owned(),
-            "warning: command[#1]: found \"/no/such/page\", which cannot be looked at: entity not found",
-        ),
+        ("['/no/such/page']".to_owned(), "warning: command[#1]: found \"/no/such/page\", which is not there"),
         ("['/etc']".to_owned(), "warning: command[#1]: found \"/etc\", which is no regular file"),
         (
             format!("['{}']", script.display()),
