@@ -138,3 +138,6 @@ fn new_since(item: &Item<'_>) -> Option<DateTime<Utc>> {
         Some(Reason::Changed | Reason::Repeat) | None => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -156,3 +156,6 @@ fn escalates_at(
     let answered = scene.attention.last_over(site, labels, item.alert, scene.now);
     scene.over_at(begun.max(answered.unwrap_or(begun)), after)
 }
+
+#[cfg(test)]
+mod tests;

@@ -82,3 +82,6 @@ fn is_merged(item: &Item<'_>) -> bool {
 fn named(gathering: &Gathering, item: &Item<'_>) -> Group {
     Group::Storm(item.alert.kind, values_of(item.facts, &gathering.storm_by))
 }
+
+#[cfg(test)]
+mod tests;

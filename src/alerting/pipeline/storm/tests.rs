@@ -1,0 +1,273 @@
+//! Storms from their first drops to their last.
+
+use super::*;
+use crate::alerting::pipeline::testing::{
+    Fleet, PAGER, at, ended, every_alert, firing, hours, minutes, told, words,
+};
+use crate::domain::alert::{Alert, Severity};
+use crate::domain::attention::Matcher;
+use crate::domain::routing::{GroupBy, Route};
+use crate::domain::told::Told;
+
+fn down(site: impl std::fmt::Display, since: i64) -> Alert {
+    firing(&format!("site-{site}"), AlertKind::Unreachable, since)
+}
+
+fn lost(site: impl std::fmt::Display, since: i64) -> Alert {
+    let alert = firing(&format!("site-{site}"), AlertKind::HandsetLost, since);
+    Alert { severity: Severity::Critical, ..alert }
+}
+
+/// What is told at this second: subjects, reasons, how many hold and how many have ended.
+fn counts(fleet: &mut Fleet, seconds: i64) -> Vec<String> {
+    let messages = fleet.at(seconds).tell();
+    let count = |message: &crate::alerting::message::Message| {
+        let ended = message.entries.iter().filter(|entry| entry.has_ended()).count();
+        let (about, reason) = (message.subject.words(), message.reason.as_str());
+        format!("{about} {reason}: {} hold, {ended} ended", message.entries.len() - ended)
+    };
+    messages.iter().map(count).collect()
+}
+
+fn look_again(fleet: &Fleet) -> Option<i64> {
+    fleet.run().look_again.map(|when| (when - at(0)).num_seconds())
+}
+
+fn stormy(sites: u32) -> Fleet {
+    let mut fleet = Fleet::quiet();
+    fleet.with(&(0..sites).map(|site| down(site, 0)).collect::<Vec<_>>());
+    fleet
+}
+
+#[test]
+fn few_sites_are_told_one_by_one_and_many_in_one_message() {
+    assert_eq!(counts(&mut stormy(4), 5).len(), 4);
+    assert_eq!(counts(&mut stormy(5), 5), ["all sites first: 5 hold, 0 ended"]);
+    assert_eq!(counts(&mut stormy(5), 4), Vec::<String>::new(), "gathered for a moment");
+}
+
+#[test]
+fn what_comes_in_drops_is_told_in_one_message_from_the_fifth_on() {
+    let mut fleet = Fleet::quiet();
+    let mut said = Vec::new();
+    for site in 0..100 {
+        let second = i64::from(site) * 10;
+        fleet.with(&[down(site, second - 5)]);
+        said.extend(counts(&mut fleet, second));
+    }
+    said.extend(counts(&mut fleet, 1300));
+    assert_eq!(said[..4], ["0", "1", "2", "3"].map(|n| format!("site-{n} first: 1 hold, 0 ended")));
+    assert_eq!(said[4], "all sites changed: 5 hold, 0 ended");
+    assert_eq!(said.len(), 9, "then one every five minutes: {said:?}");
+    assert_eq!(said[8], "all sites changed: 100 hold, 0 ended");
+}
+
+#[test]
+fn a_storm_that_grows_and_ends_in_drops() {
+    let mut fleet = stormy(300);
+    assert_eq!(counts(&mut fleet, 5), ["all sites first: 300 hold, 0 ended"]);
+    fleet.with(&[down(300, 60), down(301, 240)]);
+    assert_eq!(counts(&mut fleet, 250), Vec::<String>::new());
+    assert_eq!(look_again(&fleet), Some(5 + minutes(5)));
+    assert_eq!(counts(&mut fleet, 305), ["all sites changed: 302 hold, 0 ended"]);
+    fleet.with(&[ended(&down(0, 0), hours(1))]);
+    assert_eq!(counts(&mut fleet, hours(1)), Vec::<String>::new());
+    assert_eq!(counts(&mut fleet, hours(1) + 5), ["all sites changed: 301 hold, 1 ended"]);
+    let back: Vec<Alert> = (1..299).map(|site| ended(&down(site, 0), hours(1) + i64::from(site))).collect();
+    fleet.with(&back);
+    assert_eq!(counts(&mut fleet, hours(1) + 304), Vec::<String>::new());
+    assert_eq!(counts(&mut fleet, hours(1) + 305), ["all sites changed: 3 hold, 298 ended"]);
+    fleet.with(&[
+        ended(&down(299, 0), hours(2)),
+        ended(&down(300, 60), hours(2)),
+        ended(&down(301, 240), hours(2)),
+    ]);
+    assert_eq!(counts(&mut fleet, hours(2) + 5), ["all sites resolved: 0 hold, 3 ended"]);
+    assert_eq!(counts(&mut fleet, hours(9)), Vec::<String>::new());
+}
+
+#[test]
+fn the_last_site_of_a_storm_is_told_of_as_a_site() {
+    let mut fleet = stormy(5);
+    counts(&mut fleet, 5);
+    fleet.with(&(0..4).map(|site| ended(&down(site, 0), hours(1))).collect::<Vec<_>>());
+    assert_eq!(counts(&mut fleet, hours(1) + 5), ["all sites changed: 1 hold, 4 ended"]);
+    fleet.with(&[ended(&down(4, 0), hours(2))]);
+    assert_eq!(counts(&mut fleet, hours(2) + 5), ["site-4 resolved: 0 hold, 1 ended"]);
+}
+
+#[test]
+fn long_after_a_storm_of_which_little_is_left_a_site_is_told_of_by_itself() {
+    let mut fleet = stormy(5);
+    counts(&mut fleet, 5);
+    fleet.with(&(0..3).map(|site| ended(&down(site, 0), hours(1))).collect::<Vec<_>>());
+    counts(&mut fleet, hours(1) + 5);
+    fleet.with(&[down("new", hours(2))]);
+    assert_eq!(counts(&mut fleet, hours(2) + 5), ["site-new first: 1 hold, 0 ended"]);
+    fleet.with(&[ended(&down(4, 0), hours(3))]);
+    assert_eq!(
+        counts(&mut fleet, hours(3) + 5),
+        ["all sites changed: 1 hold, 1 ended"],
+        "the rest of it ends in it"
+    );
+}
+
+#[test]
+fn other_trouble_does_not_wait_for_the_storm() {
+    let mut fleet = stormy(300);
+    counts(&mut fleet, 5);
+    fleet.with(&[lost("elsewhere", 60), down(300, 60)]);
+    assert_eq!(counts(&mut fleet, 65), ["site-elsewhere first: 1 hold, 0 ended"]);
+    fleet.with(&[lost(7, 100), lost(300, 100)]);
+    assert_eq!(
+        counts(&mut fleet, 105),
+        ["site-300 first: 2 hold, 0 ended", "site-7 changed: 2 hold, 0 ended"],
+        "also at sites that are in it, together with what they have of it"
+    );
+    assert_eq!(look_again(&fleet), Some(5 + hours(4)), "nothing is left to tell");
+    fleet.with(&[ended(&down(7, 0), 200), ended(&lost(7, 100), 200)]);
+    assert_eq!(counts(&mut fleet, 205), ["site-7 resolved: 0 hold, 2 ended"]);
+}
+
+#[test]
+fn messages_about_single_sites_of_a_storm_do_not_put_it_off() {
+    let mut fleet = stormy(300);
+    counts(&mut fleet, 5);
+    fleet.with(&[down(300, 10)]);
+    for site in 0..4 {
+        fleet.with(&[lost(site, i64::from(site) * 70)]);
+        let said = counts(&mut fleet, i64::from(site) * 70 + 10);
+        assert_eq!(said, [format!("site-{site} changed: 2 hold, 0 ended")]);
+    }
+    assert_eq!(counts(&mut fleet, 305), ["all sites changed: 301 hold, 0 ended"]);
+}
+
+#[test]
+fn a_storm_is_told_by_the_labels_that_the_settings_name() {
+    let mut fleet = Fleet::quiet();
+    fleet.gathering.storm_by = vec!["region".into()];
+    for (region, sites) in [("north", 0..3), ("south", 3..6)] {
+        for site in sites {
+            fleet.with(&[down(site, 0)]).label(&format!("site-{site}"), "region", region);
+        }
+    }
+    fleet.with(&[down("lonely", 0)]);
+    assert_eq!(
+        counts(&mut fleet, 5),
+        [
+            "site-lonely first: 1 hold, 0 ended",
+            "region=north first: 3 hold, 0 ended",
+            "region=south first: 3 hold, 0 ended"
+        ]
+    );
+    fleet.gathering.storm_by.clear();
+    fleet.with(&[ended(&down(0, 0), hours(1)), ended(&down(5, 0), hours(1))]);
+    assert_eq!(
+        counts(&mut fleet, hours(1) + 5),
+        ["all sites changed: 5 hold, 2 ended"],
+        "other settings since"
+    );
+}
+
+#[test]
+fn kinds_are_storms_of_their_own() {
+    let mut fleet = stormy(5);
+    let drifting: Vec<Alert> = (0..5).map(|n| firing(&format!("other-{n}"), AlertKind::Drift, 0)).collect();
+    fleet.with(&drifting);
+    assert_eq!(counts(&mut fleet, 5), vec!["all sites first: 5 hold, 0 ended"; 2]);
+}
+
+#[test]
+fn a_site_with_trouble_of_two_kinds_is_told_by_itself() {
+    let mut fleet = stormy(6);
+    fleet.with(&[lost(3, 0)]);
+    assert_eq!(counts(&mut fleet, 5), ["site-3 first: 2 hold, 0 ended", "all sites first: 5 hold, 0 ended"]);
+}
+
+#[test]
+fn what_was_told_before_is_told_along_and_ends_along() {
+    let mut fleet = stormy(5);
+    fleet.with(&[down("old", -hours(9))]).knows(&down("old", -hours(9)), -hours(2));
+    assert_eq!(counts(&mut fleet, 5), ["all sites changed: 6 hold, 0 ended"]);
+    assert!(fleet.ledger[PAGER].values().all(|row| row.merged));
+}
+
+#[test]
+fn a_storm_is_repeated_in_one_message() {
+    let mut fleet = stormy(300);
+    counts(&mut fleet, 5);
+    assert_eq!(counts(&mut fleet, hours(4) + 5), ["all sites repeat: 300 hold, 0 ended"]);
+}
+
+#[test]
+fn many_sites_that_are_to_be_repeated_at_once_are_repeated_in_one_message() {
+    let mut fleet = stormy(300);
+    for site in 0..300 {
+        fleet.knows(&down(site, 0), i64::from(site) * 1000);
+    }
+    assert_eq!(
+        counts(&mut fleet, hours(200)),
+        ["all sites repeat: 300 hold, 0 ended"],
+        "n720d was off for days"
+    );
+}
+
+#[test]
+fn a_sink_that_was_down_for_hours_is_told_of_a_storm_in_one_message() {
+    let mut fleet = stormy(300);
+    counts(&mut fleet, 5);
+    let all: Vec<Alert> = (0..300).map(|site| ended(&down(site, 0), 600)).collect();
+    fleet.with(&all).with(&(0..5).map(|site| down(site, 900)).collect::<Vec<_>>());
+    assert_eq!(
+        counts(&mut fleet, hours(9)),
+        ["all sites changed: 5 hold, 295 ended"],
+        "what came back meanwhile holds"
+    );
+}
+
+#[test]
+fn what_is_silenced_or_ended_before_it_is_told_counts_for_no_storm() {
+    let mut fleet = stormy(5);
+    let site = "site-0".parse().unwrap();
+    fleet.silence(Matcher { sites: [site].into(), ..Matcher::default() }, 0, hours(1));
+    assert_eq!(counts(&mut fleet, 5).len(), 4);
+    let mut fleet = stormy(5);
+    fleet.with(&[ended(&down(0, 0), 3)]);
+    assert_eq!(counts(&mut fleet, 5).len(), 4);
+}
+
+#[test]
+fn a_storm_whose_last_message_lies_in_the_future_is_told_at_once() {
+    let mut fleet = stormy(6);
+    for site in 0..5 {
+        let row = Told { merged: true, ..told(&down(site, 0), hours(3)) };
+        fleet.row(PAGER, &down(site, 0), row);
+    }
+    assert_eq!(counts(&mut fleet, 10), ["all sites changed: 6 hold, 0 ended"]);
+}
+
+#[test]
+fn what_the_route_tells_in_one_message_anyhow_is_no_storm() {
+    let mut fleet = stormy(300);
+    let by = |labels: &[&str]| GroupBy::Labels(labels.iter().map(|label| (*label).to_owned()).collect());
+    fleet.routing.routes = vec![Route { group_by: by(&[]), ..every_alert(&[PAGER]) }];
+    fleet.gathering.storm_by = vec!["region".into()];
+    assert_eq!(counts(&mut fleet, 5), ["all sites first: 300 hold, 0 ended"]);
+    assert!(fleet.ledger[PAGER].values().all(|row| !row.merged));
+
+    let mut fleet = stormy(300);
+    for site in 0..300 {
+        fleet.label(&format!("site-{site}"), "customer", &format!("c{}", site % 100));
+    }
+    fleet.routing.routes = vec![Route { group_by: by(&["customer"]), ..every_alert(&[PAGER]) }];
+    assert_eq!(counts(&mut fleet, 5), ["all sites first: 300 hold, 0 ended"], "a hundred groups are one");
+}
+
+#[test]
+fn the_subject_of_a_message_lists_what_it_is_about() {
+    let mut fleet = stormy(5);
+    fleet.with(&[down(4, 1)]).at(9);
+    let message = fleet.tell().remove(0);
+    let ids: Vec<String> = (0..5).map(|site| format!("site-{site}/unreachable")).collect();
+    assert_eq!(words(&message), format!("all sites first: {}", ids.join(" ")));
+}
