@@ -139,7 +139,10 @@ enum Landed {
         offers: BTreeMap<String, SiteName>,
         result: Result<(), SinkError>,
     },
-    Recorded { delivery: Delivery, result: Result<(), LedgerError> },
+    Recorded {
+        delivery: Delivery,
+        result: Result<(), LedgerError>,
+    },
 }
 
 impl<L: Ledger, C: Fn() -> DateTime<Utc>> Dispatcher<L, C> {

@@ -74,11 +74,7 @@ impl Alerting {
 
     /// The same from sinks that are built already, each with its repeat interval. Of two with the same name the last
     /// counts.
-    pub fn with_sinks(
-        sinks: Vec<(Arc<dyn Sink>, Duration)>,
-        routing: Routing,
-        gathering: Gathering,
-    ) -> Self {
+    pub fn with_sinks(sinks: Vec<(Arc<dyn Sink>, Duration)>, routing: Routing, gathering: Gathering) -> Self {
         let member = |(sink, repeat): (Arc<dyn Sink>, Duration)| {
             let profile = SinkProfile::of(sink.as_ref(), repeat);
             Member { sink, profile, settings: None }
@@ -118,11 +114,7 @@ impl Alerting {
 
     /// The alerts that are still of interest: all that have not ended, and those whose end one of the sinks has yet to be
     /// told, by the ids that `told` has for it. To be called before a cycle's alerts are made.
-    pub fn unannounced(
-        &self,
-        alerts: Vec<Alert>,
-        told: &BTreeMap<String, BTreeSet<String>>,
-    ) -> Vec<Alert> {
+    pub fn unannounced(&self, alerts: Vec<Alert>, told: &BTreeMap<String, BTreeSet<String>>) -> Vec<Alert> {
         let owed = |alert: &Alert| {
             self.members.keys().filter_map(|sink| told.get(sink)).any(|ids| ids.contains(&alert.id))
         };

@@ -54,9 +54,9 @@ impl Seen {
         now: DateTime<Utc>,
     ) -> Conditions {
         let mut found = rollout::conditions(rollout);
-        found.holding.extend(
-            pause.and_then(|pause| conditions::pause::of_fleet(pause, self.pause_forgotten, now)),
-        );
+        found
+            .holding
+            .extend(pause.and_then(|pause| conditions::pause::of_fleet(pause, self.pause_forgotten, now)));
         found.holding.extend(fleet::of_sinks(&self.sinks, before));
         found.holding.extend(fleet::of_files(&self.files));
         found

@@ -80,7 +80,10 @@ pub(super) async fn reload(
             context.desk.follow(next.config.sites.values().map(SiteFacts::from));
             let sinks = next.alerting.names();
             if let Err(error) = context.store_of_all(move |store| store.forget_sinks(&sinks)).await {
-                tracing::warn!(error = super::chain(&error), "what sinks knew that are gone stays in the store");
+                tracing::warn!(
+                    error = super::chain(&error),
+                    "what sinks knew that are gone stays in the store"
+                );
             }
             fleet.follow(&next.config);
             tracing::info!(sites, "reloaded");

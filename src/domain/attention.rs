@@ -174,3 +174,159 @@ impl Attention {
         acknowledged.chain(silenced).filter(|end| *end > now).min()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(minutes: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::days(20_000) + TimeDelta::minutes(minutes)
+    }
+
+    fn site() -> SiteName {
+        "acme".parse().unwrap()
+    }
+
+    fn labels() -> BTreeMap<String, String> {
+        BTreeMap::from([
+            ("customer".to_owned(), "acme".to_owned()),
+            ("region".to_owned(), "north".to_owned()),
+        ])
+    }
+
+    fn alert() -> Alert {
+        Alert {
+            id: "acme/drift".into(),
+            kind: AlertKind::Drift,
+            severity: Severity::Warning,
+            summary: "differs".into(),
+            phase: String::new(),
+            since: at(0),
+            state: AlertState::Firing,
+            resolved_at: None,
+            handsets: Vec::new(),
+            readings: Vec::new(),
+        }
+    }
+
+    fn given(from: i64, until: Option<i64>) -> Acknowledgement {
+        Acknowledgement {
+            alert: "acme/drift".into(),
+            since: at(0),
+            by: "anna".into(),
+            note: String::new(),
+            at: at(from),
+            until: until.map(at),
+        }
+    }
+
+    fn silence(id: i64, from: i64, until: i64) -> Silence {
+        let (by, reason) = ("anna".to_owned(), "works".to_owned());
+        Silence { id, of: Matcher::default(), by, reason, from: at(from), until: at(until) }
+    }
+
+    fn said(acknowledgement: Option<Acknowledgement>, silences: Vec<Silence>) -> Attention {
+        let acknowledgements =
+            acknowledgement.into_iter().map(|given| (given.alert.clone(), given)).collect();
+        Attention { acknowledgements, silences }
+    }
+
+    fn matcher(change: impl FnOnce(&mut Matcher)) -> Matcher {
+        let mut matcher = Matcher::default();
+        change(&mut matcher);
+        matcher
+    }
+
+    fn label(key: &str, value: &str) -> (String, String) {
+        (key.to_owned(), value.to_owned())
+    }
+
+    #[test]
+    fn a_matcher_means_what_all_of_it_is_true_of() {
+        let rows = [
+            ("nothing asked", Matcher::default(), true),
+            ("the site", matcher(|of| of.sites = ["beta".parse().unwrap(), site()].into()), true),
+            ("another site", matcher(|of| of.sites = ["beta".parse().unwrap()].into()), false),
+            ("a label", matcher(|of| of.labels = [label("region", "north")].into()), true),
+            ("another value", matcher(|of| of.labels = [label("region", "south")].into()), false),
+            ("a label it has not", matcher(|of| of.labels = [label("floor", "")].into()), false),
+            (
+                "one of two labels",
+                matcher(|of| of.labels = [label("region", "north"), label("customer", "beta")].into()),
+                false,
+            ),
+            ("the kind", matcher(|of| of.kinds = [AlertKind::Drift, AlertKind::ClockSkew].into()), true),
+            ("another kind", matcher(|of| of.kinds = [AlertKind::ClockSkew].into()), false),
+            ("as urgent", matcher(|of| of.severity = Some(Severity::Warning)), true),
+            ("more urgent", matcher(|of| of.severity = Some(Severity::Critical)), false),
+        ];
+        for (case, of, expected) in rows {
+            assert_eq!(of.matches(&site(), &labels(), &alert()), expected, "{case}");
+            assert_eq!(of.is_everything(), case == "nothing asked", "{case}");
+        }
+        let of = matcher(|of| of.kinds = [AlertKind::ClockSkew].into());
+        assert!(of.concerns(&site(), &labels()), "another alert of the site could be meant");
+    }
+
+    #[test]
+    fn where_an_alert_stands() {
+        use AlertState::*;
+        let ended = Alert { state: Resolved, ..alert() };
+        let back = Alert { since: at(5), ..alert() };
+        let other = Acknowledgement { alert: "acme/clock-skew".into(), ..given(1, None) };
+        let rows = [
+            ("nothing said", alert(), said(None, vec![]), 10, Firing),
+            ("taken", alert(), said(Some(given(1, None)), vec![]), 10, Acknowledged),
+            ("taken for a time", alert(), said(Some(given(1, Some(11))), vec![]), 10, Acknowledged),
+            ("until now", alert(), said(Some(given(1, Some(10))), vec![]), 10, Firing),
+            ("of another life", back, said(Some(given(1, None)), vec![]), 10, Firing),
+            ("of another alert", alert(), said(Some(other), vec![]), 10, Firing),
+            ("silenced", alert(), said(None, vec![silence(1, 0, 11)]), 10, Silenced),
+            ("silenced until now", alert(), said(None, vec![silence(1, 0, 10)]), 10, Firing),
+            ("both", alert(), said(Some(given(1, None)), vec![silence(1, 0, 11)]), 10, Silenced),
+            ("ended", ended, said(Some(given(1, None)), vec![silence(1, 0, 11)]), 10, Resolved),
+            (
+                "the clock was set back a little",
+                alert(),
+                said(Some(given(1, None)), vec![]),
+                -3,
+                Acknowledged,
+            ),
+            ("back far", alert(), said(Some(given(1, None)), vec![silence(1, 0, 99)]), -90, Firing),
+        ];
+        for (case, alert, said, now, expected) in rows {
+            assert_eq!(said.state_of(&site(), &labels(), &alert, at(now)), expected, "{case}");
+        }
+    }
+
+    #[test]
+    fn of_several_silences_the_one_that_ends_last_is_shown() {
+        let said = said(None, vec![silence(1, 0, 20), silence(2, 0, 30), silence(3, 0, 10)]);
+        let shown = |now| said.silence_of(&site(), &labels(), &alert(), at(now)).map(|silence| silence.id);
+        assert_eq!([5, 25, 30].map(shown), [Some(2), Some(2), None]);
+    }
+
+    #[test]
+    fn the_next_end_is_that_of_whatever_ends_first() {
+        let said = said(Some(given(1, Some(15))), vec![silence(1, 0, 20), silence(2, 0, 10)]);
+        assert_eq!(
+            [0, 10, 15, 20].map(|now| said.next_end(at(now))),
+            [Some(at(10)), Some(at(15)), Some(at(20)), None]
+        );
+        assert_eq!(Attention::default().next_end(at(0)), None);
+    }
+
+    #[test]
+    fn when_the_last_of_what_was_said_ran_out() {
+        let elsewhere =
+            Silence { of: matcher(|of| of.sites = ["beta".parse().unwrap()].into()), ..silence(3, 0, 17) };
+        let said = said(Some(given(1, Some(15))), vec![silence(1, 0, 20), silence(2, 0, 10), elsewhere]);
+        let over = |now| said.last_over(&site(), &labels(), &alert(), at(now));
+        assert_eq!(
+            [9, 10, 16, 18, 20].map(over),
+            [None, Some(at(10)), Some(at(15)), Some(at(15)), Some(at(20))]
+        );
+        let back = Alert { since: at(5), ..alert() };
+        assert_eq!(said.last_over(&site(), &labels(), &back, at(18)), Some(at(10)), "taken in another life");
+    }
+}

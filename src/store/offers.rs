@@ -85,10 +85,8 @@ mod tests {
         store.offer("hook", &alerts(["acme/drift"])).unwrap();
         store.offer("mail", &alerts(["acme/drift"])).unwrap();
         store.withdraw_offer("hook", &alerts(["acme/drift"])).unwrap();
-        let expected = [
-            ("hook".to_owned(), alerts(["beta/drift"])),
-            ("mail".to_owned(), alerts(["acme/drift"])),
-        ];
+        let expected =
+            [("hook".to_owned(), alerts(["beta/drift"])), ("mail".to_owned(), alerts(["acme/drift"]))];
         assert_eq!(store.offers().unwrap(), expected.into());
     }
 

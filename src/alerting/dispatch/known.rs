@@ -28,9 +28,8 @@ impl Known {
         ledger.retain(|alert, _| !delivery.ended.contains_key(alert));
         ledger.extend(delivery.told.clone());
         if let Some(offers) = self.offers.get_mut(&delivery.sink) {
-            offers.retain(|alert, _| {
-                !delivery.told.contains_key(alert) && !delivery.ended.contains_key(alert)
-            });
+            offers
+                .retain(|alert, _| !delivery.told.contains_key(alert) && !delivery.ended.contains_key(alert));
         }
     }
 
@@ -61,7 +60,8 @@ impl Known {
         let Some(offers) = self.offers.get(sink) else { return };
         for (id, site) in offers {
             let Some(alerts) = sites.get(site) else { continue };
-            let ended = alerts.alerts.iter().find(|alert| alert.id == *id && alert.state == AlertState::Resolved);
+            let ended =
+                alerts.alerts.iter().find(|alert| alert.id == *id && alert.state == AlertState::Resolved);
             let Some(alert) = ended else { continue };
             let told = || Told {
                 site: site.clone(),

@@ -152,3 +152,6 @@ pub fn delivery(
         ended,
     }
 }
+
+#[cfg(test)]
+mod tests;

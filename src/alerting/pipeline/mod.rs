@@ -185,3 +185,53 @@ impl Batch<'_> {
         self.look_again = Some(self.look_again.map_or(when, |before| before.min(when)));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::testing::{Fleet, at, firing, hours};
+    use crate::domain::alert::AlertKind;
+    use crate::domain::attention::Matcher;
+
+    #[test]
+    fn a_span_is_over_when_it_has_passed_and_when_it_began_further_ahead_than_it_is_long() {
+        let mut fleet = Fleet::quiet();
+        let mut over_at = |now, span| {
+            fleet.at(now);
+            let over = fleet.scene().over_at(at(0), Duration::from_secs(span));
+            over.map(|when| (when - at(0)).num_seconds())
+        };
+        assert_eq!(over_at(59, 60), Some(60));
+        assert_eq!(over_at(60, 60), None);
+        assert_eq!(over_at(hours(99), 60), None);
+        assert_eq!(over_at(-59, 60), Some(60), "the clock was set back a little");
+        assert_eq!(over_at(-60, 60), None, "far");
+        assert_eq!(over_at(0, 0), None);
+        assert_eq!(over_at(-1, 0), None);
+        assert!(over_at(1, u64::MAX).is_some());
+    }
+
+    #[test]
+    fn a_quiet_fleet_has_nothing_to_tell_and_is_not_looked_at_again() {
+        let mut fleet = Fleet::quiet();
+        assert_eq!(fleet.run(), super::Outcome::default());
+        fleet.silence(Matcher::default(), 0, 60);
+        assert_eq!(fleet.run().look_again, Some(at(60)));
+        assert_eq!(fleet.at(60).run(), super::Outcome::default());
+    }
+
+    #[test]
+    fn a_site_that_left_the_configuration_is_not_told_of_and_one_that_comes_back_is_known_still() {
+        let mut fleet = Fleet::quiet();
+        let drift = firing("acme", AlertKind::Drift, 0);
+        fleet.with(std::slice::from_ref(&drift)).at(5);
+        assert_eq!(fleet.tell().len(), 1);
+        let gone = fleet.sites.clone();
+        fleet.sites.clear();
+        assert_eq!(fleet.at(hours(9)).run(), super::Outcome::default());
+        fleet.sites = gone;
+        assert_eq!(fleet.at(hours(1)).tell(), []);
+        assert_eq!(fleet.at(hours(10)).tell().len(), 1, "a repetition");
+    }
+}

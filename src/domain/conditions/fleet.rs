@@ -166,7 +166,8 @@ mod tests {
     }
 
     fn broken(count: usize) -> BrokenFiles {
-        let file = |number| (format!("site{number:02}.toml"), vec![format!("site{number:02}.toml:1:1: wrong")]);
+        let file =
+            |number| (format!("site{number:02}.toml"), vec![format!("site{number:02}.toml:1:1: wrong")]);
         BrokenFiles { files: (0..count).map(file).collect(), kept_in_force: false }
     }
 
@@ -174,7 +175,11 @@ mod tests {
     fn broken_files_are_named_with_what_is_wrong_and_what_follows() {
         assert_eq!(of_files(&broken(0)), None);
         let one = of_files(&broken(1)).unwrap();
-        assert!(one.summary.contains("site00.toml") && one.summary.contains("not watched"), "{}", one.summary);
+        assert!(
+            one.summary.contains("site00.toml") && one.summary.contains("not watched"),
+            "{}",
+            one.summary
+        );
         assert_eq!(one.readings, ["site00.toml:1:1: wrong"]);
         let refused = of_files(&BrokenFiles { kept_in_force: true, ..broken(2) }).unwrap();
         assert!(refused.summary.contains("still is"), "{}", refused.summary);
