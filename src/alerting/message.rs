@@ -51,6 +51,8 @@ pub struct Entry {
     pub alert: Arc<Alert>,
     /// Who has taken it.
     pub acknowledged: Option<Acknowledgement>,
+    /// Why it is told; `None`: it is nothing new, and told along with what is.
+    pub news: Option<Reason>,
 }
 
 /// What messages say of a site beside its alerts.

@@ -12,6 +12,7 @@ mod message;
 pub mod pipeline;
 mod settings;
 mod sink;
+pub mod text;
 mod webhook;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -82,7 +82,12 @@ fn entry(scene: &Scene<'_>, item: &Item<'_>) -> Entry {
         Arc::new(Alert { state: item.state, ..Alert::clone(item.alert) })
     };
     let acknowledged = scene.attention.acknowledgement_of(item.alert, scene.now).cloned();
-    Entry { site: Arc::clone(item.facts), alert, acknowledged: acknowledged.filter(|_| !item.has_ended()) }
+    Entry {
+        site: Arc::clone(item.facts),
+        alert,
+        acknowledged: acknowledged.filter(|_| !item.has_ended()),
+        news: item.news,
+    }
 }
 
 /// Over what is told and what was known before: the same on every try, another for every other message. Not a secret.
