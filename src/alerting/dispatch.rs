@@ -76,6 +76,9 @@ pub trait Ledger: Send + Sync + 'static {
 
     /// Hears how many messages wait for a sink, the one under way counted. To be quick.
     fn waiting(&self, sink: &str, messages: usize);
+
+    /// Hears that a sink is not in force any more. To be quick.
+    fn gone(&self, sink: &str);
 }
 
 /// The ledger could not be written.
@@ -185,6 +188,10 @@ impl<L: Ledger, C: Fn() -> DateTime<Utc>> Dispatcher<L, C> {
             line.is_stale();
             self.lines.insert(name, line);
         }
+        for gone in before.keys() {
+            self.known.forget(gone);
+            self.ledger.gone(gone);
+        }
     }
 
     /// Sets going all that is due; when the next is, unless something happens.
@@ -283,6 +290,9 @@ impl<L: Ledger, C: Fn() -> DateTime<Utc>> Dispatcher<L, C> {
 
     fn tried(&mut self, sink: &Arc<dyn Sink>, message: Message, result: Result<(), SinkError>) {
         let (name, at) = (sink.name().to_owned(), (self.clock)());
+        if !self.lines.contains_key(&name) {
+            return;
+        }
         self.ledger.tried(&Attempt { sink: &name, result: result.as_ref().copied(), at });
         let refused = match result {
             Ok(()) => None,

@@ -68,4 +68,9 @@ impl Ledger for StoreLedger {
         self.context.metrics.notifications_wait(sink, messages);
         self.context.sinks.waits(sink, messages);
     }
+
+    fn gone(&self, sink: &str) {
+        self.context.metrics.sink_is_gone(sink);
+        self.context.sinks.forget(sink);
+    }
 }

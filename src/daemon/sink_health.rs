@@ -62,6 +62,11 @@ impl SinkHealth {
         }
     }
 
+    /// A sink is not in force any more.
+    pub(super) fn forget(&self, sink: &str) {
+        self.all().remove(sink);
+    }
+
     /// How these sinks do. One fails for long that has failed for `long` and is still wanted, or whose failures lie so far
     /// apart: a single one that nothing came after may have been chance.
     pub(super) fn sights(&self, sinks: &BTreeSet<String>, long: Duration) -> BTreeMap<String, SinkSight> {

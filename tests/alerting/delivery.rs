@@ -1,208 +1,389 @@
-//! The delivery loop on the paused clock: side by side, in order, again after a failure, at least once.
+//! The dispatch on the paused clock: side by side, in order, again after a failure, at least once, and always of what holds.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
-use n720d::alerting::{FailureReason, Sink, deliver_loop};
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
+use chrono::TimeDelta;
+use n720d::alerting::{FailureReason, Known, SiteFacts};
+use n720d::domain::alert::AlertState;
+use n720d::domain::attention::{Attention, Matcher, Silence};
 
+use crate::dispatch_support::{
+    Act, Book, DOWN, REPEAT, Running, ScriptedSink, alert, alerting, begin, desk, put,
+};
 use crate::log::Log;
-use crate::support::{Act, MemoryOutbox, ScriptedSink, at, queued};
 
-const DOWN: Act = Act::Fail(FailureReason::Connection);
-
-/// A running delivery.
-struct Running {
-    wake: watch::Sender<()>,
-    shutdown: CancellationToken,
-    task: JoinHandle<()>,
-}
-
-impl Running {
-    fn start(outbox: &Arc<MemoryOutbox>, sinks: &[Arc<ScriptedSink>]) -> Self {
-        let (wake, woken) = watch::channel(());
-        let shutdown = CancellationToken::new();
-        let sinks = sinks.iter().map(|sink| Arc::clone(sink) as Arc<dyn Sink>).collect();
-        let delivery = deliver_loop(Arc::clone(outbox), sinks, woken, clock(), shutdown.clone());
-        Self { wake, shutdown, task: tokio::spawn(delivery) }
+/// What was recorded, as it would be read after a restart.
+fn known(book: &Book) -> Known {
+    let mut known = Known::default();
+    for delivery in &book.recorded {
+        let ledger = known.ledger.entry(delivery.sink.clone()).or_default();
+        ledger.retain(|alert, _| !delivery.ended.contains_key(alert));
+        ledger.extend(delivery.told.clone());
     }
-
-    async fn stop(self) {
-        self.shutdown.cancel();
-        self.task.await.unwrap();
+    for offer in &book.offers {
+        let (sink, alert) = offer.split_once(": ").unwrap();
+        let site = alert.split('/').next().unwrap().parse().unwrap();
+        known.offers.entry(sink.to_owned()).or_default().insert(alert.to_owned(), site);
     }
-}
-
-/// The test's clock as a wall clock.
-fn clock() -> impl Fn() -> DateTime<Utc> + Clone + Send + Sync + 'static {
-    let start = tokio::time::Instant::now();
-    move || at(0) + TimeDelta::from_std(start.elapsed()).unwrap()
-}
-
-fn seconds(sink: &ScriptedSink) -> Vec<i64> {
-    sink.attempts.lock().unwrap().iter().map(|(_, time)| (*time - at(0)).num_seconds()).collect()
+    known
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_waits_is_delivered_in_order() {
-    let outbox = MemoryOutbox::with((0..120).map(|n| queued(&format!("n{n}"), "a")).collect());
+async fn what_holds_is_told_in_order_and_once() {
+    let names: Vec<String> = (0..120).map(|number| format!("site{number:03}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let sink = ScriptedSink::new("a", []);
-    let running = Running::start(&outbox, &[Arc::clone(&sink)]);
-    let shelf = outbox.until(|shelf| shelf.delivered.len() == 120).await;
-    assert_eq!(shelf.delivered, (0..120).map(|n| format!("n{n}")).collect::<Vec<_>>());
-    assert_eq!(sink.ids(), shelf.delivered, "each of them once");
-    running.stop().await;
+    let running = Running::start(&desk(&names), &[Arc::clone(&sink)]);
+    running.told(120).await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(sink.abouts(), names, "each of them once");
+    let book = running.stop().await;
+    assert!(book.told().iter().all(|told| told.ends_with(": first")), "{:?}", book.told());
+    assert_eq!(book.waiting["a"], 0);
+    assert!(book.offers.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_sink_that_hangs_holds_up_no_other() {
-    let outbox = MemoryOutbox::with(vec![queued("slow", "a"), queued("quick", "b")]);
     let sinks = [ScriptedSink::new("a", [Act::Hang]), ScriptedSink::new("b", [])];
-    let running = Running::start(&outbox, &sinks);
-    let shelf = outbox.until(|shelf| !shelf.delivered.is_empty()).await;
-    assert_eq!(shelf.delivered, ["quick"]);
+    let running = Running::start(&desk(&["acme"]), &sinks);
+    let book = running.told(1).await;
+    assert_eq!(book.recorded[0].sink, "b");
     running.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_failure_is_tried_again_later_and_later_up_to_ten_minutes() {
-    let outbox = MemoryOutbox::with(vec![queued("n", "a")]);
     let sink = ScriptedSink::new("a", [DOWN; 8]);
-    let running = Running::start(&outbox, &[Arc::clone(&sink)]);
-    outbox.until(|shelf| shelf.delivered == ["n"]).await;
+    let running = Running::start(&desk(&["acme"]), &[Arc::clone(&sink)]);
+    running.told(1).await;
     running.stop().await;
-    let times = seconds(&sink);
+    let times = sink.seconds();
     let waits: Vec<i64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
     let expected = [10, 20, 40, 80, 160, 320, 600, 600];
     assert_eq!(waits.len(), expected.len());
     for (wait, least) in waits.iter().zip(expected) {
         assert!((least..=least + 10).contains(wait), "{waits:?}");
     }
-    assert!(sink.ids().iter().all(|id| id == "n"), "the id stays the same");
+    let ids = sink.ids();
+    assert!(ids.iter().all(|id| *id == ids[0]), "the id stays the same: {ids:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_notification_that_we_made_wrong_is_given_up_and_the_next_one_goes() {
-    let outbox = MemoryOutbox::with(vec![queued("bad", "a"), queued("good", "a")]);
-    let sink = ScriptedSink::new("a", [Act::Fail(FailureReason::Malformed)]);
-    let running = Running::start(&outbox, &[Arc::clone(&sink)]);
-    let shelf = outbox.until(|shelf| shelf.waiting.is_empty()).await;
-    assert_eq!(shelf.given_up, [("bad".to_owned(), "scripted: malformed".to_owned())]);
-    assert_eq!(shelf.delivered, ["good"]);
-    assert_eq!(seconds(&sink), [0, 0], "without a rest between them");
-    running.stop().await;
+async fn what_is_tried_again_is_what_holds_by_then() {
+    let sink = ScriptedSink::new("a", [DOWN; 3]);
+    let desk = desk(&["acme", "beta"]);
+    desk.put(&"beta".parse().unwrap(), &[]);
+    let running = Running::start(&desk, &[Arc::clone(&sink)]);
+    running.until(|book| book.tried.len() == 1).await;
+    put(&desk, "acme", AlertState::Resolved);
+    put(&desk, "beta", AlertState::Firing);
+    let book = running.told(1).await;
+    assert_eq!(book.told(), ["beta: first"], "of acme nobody heard the beginning");
+    tokio::time::sleep(Duration::from_secs(1200)).await;
+    assert_eq!(running.stop().await.recorded.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_we_made_wrong_is_given_up_and_the_next_one_goes() {
+    for act in [Act::Fail(FailureReason::Malformed), Act::Panic] {
+        let sink = ScriptedSink::new("a", [act]);
+        let running = Running::start(&desk(&["bad", "good"]), &[Arc::clone(&sink)]);
+        let book = running.told(2).await;
+        assert!(book.recorded[0].refused.is_some(), "{act:?}");
+        assert_eq!((book.recorded[1].about.as_str(), &book.recorded[1].refused), ("good", &None));
+        tokio::time::sleep(Duration::from_secs(1200)).await;
+        assert_eq!(sink.seconds(), [0, 0], "without a rest between them, and not again");
+        running.stop().await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_receiver_that_refuses_for_a_while_is_told_in_the_end() {
     for reason in [FailureReason::Auth, FailureReason::Rejected, FailureReason::Redirected] {
-        let outbox = MemoryOutbox::with(vec![queued("n", "a")]);
         let sink = ScriptedSink::new("a", [Act::Fail(reason); 3]);
-        let running = Running::start(&outbox, &[Arc::clone(&sink)]);
-        let shelf = outbox.until(|shelf| shelf.delivered == ["n"]).await;
-        assert_eq!((sink.ids().len(), shelf.given_up.len()), (4, 0), "{reason}");
+        let running = Running::start(&desk(&["acme"]), &[Arc::clone(&sink)]);
+        let book = running.told(1).await;
+        assert_eq!((sink.ids().len(), &book.recorded[0].refused), (4, &None), "{reason}");
         running.stop().await;
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_sink_that_needs_a_person_is_told_loudly_once_per_row_of_failures() {
-    let outbox = MemoryOutbox::with(vec![queued("1", "a")]);
     let refused = Act::Fail(FailureReason::Auth);
     let sink = ScriptedSink::new("a", [DOWN, refused, refused, DOWN, refused, Act::Take, refused]);
     let log = Log::default();
     let _here = tracing::subscriber::set_default(log.subscriber());
-    let running = Running::start(&outbox, &[Arc::clone(&sink)]);
+    let desk = desk(&["acme", "beta"]);
+    desk.put(&"beta".parse().unwrap(), &[]);
+    let running = Running::start(&desk, &[Arc::clone(&sink)]);
     let errors = || log.text().lines().filter(|line| line.contains("\"ERROR\"")).count();
-    outbox.until(|shelf| shelf.waiting.is_empty()).await;
+    running.told(1).await;
     assert_eq!((errors(), sink.ids().len()), (1, 6), "{}", log.text());
-    outbox.0.send_modify(|shelf| shelf.waiting.push((queued("2", "a"), at(0))));
-    outbox.until(|shelf| shelf.waiting.is_empty()).await;
+    put(&desk, "beta", AlertState::Firing);
+    running.told(2).await;
     assert_eq!((errors(), sink.ids().len()), (2, 8), "{}", log.text());
     running.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn one_that_a_receiver_cannot_digest_does_not_hold_up_the_rest() {
-    let outbox = MemoryOutbox::with(vec![queued("poison", "a"), queued("1", "a"), queued("2", "a")]);
-    let sink = ScriptedSink::poisoned("a", [], ["poison"]);
-    let running = Running::start(&outbox, &[Arc::clone(&sink)]);
-    let shelf = outbox.until(|shelf| shelf.delivered.len() == 2).await;
-    assert_eq!(shelf.delivered, ["1", "2"]);
-    assert!(*seconds(&sink).last().unwrap() < 10, "{:?}", sink.attempts);
-    outbox.until(|shelf| shelf.waiting[0].0.attempts == 5).await;
-    running.wake.send_replace(());
-    let late = queued("late", "a");
-    outbox.0.send_modify(|shelf| shelf.waiting.push((late, at(0))));
-    outbox.until(|shelf| shelf.delivered.contains(&"late".to_owned())).await;
+    let sink = ScriptedSink::poisoned("a", [], ["bad"]);
+    let desk = desk(&["bad", "one", "two", "zoo"]);
+    desk.put(&"zoo".parse().unwrap(), &[]);
+    let running = Running::start(&desk, &[Arc::clone(&sink)]);
+    let book = running.told(2).await;
+    assert_eq!(book.told(), ["one: first", "two: first"]);
+    assert!(*sink.seconds().last().unwrap() < 10, "{:?}", sink.seconds());
+    running.until(|book| book.tried.iter().filter(|(_, took)| !took).count() == 6).await;
+    put(&desk, "zoo", AlertState::Firing);
+    let before = *sink.seconds().last().unwrap();
+    running.told(3).await;
+    assert!(*sink.seconds().last().unwrap() - before < 300, "{:?}", sink.seconds());
     running.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn being_woken_delivers_at_once() {
-    let outbox = MemoryOutbox::with(vec![queued("first", "a")]);
+async fn a_sink_that_works_again_is_told_all_that_waits_at_once() {
+    let sink = ScriptedSink::new("a", [DOWN; 12]);
+    let running = Running::start(&desk(&["one", "two", "three"]), &[Arc::clone(&sink)]);
+    running.told(3).await;
+    running.stop().await;
+    let times = sink.seconds();
+    let [first, .., last] = times[times.len() - 3..] else { panic!("{times:?}") };
+    assert!(last - first <= 1, "{times:?}");
+    for site in ["one", "two", "three"] {
+        let tries = sink.abouts().iter().filter(|about| *about == site).count();
+        assert!(tries >= 4, "none is left out: {:?}", sink.abouts());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_happens_is_told_at_once_and_what_comes_together_is_looked_at_together() {
     let sink = ScriptedSink::new("a", []);
-    let running = Running::start(&outbox, &[Arc::clone(&sink)]);
-    outbox.until(|shelf| shelf.delivered.len() == 1).await;
-    outbox.0.send_modify(|shelf| shelf.waiting.push((queued("second", "a"), at(0))));
-    running.wake.send_replace(());
-    outbox.until(|shelf| shelf.delivered.len() == 2).await;
-    assert_eq!(seconds(&sink), [0, 0]);
+    let desk = desk(&["acme", "beta"]);
+    desk.put(&"beta".parse().unwrap(), &[]);
+    let running = Running::start(&desk, &[Arc::clone(&sink)]);
+    running.told(1).await;
+    put(&desk, "beta", AlertState::Firing);
+    running.told(2).await;
+    assert_eq!(sink.seconds(), [0, 0]);
+    // It comes and goes within one look.
+    put(&desk, "acme", AlertState::Resolved);
+    put(&desk, "acme", AlertState::Firing);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(running.stop().await.recorded.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn from_the_first_word_to_the_last() {
+    let sink = ScriptedSink::new("a", []);
+    let desk = desk(&["acme"]);
+    let running = Running::start(&desk, &[Arc::clone(&sink)]);
+    running.told(1).await;
+    tokio::time::sleep(REPEAT + Duration::from_secs(10)).await;
+    let mut worse = alert("acme", AlertState::Firing);
+    worse.phase = "under 2h".into();
+    desk.put(&"acme".parse().unwrap(), &[worse]);
+    running.told(3).await;
+    put(&desk, "acme", AlertState::Resolved);
+    running.told(4).await;
+    tokio::time::sleep(REPEAT * 2).await;
+    let book = running.stop().await;
+    let expected = ["acme: first", "acme: repeat", "acme: changed", "acme: resolved"];
+    assert_eq!(book.told(), expected);
+    assert!(known(&book).ledger["a"].is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_repeats_nothing() {
+    let desk = desk(&["acme"]);
+    let running = Running::start(&desk, &[ScriptedSink::new("a", [])]);
+    running.told(1).await;
+    let book = running.stop().await;
+    let sink = ScriptedSink::new("a", []);
+    let known = known(&book);
+    let running = Running::start_with(&desk, &[Arc::clone(&sink)], book, known);
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    assert_eq!(sink.ids().len(), 0);
+    put(&desk, "acme", AlertState::Resolved);
+    let book = running.told(2).await;
+    assert_eq!(book.told(), ["acme: first", "acme: resolved"]);
     running.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_anybody_to_wake_it_the_loop_still_looks() {
-    let outbox = MemoryOutbox::with(vec![]);
+async fn what_was_taken_and_could_not_be_recorded_is_not_sent_again() {
     let sink = ScriptedSink::new("a", []);
-    let Running { wake, shutdown, task } = Running::start(&outbox, &[Arc::clone(&sink)]);
-    drop(wake);
-    tokio::task::yield_now().await;
-    outbox.0.send_modify(|shelf| shelf.waiting.push((queued("n", "a"), at(0))));
-    outbox.until(|shelf| shelf.delivered == ["n"]).await;
-    assert!(*seconds(&sink).last().unwrap() <= 10);
-    shutdown.cancel();
-    task.await.unwrap();
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_was_delivered_and_could_not_be_recorded_is_not_sent_again() {
-    let outbox = MemoryOutbox::with(vec![queued("n", "a")]);
-    outbox.0.send_modify(|shelf| shelf.full = 3);
-    let sink = ScriptedSink::new("a", []);
-    let running = Running::start(&outbox, &[Arc::clone(&sink)]);
-    outbox.until(|shelf| shelf.delivered == ["n"]).await;
-    assert_eq!(sink.ids(), ["n"]);
-    running.stop().await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_outbox_that_cannot_be_read_is_read_again() {
-    let outbox = MemoryOutbox::with(vec![queued("n", "a")]);
-    outbox.0.send_modify(|shelf| shelf.unreadable = 2);
-    let sink = ScriptedSink::new("a", []);
-    let running = Running::start(&outbox, &[Arc::clone(&sink)]);
-    outbox.until(|shelf| shelf.delivered == ["n"]).await;
-    assert_eq!(seconds(&sink), [20]);
+    let book = Book { full: 4, ..Book::default() };
+    let running = Running::start_with(&desk(&["acme", "beta"]), &[Arc::clone(&sink)], book, Known::default());
+    running.until(|book| book.full == 0).await;
+    assert_eq!(sink.abouts(), ["acme"], "and what waits behind it is not sent before it is recorded");
+    running.told(2).await;
+    assert_eq!(sink.abouts(), ["acme", "beta"]);
+    assert!(sink.seconds()[1] >= 30, "{:?}", sink.seconds());
     running.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_in_the_middle_of_a_delivery_loses_nothing() {
-    let outbox = MemoryOutbox::with(vec![queued("n", "a")]);
+    let desk = desk(&["acme"]);
     let hanging = ScriptedSink::new("a", [Act::Hang]);
-    let running = Running::start(&outbox, &[Arc::clone(&hanging)]);
+    let running = Running::start(&desk, &[Arc::clone(&hanging)]);
+    running.until(|book| !book.offers.is_empty()).await;
     while hanging.ids().is_empty() {
         tokio::task::yield_now().await;
     }
-    running.stop().await;
-    assert_eq!(outbox.waiting()["a"].id, "n");
+    let before = tokio::time::Instant::now();
+    let book = running.stop().await;
+    assert_eq!(before.elapsed(), Duration::ZERO, "it ends at once");
+    assert!(book.recorded.is_empty());
 
     let after = ScriptedSink::new("a", []);
-    let running = Running::start(&outbox, &[Arc::clone(&after)]);
-    outbox.until(|shelf| shelf.delivered == ["n"]).await;
-    assert_eq!(after.ids(), ["n"], "after the restart, with the same id");
+    let known = known(&book);
+    let running = Running::start_with(&desk, &[Arc::clone(&after)], book, known);
+    running.told(1).await;
+    assert_eq!(after.ids(), hanging.ids(), "after the restart, with the same id");
+    assert!(running.stop().await.offers.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_is_told_to_a_sink_that_may_have_heard_of_the_beginning() {
+    // Killed with the message on its way.
+    let desk = desk(&["acme"]);
+    let hanging = ScriptedSink::new("a", [Act::Hang]);
+    let running = Running::start(&desk, &[Arc::clone(&hanging)]);
+    while hanging.ids().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let book = running.stop().await;
+    put(&desk, "acme", AlertState::Resolved);
+    let known = known(&book);
+    let running = Running::start_with(&desk, &[ScriptedSink::new("a", [])], book, known);
+    assert_eq!(running.told(1).await.told(), ["acme: resolved"]);
+    assert!(running.stop().await.offers.is_empty());
+
+    // No answer in time.
+    put(&desk, "acme", AlertState::Firing);
+    let timeout = ScriptedSink::new("a", [Act::Fail(FailureReason::Timeout)]);
+    let running = Running::start(&desk, &[timeout]);
+    running.until(|book| book.tried.len() == 1).await;
+    put(&desk, "acme", AlertState::Resolved);
+    assert_eq!(running.told(1).await.told(), ["acme: resolved"]);
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_what_a_receiver_refused_to_hear_is_not_told() {
+    let sink = ScriptedSink::new("a", [Act::Fail(FailureReason::Server)]);
+    let desk = desk(&["acme"]);
+    let running = Running::start(&desk, &[Arc::clone(&sink)]);
+    let book = running.until(|book| book.tried.len() == 1).await;
+    assert!(book.offers.is_empty());
+    put(&desk, "acme", AlertState::Resolved);
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    assert_eq!(sink.ids().len(), 1);
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unchanged_sink_keeps_its_back_off_over_a_reload_and_a_new_one_is_told_at_once() {
+    let down = ScriptedSink::new("a", [DOWN; 6]);
+    let running = Running::start(&desk(&["acme"]), &[Arc::clone(&down)]);
+    running.until(|book| book.tried.len() == 4).await;
+    let tries = down.seconds();
+    let new = ScriptedSink::new("b", []);
+    running.alerting.send_replace(alerting(&[Arc::clone(&down), Arc::clone(&new)]));
+    let book = running.told(1).await;
+    assert_eq!(book.recorded[0].sink, "b");
+    assert_eq!(down.seconds(), tries, "it is not tried sooner than it would have been");
+    running.told(2).await;
+    assert!(down.seconds()[4] - tries[3] >= 80, "{:?}", down.seconds());
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_was_changed_is_tried_at_once_and_one_that_is_gone_no_more() {
+    let running = Running::start(
+        &desk(&["acme"]),
+        &[ScriptedSink::new("a", [DOWN; 9]), ScriptedSink::new("b", [DOWN; 9])],
+    );
+    running.until(|book| book.tried.len() == 8).await;
+    let mended = ScriptedSink::new("a", []);
+    let before = tokio::time::Instant::now();
+    running.alerting.send_replace(alerting(&[Arc::clone(&mended)]));
+    let book = running.told(1).await;
+    assert!(before.elapsed() <= Duration::from_secs(1));
+    assert_eq!((mended.ids().len(), book.gone), (1, vec!["b".to_owned()]));
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    let book = running.stop().await;
+    assert_eq!(book.tried.iter().filter(|(sink, _)| sink == "b").count(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_comes_back_is_told_of_everything_anew() {
+    let running = Running::start(&desk(&["acme"]), &[ScriptedSink::new("a", [])]);
+    running.told(1).await;
+    running.alerting.send_replace(alerting(&[]));
+    running.until(|book| !book.gone.is_empty()).await;
+    running.alerting.send_replace(alerting(&[ScriptedSink::new("a", [])]));
+    assert_eq!(running.told(2).await.told(), ["acme: first", "acme: first"]);
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silence_is_followed_at_once_and_over_at_its_end() {
+    let sink = ScriptedSink::new("a", []);
+    let desk = desk(&["acme"]);
+    desk.put(&"acme".parse().unwrap(), &[]);
+    let running = Running::start(&desk, &[Arc::clone(&sink)]);
+    let silence = Silence {
+        id: 1,
+        of: Matcher::default(),
+        by: "anna".into(),
+        reason: "works".into(),
+        from: begin(),
+        until: begin() + TimeDelta::minutes(30),
+    };
+    let silences = vec![silence];
+    running.attention.send_replace(Arc::new(Attention { silences, ..Attention::default() }));
+    put(&desk, "acme", AlertState::Firing);
+    running.told(1).await;
+    let [second] = sink.seconds()[..] else { panic!("{:?}", sink.seconds()) };
+    assert!((1800..=1801).contains(&second), "{second}");
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_site_that_is_not_in_force_is_not_told_of() {
+    let sink = ScriptedSink::new("a", []);
+    let desk = desk(&["acme"]);
+    put(&desk, "beta", AlertState::Firing);
+    let running = Running::start(&desk, &[Arc::clone(&sink)]);
+    running.told(1).await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(sink.abouts(), ["acme"]);
+    let facts = |site: &str| SiteFacts { name: site.parse().unwrap(), ..SiteFacts::of_fleet() };
+    desk.follow([facts("beta")]);
+    running.told(2).await;
+    put(&desk, "acme", AlertState::Resolved);
+    tokio::time::sleep(REPEAT + Duration::from_secs(60)).await;
+    assert_eq!(sink.abouts(), ["acme", "beta", "beta"], "its end neither");
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn how_many_messages_wait_is_known() {
+    let sink = ScriptedSink::new("a", [DOWN, DOWN, DOWN]);
+    let running = Running::start(&desk(&["one", "two", "three"]), &[Arc::clone(&sink)]);
+    let book =
+        running.until(|book| !book.tried.is_empty() && book.waiting == BTreeMap::from([("a".into(), 3)]));
+    book.await;
+    let book = running.told(3).await;
+    assert_eq!(book.tried.iter().filter(|(_, took)| *took).count(), 3);
+    running.until(|book| book.waiting["a"] == 0).await;
     running.stop().await;
 }

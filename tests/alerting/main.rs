@@ -2,7 +2,5 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on is to fail")]
 
 mod delivery;
+mod dispatch_support;
 mod log;
-mod pipeline;
-mod property;
-mod support;

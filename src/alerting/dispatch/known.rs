@@ -55,6 +55,12 @@ impl Known {
         }
     }
 
+    /// A sink is not in force any more: nobody is to wait for it.
+    pub(super) fn forget(&mut self, sink: &str) {
+        self.ledger.remove(sink);
+        self.offers.remove(sink);
+    }
+
     /// Takes what is on offer and has ended for told, so that its end is.
     pub(super) fn believe_ends(&mut self, sink: &str, sites: &BTreeMap<SiteName, SiteAlerts>) {
         let Some(offers) = self.offers.get(sink) else { return };
