@@ -49,6 +49,10 @@ impl Store {
     }
 }
 
+/// So many of a site's oldest entries are looked at whenever one is added, for those that have grown too old: not all of
+/// them, for a message about thousands of sites adds one at each.
+const LOOKED_AT: usize = 64;
+
 /// Appends entries, oldest first, and drops what is over the caps.
 pub(super) fn append(db: &Transaction<'_>, site: i64, entries: &[HistoryEntry]) -> Result<(), Fault> {
     let Some(newest) = entries.iter().map(|entry| entry.at).max() else { return Ok(()) };
@@ -57,12 +61,18 @@ pub(super) fn append(db: &Transaction<'_>, site: i64, entries: &[HistoryEntry]) 
     for entry in entries {
         insert.execute(params![site, codec::time(entry.at), entry.who, entry.what, entry.outcome])?;
     }
-    let oldest = newest.checked_sub_signed(TimeDelta::days(HISTORY_DAYS)).map(codec::time);
     db.prepare_cached(
-        "DELETE FROM history WHERE site = ?1 AND (at < ?3 OR id <=
-             (SELECT id FROM history WHERE site = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2))",
+        "DELETE FROM history WHERE site = ?1 AND id <=
+             (SELECT id FROM history WHERE site = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
     )?
-    .execute(params![site, HISTORY_PER_SITE, oldest])?;
+    .execute(params![site, HISTORY_PER_SITE])?;
+    let oldest = newest.checked_sub_signed(TimeDelta::days(HISTORY_DAYS)).map(codec::time);
+    let looked_at = i64::try_from(LOOKED_AT + entries.len()).unwrap_or(i64::MAX);
+    db.prepare_cached(
+        "DELETE FROM history WHERE id IN
+             (SELECT id FROM (SELECT id, at FROM history WHERE site = ?1 ORDER BY id LIMIT ?3) WHERE at < ?2)",
+    )?
+    .execute(params![site, oldest, looked_at])?;
     Ok(())
 }
 
@@ -144,6 +154,19 @@ mod tests {
         tell(&store, "a", &[entry("old", 0), entry("young", day)]);
         tell(&store, "a", &[entry("new", HISTORY_DAYS * day + 1)]);
         assert_eq!(whats(&store, None, 9), ["a new", "a young"]);
+    }
+
+    #[test]
+    fn entries_of_years_go_little_by_little() {
+        let (_dir, store) = store();
+        let many = LOOKED_AT + 8;
+        let old: Vec<_> = (0..many).map(|_| entry("old", 0)).collect();
+        tell(&store, "a", &old);
+        let now = HISTORY_DAYS * 86_400 + 1;
+        tell(&store, "a", &[entry("new", now)]);
+        assert_eq!(whats(&store, None, usize::MAX).len(), many - LOOKED_AT);
+        tell(&store, "a", &[entry("new", now)]);
+        assert_eq!(whats(&store, None, usize::MAX), ["a new", "a new"]);
     }
 
     #[test]

@@ -56,3 +56,27 @@ CREATE TABLE silence (
     id      INTEGER PRIMARY KEY AUTOINCREMENT,
     silence TEXT NOT NULL
 ) STRICT;
+
+-- Messages were made when something happened, and waited in the outbox for their delivery. The ledger said what a sink knew
+-- once it had them all. What it says is taken over as far as it still matters: alerts by alerts.
+--
+-- Ends that wait to be told may be nowhere else any more: they are alerts again, until they are told.
+INSERT OR IGNORE INTO alert (site, id, position, alert)
+SELECT outbox.site, ended.value ->> '$.id', (SELECT 1 + coalesce(max(position), -1) FROM alert WHERE site = outbox.site), ended.value
+FROM outbox JOIN json_each(iif(json_valid(outbox.body), outbox.body, '{}'), '$.alerts') AS ended
+WHERE ended.value ->> '$.state' = 'resolved';
+
+-- What was delivered counts as what holds: nothing is repeated. What was under way is told as it stands by now, as a change,
+-- which the empty hash makes of it; where nothing had ever been delivered, as something new.
+INSERT OR IGNORE INTO told (sink, site, alert, since, content, first_at, at, merged)
+SELECT known.sink, known.site, alert.id, iif(json_valid(alert.alert), alert.alert ->> '$.since', NULL), known.content, known.at, known.at, 0
+FROM (
+    SELECT ledger.sink, ledger.site, firing.value AS alert, ledger.entry ->> '$.at' AS at, iif(outbox.id IS NULL, NULL, '') AS content
+    FROM ledger JOIN json_each(iif(json_valid(ledger.entry), ledger.entry, '{}'), '$.firing') AS firing
+        LEFT JOIN outbox ON outbox.site = ledger.site AND outbox.sink = ledger.sink
+    WHERE outbox.reason IS NOT '"first"'
+    UNION ALL
+    SELECT outbox.sink, outbox.site, ended.value ->> '$.id', outbox.created_at, ''
+    FROM outbox JOIN json_each(iif(json_valid(outbox.body), outbox.body, '{}'), '$.alerts') AS ended
+    WHERE ended.value ->> '$.state' = 'resolved'
+) AS known JOIN alert ON alert.site = known.site AND alert.id = known.alert;
