@@ -32,9 +32,9 @@ use std::time::Duration;
 use self::daemon::Surroundings;
 use self::report::Report;
 use self::routes::KnownSites;
-use self::site::SiteReading;
+use self::site::{Defaults, SiteReading};
 use self::source::Source;
-use crate::domain::desired::{ApprovalRule, DesiredSite};
+use crate::domain::desired::DesiredSite;
 use crate::domain::ids::SiteName;
 
 pub use self::alerts::AlertsConfig;
@@ -114,10 +114,12 @@ fn load_in(file: &Path, around: &Surroundings, instead: Option<Instead<'_>>) -> 
     // Where that file has errors, the URL may be one of them: no word about it at every site.
     let right = reading.config.as_ref().filter(|_| !report.has_errors());
     let can_serve = right.is_none_or(|config| config.provisioning.public_url.is_some());
-    let approval =
-        reading.config.as_ref().map_or_else(ApprovalRule::default, |config| config.approval.required);
+    let defaults = reading.config.as_ref().map_or_else(Defaults::default, |config| Defaults {
+        approval: config.approval.required,
+        has_maintenance: config.maintenance.is_some(),
+    });
     let (fleet, no_folder) = match site_files(&reading.sites_dir) {
-        Ok(files) => (read_sites(files, can_serve, approval, instead), None),
+        Ok(files) => (read_sites(files, can_serve, defaults, instead), None),
         Err(finding) => (Fleet::default(), Some(finding)),
     };
     routes::check_sites(&report, &reading.routes, &fleet.known());
@@ -178,7 +180,7 @@ fn site_files(folder: &Path) -> Result<Vec<PathBuf>, Finding> {
 fn read_sites(
     files: Vec<PathBuf>,
     can_serve: bool,
-    approval: ApprovalRule,
+    defaults: Defaults,
     instead: Option<Instead<'_>>,
 ) -> Fleet {
     let mut fleet = Fleet::default();
@@ -195,7 +197,7 @@ fn read_sites(
         .iter()
         .map(|(name, source)| {
             let report = Report::new(source);
-            let reading = site::read(&report, name.clone(), approval);
+            let reading = site::read(&report, name.clone(), defaults);
             report.warn_of_readers();
             (report, reading)
         })
@@ -241,6 +243,7 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::domain::desired::ApprovalRule;
 
     /// A folder with an `n720d.toml` and site files.
     struct Folder(tempfile::TempDir);

@@ -14,6 +14,9 @@ use crate::domain::attention::Matcher;
 use crate::domain::ids::{NotA, SiteName};
 use crate::domain::routing::{Escalation, GroupBy, Route, Routing};
 
+#[cfg(test)]
+mod tests;
+
 const SINKS: &str = "a list of names of sinks";
 const SEVERITIES: [(&str, Severity); 3] =
     [("info", Severity::Info), ("warning", Severity::Warning), ("critical", Severity::Critical)];

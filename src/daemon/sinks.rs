@@ -102,3 +102,140 @@ impl Resolver<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::{Path, PathBuf};
+    use std::time::Duration;
+
+    use super::*;
+
+    /// A reference to a file that only its owner can read.
+    fn kept(folder: &Path, text: &str) -> SecretRef {
+        let path = folder.join(text);
+        std::fs::write(&path, format!("{text}\n")).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        SecretRef::File(path)
+    }
+
+    fn missing(name: &str) -> SecretRef {
+        SecretRef::File(PathBuf::from(format!("/no/such/{name}")))
+    }
+
+    fn sink(name: &str, kind: SinkKindConfig) -> SinkConfig {
+        SinkConfig { name: name.into(), timeout: Duration::from_secs(3), repeat: None, kind }
+    }
+
+    fn target(url: SecretRef, headers: Vec<(String, SecretRef)>) -> HttpConfig {
+        HttpConfig { url, headers, authorities: Some(b"PEM".to_vec()) }
+    }
+
+    fn email(password: SecretRef) -> EmailConfig {
+        EmailConfig {
+            server: "mail.example.net".into(),
+            port: 465,
+            security: MailProtection::Tls,
+            login: Some(("n720".into(), password)),
+            from: "n720@example.net".into(),
+            to: vec!["noc@example.net".into()],
+            authorities: None,
+        }
+    }
+
+    #[test]
+    fn every_secret_is_resolved() {
+        let folder = tempfile::tempdir().unwrap();
+        let kept = |text| kept(folder.path(), text);
+        let webhook = WebhookConfig {
+            target: target(kept("url"), vec![("X-Token".into(), kept("token"))]),
+            secret: Some(kept("key")),
+            body: BodyConfig::Template { source: "{{ title }}".into(), content_type: "text/plain".into() },
+        };
+        let ntfy = NtfyConfig {
+            target: target(kept("url"), vec![]),
+            topic: kept("topic"),
+            token: Some(kept("token")),
+        };
+        let alertmanager = AlertmanagerConfig {
+            target: target(kept("url"), vec![]),
+            labels: [("a".into(), "b".into())].into(),
+        };
+        let command = CommandConfig { program: "/bin/page".into(), arguments: vec!["x".into()] };
+        let all = [
+            SinkConfig {
+                repeat: Some(Duration::from_secs(7)),
+                ..sink("hook", SinkKindConfig::Webhook(webhook))
+            },
+            sink("phone", SinkKindConfig::Ntfy(ntfy)),
+            sink("am", SinkKindConfig::Alertmanager(alertmanager)),
+            sink("mail", SinkKindConfig::Email(email(kept("password")))),
+            sink("page", SinkKindConfig::Command(command)),
+            sink("log", SinkKindConfig::Journal),
+        ];
+        let http =
+            |headers| HttpTarget { url: Secret::new("url"), headers, authorities: Some(b"PEM".to_vec()) };
+        let kinds = [
+            SinkKind::Webhook(WebhookSettings {
+                target: http(vec![("X-Token".into(), Secret::new("token"))]),
+                secret: Some(Secret::new("key")),
+                format: WebhookFormat::Template {
+                    source: "{{ title }}".into(),
+                    content_type: "text/plain".into(),
+                },
+            }),
+            SinkKind::Ntfy(NtfySettings {
+                target: http(vec![]),
+                topic: Secret::new("topic"),
+                token: Some(Secret::new("token")),
+            }),
+            SinkKind::Alertmanager(AlertmanagerSettings {
+                target: http(vec![]),
+                labels: [("a".into(), "b".into())].into(),
+            }),
+            SinkKind::Email(EmailSettings {
+                server: "mail.example.net".into(),
+                port: 465,
+                security: MailSecurity::Tls,
+                login: Some(("n720".into(), Secret::new("password"))),
+                from: "n720@example.net".into(),
+                to: vec!["noc@example.net".into()],
+                authorities: None,
+            }),
+            SinkKind::Command(CommandSettings { program: "/bin/page".into(), arguments: vec!["x".into()] }),
+            SinkKind::Journal,
+        ];
+        let settings = settings(&all).unwrap();
+        let found: Vec<SinkKind> = settings.iter().map(|settings| settings.kind.clone()).collect();
+        assert_eq!(found, kinds);
+        assert_eq!(settings[0].repeat, Some(Duration::from_secs(7)));
+        assert!(settings.iter().all(|settings| settings.timeout == Duration::from_secs(3)));
+    }
+
+    #[test]
+    fn all_that_is_missing_is_told_with_its_sink_and_key() {
+        let headers = vec![("X-Token".to_owned(), missing("token"))];
+        let webhook = WebhookConfig {
+            target: target(SecretRef::Literal(Secret::new("https://h/hunter2")), headers),
+            secret: Some(missing("key")),
+            body: BodyConfig::Native,
+        };
+        let all = [
+            sink("hook", SinkKindConfig::Webhook(webhook)),
+            sink("log", SinkKindConfig::Journal),
+            sink("mail", SinkKindConfig::Email(email(missing("password")))),
+        ];
+        let missing = settings(&all).unwrap_err();
+        let begins = [
+            "alert sink hook: headers.X-Token: secret file:/no/such/token cannot be read",
+            "alert sink hook: secret: secret file:/no/such/key",
+            "alert sink mail: password: secret file:/no/such/password",
+        ];
+        let missing_texts: Vec<&str> = missing.iter().map(String::as_str).collect();
+        for begin in begins {
+            assert!(missing_texts.iter().any(|line| line.starts_with(begin)), "{begin}: {missing:#?}");
+        }
+        assert_eq!(missing.len(), begins.len());
+        assert!(!missing.concat().contains("hunter2"));
+    }
+}

@@ -131,10 +131,12 @@ fn server(text: &str) -> Result<String, String> {
     if is_name || text.parse::<IpAddr>().is_ok() { Ok(text.to_owned()) } else { Err(SERVER.to_owned()) }
 }
 
-/// One address, perhaps with a name. What stands behind it would be left out in silence, so there must be nothing.
+/// One address, perhaps with a name. What stands behind it would be left out in silence, so there must be nothing. The
+/// address is of ASCII: what goes beyond needs an extension that many mail servers have not.
 fn address(text: &str) -> Result<String, String> {
     let bare = text.rsplit_once('<').map_or(Some(text), |(_, rest)| rest.strip_suffix('>'));
     let parsed: Option<Mailbox> = text.parse().ok();
-    let is_all = parsed.zip(bare).is_some_and(|(parsed, bare)| parsed.email.to_string() == bare);
+    let is_all =
+        parsed.zip(bare).is_some_and(|(parsed, bare)| parsed.email.to_string() == bare && bare.is_ascii());
     if is_all && !text.chars().any(char::is_control) { Ok(text.to_owned()) } else { Err(ADDRESS.to_owned()) }
 }

@@ -292,8 +292,16 @@ fn alertmanager_url(text: &str) -> Result<String, String> {
     base_url(text)
 }
 
+/// Labels that every alert has from us.
+const OUR_LABELS: [&str; 4] = ["alertname", "site", "severity", "n720d_id"];
+
 /// The notation of Prometheus. Names with `__` in front are its own.
 fn label_fault(name: &str) -> Option<&'static str> {
+    if OUR_LABELS.contains(&name) {
+        return Some(
+            "a label other than alertname, site, severity and n720d_id, which are set for every alert",
+        );
+    }
     let legal = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let begins = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     (!begins || !name.chars().all(legal) || name.starts_with("__"))

@@ -263,6 +263,8 @@ fn an_alertmanager_is_told_often_and_given_labels() {
         );
         assert!(said.len() == 1 && said[0].contains("expected the name of a label"), "{label}: {said:?}");
     }
+    let said = said("alertmanager", "url = 'http://h'\nlabels = { site = 'x' }");
+    assert!(said.len() == 1 && said[0].contains("a label other than alertname, site"), "{said:?}");
 }
 
 #[test]
@@ -360,6 +362,7 @@ fn addresses_are_whole_addresses() {
         "<a@b",
         "",
         "a@@b",
+        "nöc@example.net",
     ] {
         let said = said("email", &MAIL.replace("'noc@example.net'", &format!("\"{bad}\"")));
         assert!(said.len() == 1 && said[0].contains("expected one mail address"), "{bad}: {said:?}");

@@ -43,9 +43,17 @@ pub(super) struct Marks {
     pub(super) served: Option<Place>,
 }
 
-/// Reads a site file; what is wrong is in the report. Who has to approve is as `n720d.toml` says, unless the file says so
-/// itself.
-pub(super) fn read(report: &Report<'_>, name: SiteName, approval: ApprovalRule) -> SiteReading {
+/// What `n720d.toml` says of sites whose own file does not.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Defaults {
+    /// Who has to approve.
+    pub(super) approval: ApprovalRule,
+    /// Whether there is a maintenance window.
+    pub(super) has_maintenance: bool,
+}
+
+/// Reads a site file; what is wrong is in the report.
+pub(super) fn read(report: &Report<'_>, name: SiteName, defaults: Defaults) -> SiteReading {
     let Some(tree) = tree::parse(report) else { return SiteReading::default() };
     let tree = tree.into_inner();
     let root = Section::root(report, &tree);
@@ -58,6 +66,15 @@ pub(super) fn read(report: &Report<'_>, name: SiteName, approval: ApprovalRule) 
     let maintenance =
         root.section("maintenance").and_then(|section| maintenance::read(section, DEVICE_SETTLES));
     doubts(&root, registration.as_ref(), manager.trigger, !slots.ipuis.is_empty());
+    if manager.trigger == Trigger::None
+        && head.mode == Mode::Manage
+        && (defaults.has_maintenance || root.has("maintenance"))
+    {
+        let found = "\"none\", with a maintenance window";
+        let expected =
+            "a trigger: what the manager has not fetched by itself before the window ends is withdrawn";
+        report.warn(&manager.trigger_at, found, expected);
+    }
     root.finish();
 
     let served = match head.mode {
@@ -78,7 +95,7 @@ pub(super) fn read(report: &Report<'_>, name: SiteName, approval: ApprovalRule) 
             registration,
             providers: providers.listed,
             maintenance,
-            approval: head.approval.unwrap_or(approval),
+            approval: head.approval.unwrap_or(defaults.approval),
             slots: slots.listed,
         }),
         _ => None,
@@ -151,6 +168,7 @@ struct ManagerReading {
     mac: Option<Located<Mac>>,
     password: Option<SecretRef>,
     trigger: Trigger,
+    trigger_at: Place,
     window_clock: WindowClock,
     sip_port: u16,
     enrol: Option<Located<bool>>,
@@ -193,6 +211,7 @@ fn manager(section: Section<'_>) -> ManagerReading {
             }
         }),
         trigger: section.word("trigger", &triggers).map_or(Trigger::Web, |trigger| trigger.value),
+        trigger_at: section.place_of("trigger"),
         window_clock: section.word("window_clock", &clocks).map_or(WindowClock::Local, |clock| clock.value),
         sip_port: section.integer("sip_port", 1..=u16::MAX).map_or(5060, |port| port.value),
         enrol: section.boolean("enrol"),

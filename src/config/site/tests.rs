@@ -23,7 +23,7 @@ password = "keyring:acme/web"
 fn reading(text: &str) -> (SiteReading, Vec<String>) {
     let source = Source::new(Path::new("acme.toml"), text.to_owned());
     let report = Report::new(&source);
-    let reading = read(&report, "acme".parse().unwrap(), ApprovalRule::OnePerson);
+    let reading = read(&report, "acme".parse().unwrap(), Defaults::default());
     (reading, report.into_findings().iter().map(Finding::to_string).collect())
 }
 

@@ -15,7 +15,7 @@ use crate::domain::secret::SecretRef;
 fn read_back(text: &str) -> DesiredSite {
     let source = Source::new(Path::new("/sites/acme.toml"), text.to_owned());
     let report = Report::new(&source);
-    let reading = site::read(&report, "acme".parse().unwrap(), ApprovalRule::OnePerson);
+    let reading = site::read(&report, "acme".parse().unwrap(), site::Defaults::default());
     let errors: Vec<String> =
         report.into_findings().iter().filter(|finding| finding.is_error()).map(ToString::to_string).collect();
     assert!(errors.is_empty(), "{errors:#?}\n{text}");

@@ -196,8 +196,7 @@ fn csv(rows: &BTreeMap<u8, Said>, order: &[usize]) -> String {
 fn parsed(text: &str) -> Result<DesiredSite, String> {
     let source = Source::new(std::path::Path::new("acme.toml"), text.to_owned());
     let report = Report::new(&source);
-    let reading =
-        site::read(&report, "acme".parse().unwrap(), crate::domain::desired::ApprovalRule::OnePerson);
+    let reading = site::read(&report, "acme".parse().unwrap(), site::Defaults::default());
     let findings = report.into_findings();
     let errors: Vec<String> =
         findings.iter().filter(|finding| finding.is_error()).map(ToString::to_string).collect();
