@@ -15,9 +15,6 @@ use crate::domain::conditions::fleet::{self, BrokenFiles, SinkSight};
 use crate::domain::conditions::{self, Conditions};
 use crate::domain::rollout::{self, Rollout};
 
-/// After so long without success others are told of a sink.
-const SINK_FAILING: Duration = Duration::from_secs(900);
-
 /// What is seen at one moment besides what the store knows.
 #[derive(Debug, Clone)]
 pub(super) struct Seen {
@@ -29,8 +26,9 @@ pub(super) struct Seen {
 impl Seen {
     /// With these sinks.
     pub(super) fn now(context: &Context, alerting: &Alerting) -> Self {
+        let long = context.in_force.borrow().config.daemon.alerts.sink_failing;
         Self {
-            sinks: context.sinks.sights(&alerting.names(), SINK_FAILING),
+            sinks: context.sinks.sights(&alerting.names(), long),
             files: context.broken_files.borrow().clone(),
             pause_forgotten: context.pace().pause_forgotten,
         }
