@@ -108,7 +108,10 @@ fn the_shipped_file_shows_the_defaults() {
     assert_eq!(all.poll, least.poll);
     assert_eq!(all.provisioning, least.provisioning);
     assert_eq!(all.api, least.api);
-    assert_eq!(all.alerts.repeat_interval, least.alerts.repeat_interval);
+    let told = |alerts: &n720d::config::AlertsConfig| {
+        (alerts.repeat_interval, alerts.gathering.clone(), alerts.sink_failing, alerts.routing.clone())
+    };
+    assert_eq!(told(&all.alerts), told(&least.alerts));
 }
 
 #[test]

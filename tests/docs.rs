@@ -137,7 +137,8 @@ fn every_metric_is_in_the_reference() {
     // What has labels shows from its first event on.
     metrics.cycle(None, Duration::ZERO);
     metrics.fetched(200);
-    metrics.notified("journal", DeliveryResult::Delivered);
+    metrics.notified("journal", DeliveryResult::Delivered, chrono::DateTime::UNIX_EPOCH);
+    metrics.notifications_wait("journal", 1);
     let text = metrics.encode().unwrap();
     let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
     let names: Vec<String> = types

@@ -69,6 +69,7 @@ fn everything_that_is_written_arrives() {
     let site = reading.site.unwrap();
     assert_eq!(site.description, "ACME GmbH, Berlin");
     assert_eq!(site.labels.get("customer").unwrap(), "acme");
+    assert_eq!(site.contact, "Frau Weber, +49 30 123456");
     let policy = site.registration.as_ref().unwrap();
     let start = "2026-11-23T08:00:00+01:00".parse().unwrap();
     assert_eq!(policy.start, WindowStart::At(start));
