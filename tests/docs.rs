@@ -154,6 +154,43 @@ fn every_metric_is_in_the_reference() {
     }
 }
 
+/// What links to the headings of a page are called: lower case, blanks as hyphens, nothing but letters, digits, `-` and `_`.
+fn anchors(page: &str) -> BTreeSet<String> {
+    let mut fenced = false;
+    let mut headings = Vec::new();
+    for line in page.lines() {
+        fenced ^= line.starts_with("```");
+        headings.extend(
+            line.strip_prefix('#').filter(|_| !fenced).map(|rest| rest.trim_start_matches('#').trim()),
+        );
+    }
+    let kept = |c: &char| c.is_alphanumeric() || ['-', '_'].contains(c);
+    headings.iter().map(|text| text.to_lowercase().replace(' ', "-").chars().filter(kept).collect()).collect()
+}
+
+#[test]
+fn every_link_to_a_heading_leads_somewhere() {
+    let architecture = include_str!("../docs/ARCHITECTURE.md");
+    let mut links = 0;
+    for page in [README, REFERENCE, architecture] {
+        for target in page.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let Some((file, heading)) = target.split_once('#').filter(|_| !target.starts_with("http")) else {
+                continue;
+            };
+            let there = match file.rsplit('/').next().unwrap_or_default() {
+                "" => page,
+                "REFERENCE.md" => REFERENCE,
+                "ARCHITECTURE.md" => architecture,
+                "README.md" => README,
+                other => panic!("a link into {other}, which is not looked at"),
+            };
+            assert!(anchors(there).contains(heading), "{target}");
+            links += 1;
+        }
+    }
+    assert!(links >= 30, "only {links} links were found");
+}
+
 #[test]
 fn every_link_to_a_file_leads_somewhere() {
     let base = Path::new(env!("CARGO_MANIFEST_DIR"));
