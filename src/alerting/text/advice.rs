@@ -53,7 +53,7 @@ pub(super) fn at_several_sites(kind: AlertKind) -> Option<&'static str> {
             "Begin with the sites where most handsets are missing; one person per site is enough to call."
         }
         AlertKind::HandsetLost => {
-            "Handsets lost at several sites at once have one cause. If n720d may be it (new site files today?), stop it from \
+            "Handsets lost at several sites at once usually have one cause. If n720d may be it (new site files today?), stop it from \
              changing anything more: `n720d pause --all --reason \"handsets lost\"`."
         }
         AlertKind::Drift => {

@@ -4,7 +4,6 @@
 use super::advice;
 use super::clean::{clean, clip};
 use super::headline::{headline, known_as};
-use super::several;
 use super::words::{count, ended, held, holding, news, since, thousands, whom};
 use crate::alerting::message::{Entry, Message, Subject};
 
@@ -94,7 +93,6 @@ fn of_several(message: &Message) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(first) = entries.first() {
         let kind = first.alert.kind;
-        lines.push(several::in_short(message));
         let advice = advice::at_several_sites(kind).filter(|_| !first.has_ended() && entries.len() > 1);
         lines.extend(advice.map(str::to_owned));
     }

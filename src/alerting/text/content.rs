@@ -21,6 +21,9 @@ pub(super) const MOST_ALERTS: usize = 200;
 /// So many lines for whoever looks into an alert are told.
 const MOST_READINGS: usize = 20;
 
+/// The head of what to do.
+pub(super) const WHAT_TO_DO: &str = "What to do";
+
 /// A part of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Block {
@@ -30,8 +33,8 @@ pub(super) enum Block {
     Fact(&'static str, String),
     /// A word and command lines.
     Commands(&'static str, Vec<String>),
-    /// What to do, one after the other.
-    Steps(Vec<String>),
+    /// What to do, one after the other, under a head of its own.
+    Steps(String, Vec<String>),
     /// Lines under a head of their own.
     List(String, Vec<String>),
     /// Handsets, by what their users must do.
@@ -47,8 +50,6 @@ pub(super) enum Mark {
     Holding(Severity),
     /// It is over.
     Over,
-    /// Neither: it only parts what is before from what comes.
-    Plain,
 }
 
 /// A message in blocks, its title first.
@@ -62,11 +63,10 @@ pub(super) struct Content {
 
 impl Mark {
     /// As the first word of a head.
-    pub(super) fn word(self) -> Option<&'static str> {
+    pub(super) fn word(self) -> &'static str {
         match self {
-            Self::Holding(severity) => Some(loud(severity)),
-            Self::Over => Some("OVER"),
-            Self::Plain => None,
+            Self::Holding(severity) => loud(severity),
+            Self::Over => "OVER",
         }
     }
 }
@@ -117,7 +117,7 @@ fn told(message: &Message, entry: &Entry) -> Vec<Block> {
         return over(message, entry);
     }
     let mut blocks = facts(message, entry);
-    blocks.push(Block::Steps(advice::steps(alert, entry.site.name.as_str())));
+    blocks.push(Block::Steps(WHAT_TO_DO.to_owned(), advice::steps(alert, entry.site.name.as_str())));
     if !alert.handsets.is_empty() {
         blocks.push(Block::Handsets(batches(&alert.handsets, usize::MAX)));
     }
@@ -257,7 +257,7 @@ fn command(kind: AlertKind) -> Option<Command> {
 
 /// In which zone times are, and what the message is called where it is spoken of.
 fn foot(message: &Message) -> String {
-    let zone = zone_of(&message.entries);
-    let zone = zone.map_or_else(|| "of each site's time zone".to_owned(), |zone| format!("of {zone}"));
-    format!("Times are {zone}. Message {} from n720d.", clean(&message.id))
+    let zone =
+        zone_of(&message.entries).map_or_else(|| "each site's own".to_owned(), |zone| zone.to_string());
+    format!("Time zone: {zone}. Message {} from n720d.", clean(&message.id))
 }

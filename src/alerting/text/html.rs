@@ -45,10 +45,10 @@ fn open() -> String {
 fn render(block: &Block) -> String {
     match block {
         Block::Head { mark, text } => {
-            let word = mark.word().map(|word| format!("{word}: ")).unwrap_or_default();
             format!(
-                "<h2 style=\"font-size:16px;margin:16px 0 6px 0;padding:3px 0 3px 8px;border-left:5px solid {}\">{word}{}</h2>\n",
+                "<h2 style=\"font-size:16px;margin:16px 0 6px 0;padding:3px 0 3px 8px;border-left:5px solid {}\">{}: {}</h2>\n",
                 colour(*mark),
+                mark.word(),
                 rich(text)
             )
         }
@@ -57,9 +57,9 @@ fn render(block: &Block) -> String {
             let commands: Vec<String> = commands.iter().map(|command| code(&escape(command))).collect();
             fact(word, &commands.join("<br>"))
         }
-        Block::Steps(steps) => {
+        Block::Steps(head, steps) => {
             let steps: Vec<String> = steps.iter().map(|step| format!("<li>{}</li>\n", rich(step))).collect();
-            let (head, steps) = (part("What to do"), steps.concat());
+            let (head, steps) = (part(head), steps.concat());
             format!("{head}<ol style=\"margin:0 0 12px 0;padding-left:24px\">\n{steps}</ol>\n")
         }
         Block::List(head, lines) => {
@@ -78,7 +78,6 @@ fn colour(mark: Mark) -> &'static str {
         Mark::Holding(Severity::Warning) => "#c77700",
         Mark::Holding(Severity::Info) => "#2a5db0",
         Mark::Over => "#2e7d32",
-        Mark::Plain => "#b0b0b0",
     }
 }
 

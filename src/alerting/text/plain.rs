@@ -25,7 +25,7 @@ pub fn plain(message: &Message) -> String {
         }
         // What stands under a head of its own is parted from what follows.
         parted = match block {
-            Block::Steps(_) | Block::List(..) | Block::Handsets(_) => {
+            Block::Steps(..) | Block::List(..) | Block::Handsets(_) => {
                 text.push('\n');
                 true
             }
@@ -42,7 +42,7 @@ fn parts(block: &Block) -> bool {
         Block::Fact(..) => false,
         Block::Head { .. }
         | Block::Commands(..)
-        | Block::Steps(_)
+        | Block::Steps(..)
         | Block::List(..)
         | Block::Handsets(_)
         | Block::Note(_) => true,
@@ -51,18 +51,15 @@ fn parts(block: &Block) -> bool {
 
 fn lines(block: &Block) -> Vec<String> {
     match block {
-        Block::Head { mark, text } => match mark.word() {
-            Some(word) => vec![format!("{word}: {text}")],
-            None => vec![text.clone()],
-        },
+        Block::Head { mark, text } => vec![format!("{}: {text}", mark.word())],
         Block::Fact(word, text) => vec![fact(word, text)],
         Block::Commands(word, commands) => {
             let words = std::iter::once(*word).chain(std::iter::repeat(""));
             commands.iter().zip(words).map(|(command, word)| fact(word, command)).collect()
         }
-        Block::Steps(steps) => {
+        Block::Steps(head, steps) => {
             let steps = steps.iter().enumerate().map(|(index, step)| format!("  {}. {step}", index + 1));
-            std::iter::once("What to do".to_owned()).chain(steps).collect()
+            std::iter::once(head.clone()).chain(steps).collect()
         }
         Block::List(head, lines) => {
             std::iter::once(head.clone()).chain(lines.iter().map(|line| format!("  {line}"))).collect()

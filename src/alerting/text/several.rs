@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 
 use super::advice;
 use super::clean::clean;
-use super::content::{Block, MOST_ALERTS, Mark, facts, over, take_it, untold};
+use super::content::{Block, MOST_ALERTS, Mark, WHAT_TO_DO, facts, over, take_it, untold};
 use super::handsets::batches;
 use super::headline::headline;
 use super::words::{
@@ -120,7 +120,7 @@ fn together(message: &Message, entries: &[&Entry]) -> Vec<Block> {
     }
     let common = (distinct(entries) > 1).then(|| advice::at_several_sites(kind)).flatten();
     let steps = common.map(str::to_owned).into_iter().chain(advice::steps(&first.alert, "SITE"));
-    blocks.push(Block::Steps(steps.collect()));
+    blocks.push(Block::Steps(WHAT_TO_DO.to_owned(), steps.collect()));
     blocks.push(which(message, entries));
     blocks
 }
@@ -178,12 +178,11 @@ fn one_by_one(message: &Message) -> Vec<Block> {
     blocks.extend(untold(message.entries.len()));
     for entries in by_kind(holding(message).take(MOST_ALERTS)) {
         let Some(first) = entries.first() else { continue };
-        let text = format!("What to do: {}", of_kind(first.alert.kind, &entries));
-        blocks.push(Block::Head { mark: Mark::Plain, text });
+        let head = format!("{WHAT_TO_DO}: {}", of_kind(first.alert.kind, &entries));
         let common = (distinct(&entries) > 1).then(|| advice::at_several_sites(first.alert.kind)).flatten();
         let name = if distinct(&entries) == 1 { first.site.name.as_str() } else { "SITE" };
         let steps = common.map(str::to_owned).into_iter().chain(advice::steps(&first.alert, name));
-        blocks.push(Block::Steps(steps.collect()));
+        blocks.push(Block::Steps(head, steps.collect()));
     }
     blocks
 }

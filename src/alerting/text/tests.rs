@@ -76,7 +76,7 @@ fn several_alerts_of_a_site_are_told_one_by_one() {
     ];
     let message = message(Reason::Changed, 12, entries);
     insta::assert_snapshot!("mixed", plain(&message));
-    insta::assert_snapshot!(title(&message), @"[CRITICAL, changed] acme-berlin: DECT manager's clock is wrong, and 2 more; over: DECT manager unreachable");
+    insta::assert_snapshot!(title(&message), @"[CRITICAL, changed] acme-berlin: handset lost: Workshop (1002), and 2 more; new: somebody else is logged in; over: DE…");
     insta::assert_snapshot!(brief(&message, 1_000), @r"
     handset lost: Workshop (1002) (as told before) (Taken by anna): 1 handset was registered and is not any more: slot 2 Workshop (1002), probably deregistered by hand
     DECT manager's clock is wrong (still so): the DECT manager's clock is 1 h fast; registration windows are written for that clock, which helps as long as it keeps its pace; check its time server and time zone
@@ -92,11 +92,11 @@ fn seven_sites_and_ten_thousand_are_one_message() {
     let many = several(Reason::First, true, unreachable(10_000));
     insta::assert_snapshot!("storm of 10000", plain(&many));
     insta::assert_snapshot!(brief(&many, 400), @r"
-    DECT manager unreachable
     So many at once are rarely so many broken managers. Look first at what they share: the network of the machine that n720d runs on, the VPN, a provider, the power of a place. Do not call every site: ask at one or two whether the phones there work.
     site-00001: DECT manager unreachable
     site-00002: DECT manager unreachable
     site-00003: DECT manager unreachable
+    site-00004: DECT manager unreachable
     ");
     assert!(html(&many).len() < 20_000, "it is a message and no list");
 }
@@ -199,7 +199,7 @@ fn no_name_breaks_or_forges_a_line() {
     let label = several(Reason::First, false, message.entries.clone());
     for message in [&message, &storm, &label] {
         let text = plain(message);
-        assert_eq!(text.lines().filter(|line| line.trim() == "What to do").count(), 1, "{text}");
+        assert_eq!(text.lines().filter(|line| line.trim().starts_with("What to do")).count(), 1, "{text}");
         assert!(!text.lines().any(|line| line.starts_with("Bcc:")), "{text}");
         assert!(!text.chars().any(|one| one.is_control() && one != '\n'), "{text:?}");
         let title = title(message);
@@ -282,7 +282,7 @@ fn sites_in_several_zones_are_told_each_in_its_own() {
     assert!(text.contains("site-00001 since 2026-11-24 08:30 +05:30"), "{text}");
     assert!(text.contains("site-00002 since 2026-11-24 04:00 +01:00"), "{text}");
     assert!(text.contains("First     since 2026-11-24 03:00 +00:00"), "{text}");
-    assert!(text.contains("Times are of each site's time zone."), "{text}");
+    assert!(text.contains("Time zone: each site's own."), "{text}");
 }
 
 #[test]

@@ -52,13 +52,18 @@ fn what(message: &Message) -> String {
     if !matches!(message.subject, Subject::Site(_)) {
         return several::in_short(message);
     }
-    // What is new comes before what is worse and was told before.
-    let first = holding(message).find(|entry| entry.news.is_some()).or_else(|| holding(message).next());
     let over: Vec<&Entry> = ended(message).collect();
-    let Some(first) = first else {
+    let mut holding = holding(message);
+    let Some(worst) = holding.next() else {
         return over.first().map_or_else(String::new, |one| and(one, over.len() - 1));
     };
-    let mut what = and(first, holding(message).count() - 1);
+    let others: Vec<&Entry> = holding.collect();
+    let mut what = and(worst, others.len());
+    // What comes to what was told before.
+    let is_new = |entry: &&&Entry| entry.news == Some(Reason::First);
+    if let Some(new) = others.iter().find(is_new).filter(|_| worst.news != Some(Reason::First)) {
+        what = format!("{what}; new: {}", headline(&new.alert));
+    }
     if let Some(one) = over.first() {
         what = format!("{what}; over: {}", and(one, over.len() - 1));
     }
