@@ -13,6 +13,7 @@ mod foreign;
 mod ineffective;
 mod life;
 pub mod pause;
+mod stale;
 #[cfg(test)]
 mod testing;
 mod windows;
@@ -37,6 +38,7 @@ use super::wording::{clock, spoken};
 
 pub use contact::unreadable_cycles;
 pub use life::live_on;
+pub use stale::stale_at;
 
 /// Everything that a site's conditions follow from.
 #[derive(Debug, Clone, Copy)]
@@ -127,6 +129,7 @@ impl Conditions {
 pub fn conditions(view: &View<'_>) -> Conditions {
     let mut found = Conditions::default();
     contact::look(view, &mut found);
+    stale::look(view, &mut found);
     device::look(view, &mut found);
     foreign::look(view, &mut found);
     windows::look(view, &mut found);

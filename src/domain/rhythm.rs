@@ -57,6 +57,8 @@ pub struct Beat<'a> {
     pub next_edge: Option<Duration>,
     /// When the pause of this site alone ends, so that it is not shown for longer than it holds.
     pub pause_ends: Option<DateTime<Utc>>,
+    /// When the site counts as not read for long, if it is not read before: then people are told.
+    pub stale_at: Option<DateTime<Utc>>,
     /// Whether a handset is missing.
     pub missing: bool,
     /// Whether editor pages that make verdicts certain were left over, and all that were asked for came.
@@ -81,6 +83,9 @@ pub fn next_look(beat: &Beat<'_>) -> NextLook {
     }
     if let Some(end) = beat.pause_ends.filter(|end| *end > beat.now) {
         sooner(until(end, beat.now) + BEHIND_AN_EDGE, "the end of the pause");
+    }
+    if let Some(at) = beat.stale_at.filter(|at| *at > beat.now) {
+        sooner(until(at, beat.now) + BEHIND_AN_EDGE, "the site becomes stale");
     }
     if beat.memory.trouble.is_some() {
         return next;
@@ -223,6 +228,7 @@ mod tests {
             window_state,
             next_edge: edge.map(Duration::from_secs),
             pause_ends: None,
+            stale_at: None,
             missing,
             more_pages: false,
             pace: &PACE,
@@ -249,6 +255,7 @@ mod tests {
                 window_state: WindowState::None,
                 next_edge: None,
                 pause_ends: None,
+                stale_at: None,
                 missing: false,
                 more_pages: true,
                 pace: &Pace { interval: Duration::from_secs(interval), ..PACE },
@@ -285,6 +292,7 @@ mod tests {
                 window_state: WindowState::None,
                 next_edge: None,
                 pause_ends: Some(DateTime::UNIX_EPOCH + Duration::from_secs(40)),
+                stale_at: None,
                 missing: false,
                 more_pages: false,
                 pace: &PACE,
@@ -335,6 +343,7 @@ mod tests {
                 window_state: WindowState::None,
                 next_edge: None,
                 pause_ends: None,
+                stale_at: None,
                 missing: false,
                 more_pages: false,
                 pace: &PACE,

@@ -123,7 +123,8 @@ pub fn turn(input: &TurnInput<'_>, previous: SiteMemory) -> Turn {
     unread.extend(doubtful);
     unread.extend(seen.map_or_else(BTreeSet::new, |seen| gaps::unread(&memory, seen)));
     unread.retain(|slot| seen.is_some_and(|seen| !seen.editors.contains_key(slot)));
-    if seen.is_some() && plan.orders.is_empty() {
+    // A plan made of pages that could not all be read orders nothing, which shows nothing.
+    if seen.is_some() && memory.unreadable_cycles == 0 && plan.orders.is_empty() {
         memory.hindrance = None;
     }
     if memory.hindrance.as_ref().is_some_and(|hindrance| hindrance.holds(&frame.wanted, input.now)) {
@@ -156,6 +157,7 @@ pub fn turn(input: &TurnInput<'_>, previous: SiteMemory) -> Turn {
         window_state: frame.state,
         next_edge: next_edge(input, &frame),
         pause_ends: input.clearance.own_pause.as_ref().and_then(|pause| pause.until),
+        stale_at: conditions::stale_at(input.desired, &memory, input.pace),
         missing: memory.slots.values().any(|record| record.registration.is_missing()),
         more_pages: !unread.is_empty() && seen.is_some_and(editors_came),
         pace: input.pace,
@@ -592,5 +594,7 @@ fn status(input: &TurnInput<'_>, memory: &SiteMemory, plan: Option<&Plan>, frame
 
 #[cfg(test)]
 mod foreign_tests;
+#[cfg(test)]
+mod freeze_tests;
 #[cfg(test)]
 mod tests;

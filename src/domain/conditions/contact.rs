@@ -21,9 +21,7 @@ const BUSY_AFTER: TimeDelta = TimeDelta::minutes(10);
 /// A session that is busy for this long has probably been forgotten.
 const BUSY_FOR_LONG: TimeDelta = TimeDelta::minutes(30);
 /// Cycles in a row with something unreadable before it is worth a word.
-const UNREADABLE_AFTER: u32 = 2;
-/// Intervals without a good reading before a site counts as stale.
-const STALE_AFTER: i32 = 6;
+pub(super) const UNREADABLE_AFTER: u32 = 2;
 
 /// Kinds that are seen on the manager, so that nothing is known of them while it cannot be read.
 const SEEN_ON_THE_MANAGER: [AlertKind; 9] = [
@@ -55,7 +53,6 @@ pub(super) fn look(view: &View<'_>, found: &mut Conditions) {
     if view.observation.is_none() {
         found.cannot_tell(SEEN_ON_THE_MANAGER);
     }
-    stale(view, found);
 }
 
 /// What [`super::SiteMemory::unreadable_cycles`] becomes after a cycle: unchanged by a cycle without a reading.
@@ -104,7 +101,11 @@ fn failed(view: &View<'_>, trouble: &Trouble, found: &mut Conditions) {
                 found.hold(Condition::new(AlertKind::Unreachable, Severity::Critical, summary));
             }
         }
-        ContactFailure::LoginRefused(_) => found.hold(refused(view)),
+        ContactFailure::LoginRefused(_) => {
+            // Which of two numbers a device with a session and a wrong password answers was never seen.
+            found.cannot_tell([AlertKind::SessionBusy]);
+            found.hold(refused(view));
+        }
         ContactFailure::LoginUnclear(why) => {
             found.cannot_tell([AlertKind::LoginRefused, AlertKind::SessionBusy]);
             found.hold(unclear(host, why));
@@ -271,34 +272,6 @@ fn disagreement(observation: &Observation) -> Option<String> {
     let mut empty = observation.editors.iter().filter(|(_, page)| **page == Reading::Known(None));
     let (slot, _) = empty.find(|(slot, _)| shows_one(slot))?;
     Some(format!("the mobile devices page shows a handset in slot {slot}, and the slot's editor page none"))
-}
-
-/// Says that a site was not read for long, unless something that holds says why already.
-fn stale(view: &View<'_>, found: &mut Conditions) {
-    const CAUSES: [AlertKind; 5] = [
-        AlertKind::Unreachable,
-        AlertKind::LoginRefused,
-        AlertKind::SessionBusy,
-        AlertKind::PageNotUnderstood,
-        AlertKind::SecretMissing,
-    ];
-    if view.observation.is_some() {
-        return;
-    }
-    found.cannot_tell([AlertKind::ObservationStale]);
-    let read_at = view.memory.observation.as_ref().map(|observation| observation.at);
-    let Some(since) = read_at.or(view.memory.trouble.as_ref().map(|trouble| trouble.since)) else { return };
-    let age = view.now.signed_duration_since(since);
-    let limit =
-        TimeDelta::from_std(view.pace.interval).ok().and_then(|interval| interval.checked_mul(STALE_AFTER));
-    if limit.is_some_and(|limit| age > limit) && !CAUSES.iter().any(|kind| found.holds(*kind)) {
-        let summary = format!(
-            "the DECT manager at {} has not been read for {}; what n720d says of this site is as old as that",
-            view.desired.manager.host,
-            spoken(age)
-        );
-        found.hold(Condition::new(AlertKind::ObservationStale, Severity::Warning, summary));
-    }
 }
 
 #[cfg(test)]

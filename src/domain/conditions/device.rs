@@ -19,6 +19,11 @@ pub(super) fn look(view: &View<'_>, found: &mut Conditions) {
     if wrong_device(view, observation, found) {
         return;
     }
+    if observation.mac.known().is_none() {
+        // A page that does not say whose it is says nothing of this manager.
+        found.cannot_tell([AlertKind::FirmwareTooOld, AlertKind::ClockSkew]);
+        return;
+    }
     if let Some(firmware) = observation.firmware.known().filter(|firmware| !firmware.registers_by_ipui()) {
         let summary = format!(
             "the DECT manager runs firmware {firmware}, which does not know registration by IPUI; it needs 70.{} \

@@ -24,7 +24,7 @@ pub(super) fn look(view: &View<'_>, found: &mut Conditions) {
 
 fn closing(view: &View<'_>, found: &mut Conditions) {
     let (WindowState::Open, Some(left)) = (view.window_state, view.closes_in) else { return };
-    let missing: Vec<SlotNumber> = listed(view).filter(|slot| verdict(view, *slot).is_missing()).collect();
+    let missing: Vec<SlotNumber> = listed(view).filter(|slot| is_awaited(view, *slot)).collect();
     let passed = |threshold: TimeDelta| left < threshold;
     let mut thresholds: Vec<TimeDelta> =
         view.pace.before_close.iter().filter_map(|threshold| TimeDelta::from_std(*threshold).ok()).collect();
@@ -51,6 +51,18 @@ fn closing(view: &View<'_>, found: &mut Conditions) {
     );
     let condition = Condition::new(AlertKind::WindowClosing, severity, summary);
     found.hold(condition.in_phase(format!("under {}", spoken(tightest))).about(notes(view, &missing)));
+}
+
+/// Whether this handset is missing: by its verdict, or, where that was lost, by what was told.
+fn is_awaited(view: &View<'_>, slot: SlotNumber) -> bool {
+    match verdict(view, slot) {
+        Registration::Unknown => is_told_of(view, AlertKind::WindowClosing, slot),
+        verdict @ (Registration::Reserved
+        | Registration::Pending
+        | Registration::Registered
+        | Registration::Expired
+        | Registration::Lost) => verdict.is_missing(),
+    }
 }
 
 fn expired_unfilled(view: &View<'_>, found: &mut Conditions) {

@@ -7,10 +7,11 @@ use chrono::TimeDelta;
 use super::foreign::enumerate;
 use super::{Conditions, View};
 use crate::domain::alert::{Alert, AlertKind, Condition, HandsetNote, Severity};
+use crate::domain::approval;
 use crate::domain::desired::{Mode, Trigger};
 use crate::domain::handoff::note;
 use crate::domain::ids::SlotNumber;
-use crate::domain::plan::{Action, Cause, Disposition, Relocation, Step};
+use crate::domain::plan::{Action, Cause, Disposition, Impact, Relocation, Step};
 use crate::domain::release::{Release, TriggerOutcome};
 
 /// A manager that was told to fetch does so within seconds; this long without a fetch means that it will not.
@@ -38,7 +39,29 @@ pub(super) fn look(view: &View<'_>, found: &mut Conditions) {
         };
         format!("{what_for}: {} ({}); {}; {why}; {see}", what(steps), who(steps), whys(steps))
     });
+    if !found.holds(AlertKind::PlanNeedsApproval) && is_waited_for(view) {
+        found.cannot_tell([AlertKind::PlanNeedsApproval]);
+    }
     drift(view, found);
+}
+
+/// Whether what an approval was asked for is still to be done, and nobody has approved it: it is only held back by something else
+/// as well, such as pages that have to be read first.
+fn is_waited_for(view: &View<'_>) -> bool {
+    let Some(alert) = view.standing(AlertKind::PlanNeedsApproval) else { return false };
+    let memory = view.memory;
+    let approved = memory.approval.as_ref().is_some_and(|approval| {
+        approval.is_in_force(view.desired.approval, view.now)
+            && approval::covers(&approval.terms, &view.plan.terms)
+    });
+    let released = |slot| memory.release.as_ref().is_some_and(|release| release.approved.contains(&slot));
+    !approved
+        && view.plan.steps.iter().any(|step| {
+            let told = |slot| alert.handsets.iter().any(|handset| handset.number == slot) && !released(slot);
+            step.impact == Impact::Deregisters
+                && step.disposition != Disposition::Ready
+                && step.slot.is_some_and(told)
+        })
 }
 
 fn push_failed(view: &View<'_>, found: &mut Conditions) {
@@ -132,8 +155,9 @@ fn drift(view: &View<'_>, found: &mut Conditions) {
         view.plan.steps.iter().partition(|step| is_left_alone(view, step));
     let by_hand: Vec<&Step> = mended.into_iter().filter(|step| is_put_back(step)).collect();
     if left.is_empty() && by_hand.is_empty() {
-        let goes_on =
-            |alert: &&Alert| view.plan.steps.iter().any(|step| keeps(alert, step)) || is_pin_unread(view);
+        let goes_on = |alert: &&Alert| {
+            view.plan.steps.iter().any(|step| keeps(alert, step)) || is_pin_unread(view, alert)
+        };
         let standing = view.standing(AlertKind::Drift).filter(goes_on);
         found.holding.extend(standing.map(as_it_stands));
         return;
@@ -171,10 +195,13 @@ fn keeps(alert: &Alert, step: &Step) -> bool {
     same || !told_apart
 }
 
-/// Whether the PIN was changed by hand, and this reading did not show it: then it is not known to be back.
-fn is_pin_unread(view: &View<'_>) -> bool {
+/// Whether the PIN was changed by hand, or told to differ, and this reading did not show it: then it is not known to be
+/// back.
+fn is_pin_unread(view: &View<'_>, alert: &Alert) -> bool {
     let gone = view.memory.shown.pin.as_ref().is_some_and(|pin| pin.gone_at.is_some());
-    gone && view.observation.is_some_and(|seen| seen.registration_pin.known().is_none())
+    let wanted = view.desired.registration.as_ref().is_some_and(|policy| policy.pin.is_some());
+    let told = wanted && alert.phase.contains(Action::SetPin.as_str());
+    (gone || told) && view.observation.is_some_and(|seen| seen.registration_pin.known().is_none())
 }
 
 /// Whether this step puts back what was changed by hand, now or when something else is over.

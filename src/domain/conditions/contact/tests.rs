@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use chrono::TimeDelta;
-
 use super::{SEEN_ON_THE_MANAGER, unreadable_cycles};
 use crate::domain::alert::{AlertKind, AlertState, Severity};
 use crate::domain::conditions::testing::{FIRST, Stage, ipui, slot_number};
@@ -244,27 +242,6 @@ fn each_unreadable_part_hides_what_follows_from_it() {
         assert!(unknown.contains(&kind), "{kind}");
     }
     assert!(!unknown.contains(&AlertKind::SecretMissing), "no page shows it");
-}
-
-#[test]
-fn an_old_reading_is_stale_after_six_intervals_unless_the_cause_is_told() {
-    let mut stage = Stage::well();
-    stage.observation = None;
-    stage.device_now += TimeDelta::minutes(30);
-    assert_eq!(stage.kinds(), []);
-    stage.device_now += TimeDelta::minutes(1);
-    let found = stage.the(AlertKind::ObservationStale);
-    insta::assert_snapshot!(found.summary, @"the DECT manager at 10.20.0.2 has not been read for 31 min; what n720d says of this site is as old as that");
-    stage.failing(7, 31, unreachable());
-    assert_eq!(stage.kinds(), [AlertKind::Unreachable]);
-    assert!(stage.look().unknown.contains(&AlertKind::ObservationStale), "it is not fresh either");
-}
-
-#[test]
-fn a_site_that_was_never_read_becomes_stale_from_its_first_failure() {
-    let mut stage = failing(1, 31, unreachable());
-    stage.memory.observation = None;
-    assert_eq!(stage.kinds(), [AlertKind::ObservationStale]);
 }
 
 #[test]

@@ -137,7 +137,10 @@ fn it_closes_by_the_clock_also_when_the_manager_cannot_be_read() {
     stage.failing(5, 60, ContactFailure::Unreachable("no route".into())).at("2026-11-24T04:00");
     let found = stage.cycle();
     let kinds: Vec<_> = found.holding.iter().map(|condition| condition.kind).collect();
-    assert_eq!(kinds, [AlertKind::WindowExpiredUnfilled, AlertKind::Unreachable]);
+    assert_eq!(
+        kinds,
+        [AlertKind::WindowExpiredUnfilled, AlertKind::Unreachable, AlertKind::ObservationStale]
+    );
     let closing = stage.memory.alerts.iter().find(|alert| alert.kind == AlertKind::WindowClosing).unwrap();
     assert_eq!(closing.state, AlertState::Resolved, "it is not closing any more, it has closed");
 }

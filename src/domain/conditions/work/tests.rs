@@ -3,10 +3,11 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::alert::{AlertKind, AlertState, Severity};
+use crate::domain::approval::{Approval, Grant};
 use crate::domain::conditions::testing::{Stage, numbers, release};
 use crate::domain::desired::{Mode, Pin, Trigger};
 use crate::domain::observed::{ContactFailure, Reading};
-use crate::domain::plan::{Action, Cause, Disposition};
+use crate::domain::plan::{Action, Cause, Disposition, Impact};
 use crate::domain::release::{Progress, TriggerOutcome};
 use crate::domain::shown::InPlace;
 
@@ -293,6 +294,69 @@ fn a_pin_that_cannot_be_read_is_not_known_to_be_back() {
     stage.cycle();
     assert_eq!(stage.memory.alerts[0].state, AlertState::Firing);
     stage.edit(|seen| seen.registration_pin = Reading::Known(Pin::ZEROS));
+    stage.cycle();
+    assert_eq!(stage.memory.alerts[0].state, AlertState::Resolved);
+}
+
+/// A replacement at slot 2 that nobody has approved, told.
+fn unapproved() -> Stage {
+    let mut stage = Stage::well();
+    stage.step(Action::Replace, 2, blocked(AlertKind::PlanNeedsApproval));
+    stage.plan.steps[0].impact = Impact::Deregisters;
+    stage.plan.terms = vec!["slot 2: replace".to_owned()];
+    stage.cycle();
+    stage
+}
+
+#[test]
+fn what_waits_for_an_approval_is_not_over_because_it_waits_for_pages_as_well() {
+    let held_back = [
+        deferred("the editor pages of 3 registered slots must be read first"),
+        blocked(AlertKind::PageNotUnderstood),
+    ];
+    for disposition in held_back {
+        let mut stage = unapproved();
+        stage.plan.steps[0].disposition = disposition.clone();
+        assert!(stage.look().unknown.contains(&AlertKind::PlanNeedsApproval), "{disposition:?}");
+        stage.cycle();
+        assert_eq!(stage.memory.alerts[0].state, AlertState::Firing, "{disposition:?}");
+    }
+    let mut gone = unapproved();
+    gone.plan.steps.clear();
+    gone.cycle();
+    assert_eq!(gone.memory.alerts[0].state, AlertState::Resolved);
+}
+
+#[test]
+fn what_was_approved_is_over_also_while_it_waits_for_something_else() {
+    let mut stage = unapproved();
+    stage.plan.steps[0].disposition = deferred("outside of the maintenance window");
+    let grant = Grant { by: "anna".into(), at: stage.now(), reason: String::new() };
+    stage.memory.approval = Some(Approval {
+        hash: stage.plan.hash.clone(),
+        terms: stage.plan.terms.clone(),
+        grants: vec![grant],
+        expires_at: stage.now() + TimeDelta::hours(1),
+        used: None,
+        lapsed: false,
+    });
+    stage.cycle();
+    assert_eq!(stage.memory.alerts[0].state, AlertState::Resolved);
+}
+
+#[test]
+fn a_pin_that_the_page_does_not_show_is_not_back() {
+    let mut stage = Stage::well();
+    stage.desired.mode = Mode::Observe;
+    stage.step(Action::SetPin, 1, deferred("mode = observe"));
+    stage.plan.steps[0].slot = None;
+    stage.cycle();
+    assert_eq!((stage.memory.alerts.len(), stage.memory.alerts[0].phase.as_str()), (1, "set-pin"));
+    stage.plan.steps.clear();
+    stage.edit(|seen| seen.registration_pin = Reading::Unreadable("neither kind is marked".into()));
+    stage.cycle();
+    assert_eq!(stage.memory.alerts[0].state, AlertState::Firing);
+    stage.edit(|seen| seen.registration_pin = Reading::Known(Pin::Fixed([0, 0, 0, 1])));
     stage.cycle();
     assert_eq!(stage.memory.alerts[0].state, AlertState::Resolved);
 }
