@@ -12,7 +12,7 @@ use super::cycle::Report;
 use crate::api::{ApproveAnswer, ApproveOutcome, ApproveRequest, Refusal, RefusalKind};
 use crate::domain::approval::{self, Approval, ApprovalState, Difference, Granted, Refused, Wish};
 use crate::domain::desired::{ApprovalRule, DesiredSite};
-use crate::domain::history::HistoryEntry;
+use crate::domain::history::{self, HistoryEntry};
 use crate::domain::ids::SiteName;
 use crate::domain::plan::Step;
 use crate::domain::release::Generation;
@@ -204,7 +204,7 @@ fn told(wish: &Wish, given: &Approval, granted: Granted, at: DateTime<Utc>) -> H
     };
     let reason = if wish.reason.is_empty() { String::new() } else { format!(": {}", wish.reason) };
     let outcome = format!("approved plan {} until {end}{wanting}{reason}", given.hash);
-    HistoryEntry { at, who: format!("user {}", wish.by), what: "approval".into(), outcome }
+    HistoryEntry { at, who: history::user(&wish.by), what: "approval".into(), outcome }
 }
 
 /// What an approval that was kept came to, by the reading after it.

@@ -13,7 +13,7 @@ use super::fleet::Fleet;
 use crate::api::{PauseAnswer, PauseRequest, Refusal, RefusalKind, ResumeAnswer, ResumeRequest, StillPaused};
 use crate::domain::assess::pause_status;
 use crate::domain::clearance::{self, NoPause, Pause, Pauses};
-use crate::domain::history::HistoryEntry;
+use crate::domain::history::{self, HistoryEntry};
 use crate::domain::ids::SiteName;
 use crate::domain::status::SiteStatus;
 use crate::store::StoreError;
@@ -167,7 +167,7 @@ fn watched(fleet: &Fleet, site: &SiteName) -> Result<Tz, Refusal> {
 }
 
 fn entry(context: &Context, by: &str, what: &str, outcome: String) -> HistoryEntry {
-    HistoryEntry { at: context.now(), who: by.to_owned(), what: what.to_owned(), outcome }
+    HistoryEntry { at: context.now(), who: history::user(by), what: what.to_owned(), outcome }
 }
 
 fn log(site: &SiteName, told: &HistoryEntry) {

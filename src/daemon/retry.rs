@@ -5,7 +5,7 @@ use super::assemble::StartError;
 use super::clock;
 use super::context::Context;
 use crate::config::DaemonConfig;
-use crate::domain::history::HistoryEntry;
+use crate::domain::history::{self, HistoryEntry};
 use crate::domain::ids::SiteName;
 use crate::store::{Store, StoreError};
 
@@ -31,7 +31,7 @@ pub fn retry_push_alone(daemon: &DaemonConfig, site: &SiteName, by: &str) -> Res
 fn word(by: &str) -> HistoryEntry {
     HistoryEntry {
         at: clock::now(),
-        who: format!("user {by}"),
+        who: history::user(by),
         what: "release".to_owned(),
         outcome: "what was released in vain is to be released again".to_owned(),
     }

@@ -11,7 +11,7 @@ use crate::device::n720::Session;
 use crate::device::n720::provisioning::render_password;
 use crate::domain::desired::{DesiredSite, Trigger};
 use crate::domain::fingerprint::{self, SiteKey};
-use crate::domain::history::HistoryEntry;
+use crate::domain::history::{self, HistoryEntry};
 use crate::domain::ids::SiteName;
 use crate::domain::memory::SiteMemory;
 use crate::domain::observed::ContactFailure;
@@ -304,7 +304,7 @@ pub(super) async fn begin(
     let new = secrets::web_password().map_err(|error| failed(&error))?;
     let at = context.now();
     let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
-    let told = entry(at, &by, format!("a new web password is prepared{why}"));
+    let told = entry(at, &history::user(&by), format!("a new web password is prepared{why}"));
     log(&desired.name, &told);
     let rotation = Rotation::prepare(desired.manager.mac, (by, reason), (old, new), reference, at);
     let begun = context
@@ -321,7 +321,7 @@ pub(super) async fn begin(
 pub(super) async fn abort(context: &Context, desired: &DesiredSite, by: &str) -> Result<(), Refusal> {
     let (memory, key) = known(context, desired).await?;
     let (settle, at) = (context.pace().settle, context.now());
-    let told = entry(at, by, "the change of the web password is called off".to_owned());
+    let told = entry(at, &history::user(by), "the change of the web password is called off".to_owned());
     let kept = told.clone();
     let empty = file(desired, &memory, &key, false);
     let called_off = context
@@ -364,7 +364,7 @@ pub(super) async fn show(context: &Context, desired: &DesiredSite, by: &str) -> 
     let Some(rotation) = memory.rotation else {
         return Err(refused(desired, "is not shown", "n720d keeps none of its own: the site file names it"));
     };
-    let told = entry(context.now(), by, "the new web password was shown".to_owned());
+    let told = entry(context.now(), &history::user(by), "the new web password was shown".to_owned());
     log(&desired.name, &told);
     context
         .store(&desired.name, move |store, site| store.tell(site, &[told]))

@@ -3,6 +3,11 @@
 use chrono::{DateTime, SubsecRound, Utc};
 use serde::{Deserialize, Serialize, Serializer};
 
+/// How the history names a person: nobody can be taken for n720d or the device.
+pub fn user(name: &str) -> String {
+    format!("user {name}")
+}
+
 /// One line of history. Holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HistoryEntry {

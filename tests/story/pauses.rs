@@ -91,8 +91,8 @@ async fn a_paused_site_is_read_and_alerted_and_left_alone_until_somebody_resumes
     assert!(!is_paused(&lab.status("acme").await), "shown at once");
     lab.converged("acme").await;
     assert_eq!(device.snapshot().slots[&3].user_id, "1015");
-    assert_eq!(told(&lab, "acme", "resume").await, ["ben: the pause was ended"]);
-    assert!(told(&lab, "acme", "pause").await[0].starts_with("anna: paused by anna until "));
+    assert_eq!(told(&lab, "acme", "resume").await, ["user ben: the pause was ended"]);
+    assert!(told(&lab, "acme", "pause").await[0].starts_with("user anna: paused by anna until "));
     assert!(lab.get("/metrics").await.body.contains("n720d_paused{site=\"acme\"} 0"));
     let again = lab.n720d(&["resume", "acme"]).await;
     assert!(again.code == 0 && again.out.contains("there was no pause"), "{again:?}");
@@ -129,7 +129,7 @@ async fn a_pause_of_all_sites_leaves_those_paused_that_are_paused_for_themselves
     for site in ["acme", "beta"] {
         assert!(is_paused(&lab.status(site).await), "{site}");
         assert!(
-            told(&lab, site, "pause").await.iter().any(|line| line.starts_with("anna: all sites")),
+            told(&lab, site, "pause").await.iter().any(|line| line.starts_with("user anna: all sites")),
             "{site}"
         );
     }
