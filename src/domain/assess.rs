@@ -93,7 +93,8 @@ pub fn fleet_needs_a_person(fleet: &WholeFleet) -> bool {
     fleet.alerts.iter().any(is_alarming)
 }
 
-fn is_alarming(alert: &Alert) -> bool {
+/// Whether an alert asks for somebody: it is worth a warning, and nobody has taken or silenced it.
+pub fn is_alarming(alert: &Alert) -> bool {
     let urgent = match alert.severity {
         Severity::Warning | Severity::Critical => true,
         Severity::Info => false,

@@ -9,6 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::alert::{Alert, AlertKind, AlertState, Severity};
 use super::ids::SiteName;
 
+mod given;
+
+pub use given::{LONGEST_SAYING, NotSaid};
+
 /// A clock that was set back by more than this makes what was said later count as not said: rather a message too many than
 /// silence for longer than anybody meant.
 const CLOCK_SLACK: TimeDelta = TimeDelta::minutes(5);

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::desired::DesiredSite;
 use super::ids::SiteName;
 use super::maintenance::MaintenanceWindow;
-use super::wording::{clock, local};
+use super::wording::{self, LONGEST_LINE, clock, local};
 
 /// What a site is allowed. The default allows everything.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -51,9 +51,6 @@ pub struct Pause {
 /// The longest pause that is given in advance. One that is to last longer has no end, and is alerted.
 pub const LONGEST_PAUSE: Duration = Duration::from_secs(30 * 86_400);
 
-/// Longer names and reasons are cut off nowhere, and so are not taken.
-const LONGEST_TEXT: usize = 500;
-
 /// What cannot be a pause.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoPause {
@@ -64,7 +61,7 @@ pub enum NoPause {
     #[error("somebody has to pause: a name is missing")]
     Nobody,
     /// A name or a reason that cannot be shown in a line.
-    #[error("{what} is one line of at most {LONGEST_TEXT} characters")]
+    #[error("{what} is one line of at most {LONGEST_LINE} characters")]
     Text {
         /// Which of them.
         what: &'static str,
@@ -195,9 +192,7 @@ pub fn name_of(by: &str) -> Result<String, NoPause> {
 }
 
 fn in_a_line(what: &'static str, text: &str) -> Result<String, NoPause> {
-    let text = text.trim();
-    let fits = text.chars().count() <= LONGEST_TEXT && !text.chars().any(char::is_control);
-    if fits { Ok(text.to_owned()) } else { Err(NoPause::Text { what }) }
+    wording::in_a_line(text).ok_or(NoPause::Text { what })
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! Times and spans as people read them, in alerts, instructions and sheets. No sentences here.
+//! Times and spans as people read them, in alerts, instructions and sheets; and the lines that people write. No sentences
+//! here.
 
 use std::collections::BTreeSet;
 
@@ -6,6 +7,16 @@ use chrono::{DateTime, FixedOffset, SubsecRound, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use super::ids::SlotNumber;
+
+/// Longer names and remarks of people are cut off nowhere, and so are not taken.
+pub const LONGEST_LINE: usize = 500;
+
+/// What somebody wrote, without blanks around it; `None`: it cannot be shown in a line, or is too long for one.
+pub fn in_a_line(text: &str) -> Option<String> {
+    let text = text.trim();
+    let fits = text.chars().count() <= LONGEST_LINE && !text.chars().any(char::is_control);
+    fits.then(|| text.to_owned())
+}
 
 /// An instant in the time zone of a site, in whole seconds: what people and their scripts read.
 pub fn local(at: DateTime<Utc>, zone: Tz) -> DateTime<FixedOffset> {
@@ -49,6 +60,16 @@ pub fn ranges(slots: &BTreeSet<SlotNumber>) -> String {
 mod tests {
     use super::super::world::slot;
     use super::*;
+
+    #[test]
+    fn what_people_write_is_a_line_or_nothing() {
+        assert_eq!(in_a_line(" on my way\n").unwrap(), "on my way");
+        assert_eq!(in_a_line("").unwrap(), "");
+        assert!(in_a_line(&"ü".repeat(LONGEST_LINE)).is_some());
+        for bad in ["two\nlines", "\u{1b}[31m", &"x".repeat(LONGEST_LINE + 1)] {
+            assert_eq!(in_a_line(bad), None, "{bad:?}");
+        }
+    }
 
     #[test]
     fn an_instant_is_told_to_the_minute_with_its_offset() {
