@@ -45,6 +45,23 @@ impl Board {
         *self.fleet.write().unwrap_or_else(PoisonError::into_inner) = fleet;
     }
 
+    /// Puts up in place of what is up what these make of it; `None`: it stays. What is put up meanwhile is not lost.
+    pub fn revise(
+        &self,
+        site: impl Fn(&SiteStatus) -> Option<SiteStatus>,
+        fleet: impl Fn(&WholeFleet) -> Option<WholeFleet>,
+    ) {
+        for status in self.sites.write().unwrap_or_else(PoisonError::into_inner).values_mut() {
+            if let Some(revised) = site(status) {
+                *status = Arc::new(revised);
+            }
+        }
+        let mut whole = self.fleet.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(revised) = fleet(&whole) {
+            *whole = Arc::new(revised);
+        }
+    }
+
     /// All of them, as they stand.
     pub fn snapshot(&self) -> Snapshot {
         Snapshot {
@@ -131,6 +148,20 @@ pub(super) mod tests {
         let published = Arc::new(status("a", Health::Converged));
         board.publish(published.clone());
         assert!(Arc::ptr_eq(&published, &board.get(&published.site).unwrap()));
+    }
+
+    #[test]
+    fn what_is_up_is_revised_and_what_nobody_changes_is_not_copied() {
+        let board = Board::default();
+        let left = Arc::new(status("a", Health::Converged));
+        board.publish(left.clone());
+        board.publish(Arc::new(status("b", Health::Converged)));
+        let blocked = |status: &SiteStatus| {
+            (status.site.as_str() == "b").then(|| SiteStatus { health: Health::Blocked, ..status.clone() })
+        };
+        board.revise(blocked, |_| None);
+        assert!(Arc::ptr_eq(&left, &board.get(&left.site).unwrap()));
+        assert_eq!(board.get(&"b".parse().unwrap()).unwrap().health, Health::Blocked);
     }
 
     #[test]

@@ -8,6 +8,10 @@ use std::time::Duration;
 use reqwest::{Client, Method, RequestBuilder};
 use serde::de::DeserializeOwned;
 
+use super::attention::{
+    AcknowledgeAnswer, AcknowledgeRequest, AlertList, EndSilenceRequest, SentPage, SilenceAnswer,
+    SilenceLine, SilenceList, SilenceRequest, TestAnswer, TestRequest, WithdrawRequest,
+};
 use super::control::CONTROL_SOCKET;
 use super::pauses::{PauseAnswer, PauseRequest, ResumeAnswer, ResumeRequest};
 use super::wire::{
@@ -200,6 +204,78 @@ impl ControlClient {
     pub async fn resume(&self, request: &ResumeRequest) -> Result<ResumeAnswer, ClientError> {
         let post = self.request(Method::POST, "/control/resume", READ_TIMEOUT);
         self.send("resume", post.json(request)).await
+    }
+
+    /// The alerts of all sites; with `ended`, those too whose end some sink has yet to be told.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn alerts(&self, ended: bool) -> Result<AlertList, ClientError> {
+        let path = format!("/api/v1/alerts?all={ended}");
+        self.send("ask for the alerts", self.request(Method::GET, &path, READ_TIMEOUT)).await
+    }
+
+    /// What was sent, at most so many messages, newest first.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn sent(&self, limit: usize) -> Result<SentPage, ClientError> {
+        let path = format!("/api/v1/alerts/sent?limit={limit}");
+        self.send("ask for what was sent", self.request(Method::GET, &path, READ_TIMEOUT)).await
+    }
+
+    /// The silences that hold.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn silences(&self) -> Result<SilenceList, ClientError> {
+        let request = self.request(Method::GET, "/api/v1/silences", READ_TIMEOUT);
+        self.send("ask for the silences", request).await
+    }
+
+    /// Takes an alert.
+    ///
+    /// # Errors
+    /// As above; one that is not known or has ended is refused.
+    pub async fn acknowledge(&self, request: &AcknowledgeRequest) -> Result<AcknowledgeAnswer, ClientError> {
+        let post = self.request(Method::POST, "/control/acknowledge", READ_TIMEOUT);
+        self.send("acknowledge", post.json(request)).await
+    }
+
+    /// Gives an alert back.
+    ///
+    /// # Errors
+    /// As above; one that is not known is refused.
+    pub async fn withdraw(&self, request: &WithdrawRequest) -> Result<AcknowledgeAnswer, ClientError> {
+        let post = self.request(Method::POST, "/control/withdraw", READ_TIMEOUT);
+        self.send("withdraw the acknowledgement", post.json(request)).await
+    }
+
+    /// Has nobody told of some alerts for a while.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn silence(&self, request: &SilenceRequest) -> Result<SilenceAnswer, ClientError> {
+        let post = self.request(Method::POST, "/control/silence", READ_TIMEOUT);
+        self.send("silence", post.json(request)).await
+    }
+
+    /// Has a silence ended; what it was.
+    ///
+    /// # Errors
+    /// As above; one that does not hold is refused.
+    pub async fn end_silence(&self, request: &EndSilenceRequest) -> Result<SilenceLine, ClientError> {
+        let post = self.request(Method::POST, "/control/end-silence", READ_TIMEOUT);
+        self.send("end the silence", post.json(request)).await
+    }
+
+    /// Has a sink tried.
+    ///
+    /// # Errors
+    /// As above; a sink that is not known, or did not take the message, is refused.
+    pub async fn test_sink(&self, request: &TestRequest) -> Result<TestAnswer, ClientError> {
+        let post = self.request(Method::POST, "/control/test-sink", CYCLE_TIMEOUT);
+        self.send("try the sink", post.json(request)).await
     }
 
     /// Has a change of a web password begun or called off; the status after it.

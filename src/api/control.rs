@@ -1,5 +1,5 @@
-//! The control socket: over it the commands ask the running daemon for statuses, and to poll, reload, approve, apply and
-//! change web passwords.
+//! The control socket: over it the commands ask the running daemon for statuses, and to poll, reload, approve, apply,
+//! pause, change web passwords, and say something of alerts.
 //!
 //! Who may connect is a matter of the file's mode, 0600: the daemon's user and root.
 
@@ -17,6 +17,10 @@ use axum::{Json, Router};
 use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 
+use super::attention::{
+    AcknowledgeAnswer, AcknowledgeRequest, EndSilenceRequest, SilenceAnswer, SilenceLine, SilenceRequest,
+    TestAnswer, TestRequest, WithdrawRequest,
+};
 use super::pauses::{PauseAnswer, PauseRequest, ResumeAnswer, ResumeRequest};
 use super::routes::{ApiState, json, out_of_patience, router};
 use super::wire::{
@@ -59,6 +63,31 @@ pub trait Control: Send + Sync + 'static {
 
     /// Ends a pause.
     fn resume(&self, request: ResumeRequest) -> impl Future<Output = Result<ResumeAnswer, Refusal>> + Send;
+
+    /// Takes an alert on somebody's word.
+    fn acknowledge(
+        &self,
+        request: AcknowledgeRequest,
+    ) -> impl Future<Output = Result<AcknowledgeAnswer, Refusal>> + Send;
+
+    /// Gives an alert back.
+    fn withdraw(
+        &self,
+        request: WithdrawRequest,
+    ) -> impl Future<Output = Result<AcknowledgeAnswer, Refusal>> + Send;
+
+    /// Has nobody told of some alerts for a while.
+    fn silence(&self, request: SilenceRequest)
+    -> impl Future<Output = Result<SilenceAnswer, Refusal>> + Send;
+
+    /// Ends a silence; answers with what it was.
+    fn end_silence(
+        &self,
+        request: EndSilenceRequest,
+    ) -> impl Future<Output = Result<SilenceLine, Refusal>> + Send;
+
+    /// Sends a message to a sink that says that it is a test; answers when the sink has taken it.
+    fn test_sink(&self, request: TestRequest) -> impl Future<Output = Result<TestAnswer, Refusal>> + Send;
 
     /// Begins or calls off a change of a web password; answers with the status after a cycle.
     fn rotate(&self, request: RotateRequest) -> impl Future<Output = Result<SiteStatus, Refusal>> + Send;
@@ -178,6 +207,11 @@ fn control_router<C: Control>(control: Arc<C>) -> Router {
         .route("/control/approve", post(approve::<C>))
         .route("/control/pause", post(pause::<C>))
         .route("/control/resume", post(resume::<C>))
+        .route("/control/acknowledge", post(acknowledge::<C>))
+        .route("/control/withdraw", post(withdraw::<C>))
+        .route("/control/silence", post(silence::<C>))
+        .route("/control/end-silence", post(end_silence::<C>))
+        .route("/control/test-sink", post(test_sink::<C>))
         .route("/control/rotate-password", post(rotate::<C>))
         .route("/control/show-password", post(show_password::<C>))
         .with_state(control)
@@ -253,6 +287,56 @@ async fn resume<C: Control>(
 ) -> Response {
     match understood(request) {
         Ok(request) => answer(control.resume(request).await),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+async fn acknowledge<C: Control>(
+    State(control): State<Arc<C>>,
+    request: Result<Json<AcknowledgeRequest>, JsonRejection>,
+) -> Response {
+    match understood(request) {
+        Ok(request) => answer(control.acknowledge(request).await),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+async fn withdraw<C: Control>(
+    State(control): State<Arc<C>>,
+    request: Result<Json<WithdrawRequest>, JsonRejection>,
+) -> Response {
+    match understood(request) {
+        Ok(request) => answer(control.withdraw(request).await),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+async fn silence<C: Control>(
+    State(control): State<Arc<C>>,
+    request: Result<Json<SilenceRequest>, JsonRejection>,
+) -> Response {
+    match understood(request) {
+        Ok(request) => answer(control.silence(request).await),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+async fn end_silence<C: Control>(
+    State(control): State<Arc<C>>,
+    request: Result<Json<EndSilenceRequest>, JsonRejection>,
+) -> Response {
+    match understood(request) {
+        Ok(request) => answer(control.end_silence(request).await),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+async fn test_sink<C: Control>(
+    State(control): State<Arc<C>>,
+    request: Result<Json<TestRequest>, JsonRejection>,
+) -> Response {
+    match understood(request) {
+        Ok(request) => answer(control.test_sink(request).await),
         Err(refusal) => refusal.into_response(),
     }
 }

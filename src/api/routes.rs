@@ -1,4 +1,4 @@
-//! The routes that only read: health, metrics, statuses, history, window ledgers and hand-off sheets.
+//! The routes that only read: health, metrics, statuses, alerts, history, window ledgers and hand-off sheets.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::attention::{AlertList, SentPage, SilenceList};
 use super::board::Board;
 use super::host::only_local_names;
 use super::metrics::{self, Metrics};
@@ -25,7 +26,7 @@ use crate::domain::history::HistoryEntry;
 use crate::domain::ids::SiteName;
 use crate::domain::ledger::{Statistics, WindowLedger};
 
-/// Lines of history, or windows, in an answer, unless `?limit=` says otherwise.
+/// Lines of history, windows or messages in an answer, unless `?limit=` says otherwise.
 const HISTORY_LIMIT: usize = 100;
 
 /// The most that `?limit=` can ask for.
@@ -51,6 +52,16 @@ pub type WindowSource =
 pub type SheetSource =
     Arc<dyn Fn(SiteName) -> BoxFuture<'static, Result<Option<Sheet>, String>> + Send + Sync>;
 
+/// Asks for the alerts of all sites; with `true` those too whose end some sink has yet to be told. The error is a text for
+/// a person.
+pub type AlertSource = Arc<dyn Fn(bool) -> BoxFuture<'static, Result<AlertList, String>> + Send + Sync>;
+
+/// Asks the store for what was sent, at most so many messages, newest first. The error is a text for a person.
+pub type SentSource = Arc<dyn Fn(usize) -> BoxFuture<'static, Result<SentPage, String>> + Send + Sync>;
+
+/// Gives the silences that hold.
+pub type SilenceSource = Arc<dyn Fn() -> SilenceList + Send + Sync>;
+
 /// Answers yes or no at once.
 pub type Probe = Arc<dyn Fn() -> bool + Send + Sync>;
 
@@ -67,6 +78,12 @@ pub struct ApiState {
     pub windows: WindowSource,
     /// The hand-off sheets.
     pub handoff: SheetSource,
+    /// The alerts.
+    pub alerts: AlertSource,
+    /// What was sent.
+    pub sent: SentSource,
+    /// The silences.
+    pub silences: SilenceSource,
     /// Whether the daemon's supervisor lives: `/healthz`.
     pub alive: Probe,
     /// Whether every site in force has a status: `/readyz`.
@@ -85,6 +102,9 @@ pub fn router(state: ApiState) -> Router {
         .route("/api/v1/sites/{site}/history", get(site_history))
         .route("/api/v1/sites/{site}/windows", get(windows))
         .route("/api/v1/sites/{site}/handoff", get(handoff))
+        .route("/api/v1/alerts", get(alerts))
+        .route("/api/v1/alerts/sent", get(sent))
+        .route("/api/v1/silences", get(silences))
         .route("/api/v1/history", get(history))
         .fallback(nothing)
         .with_state(state)
@@ -121,6 +141,9 @@ async fn index() -> &'static str {
      /api/v1/sites/{site}/history   its history\n\
      /api/v1/sites/{site}/windows   its registration windows, who came in when, statistics\n\
      /api/v1/sites/{site}/handoff   whom to call, and what to tell them\n\
+     /api/v1/alerts                 alerts of all, who has taken them, who was told; ?all=true: ends that are owed too
+     /api/v1/alerts/sent            what was sent to whom, ?limit=100
+     /api/v1/silences               silences that hold
      /api/v1/history                history of all, ?limit=100\n\
      /metrics                       Prometheus\n\
      /healthz /readyz\n"
@@ -157,6 +180,40 @@ async fn site(State(state): State<ApiState>, Path(name): Path<String>) -> Respon
             None => Refusal::unknown_site(name.as_str()).into_response(),
         },
         Err(refusal) => refusal.into_response(),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Which {
+    #[serde(default)]
+    all: bool,
+}
+
+async fn alerts(State(state): State<ApiState>, which: Result<Query<Which>, QueryRejection>) -> Response {
+    let all = match which {
+        Ok(Query(Which { all })) => all,
+        Err(error) => return Refusal::new(RefusalKind::BadRequest, error.body_text()).into_response(),
+    };
+    read((state.alerts)(all).await)
+}
+
+async fn sent(State(state): State<ApiState>, page: PageQuery) -> Response {
+    match limit_of(page) {
+        Ok(limit) => read((state.sent)(limit).await),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+async fn silences(State(state): State<ApiState>) -> Response {
+    json(&(state.silences)())
+}
+
+/// What was read, or why it could not be.
+fn read<T: Serialize>(outcome: Result<T, String>) -> Response {
+    match outcome {
+        Ok(value) => json(&value),
+        Err(error) => Refusal::new(RefusalKind::Unavailable, error).into_response(),
     }
 }
 

@@ -9,6 +9,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::config::{self, argument};
 use crate::domain::ids::SiteName;
 
+mod attention;
+
+pub(crate) use attention::{AckArgs, AlertsArgs, AlertsCommand, AlertsTestArgs, SilenceArgs};
+
 /// Watches over the registration of handsets on Gigaset N720 DECT managers.
 #[derive(Debug, Parser)]
 #[command(name = "n720d", version, about, propagate_version = true)]
@@ -62,6 +66,12 @@ pub(crate) enum Command {
     Run,
     /// Show what the daemon knows; exit 3 if something needs a person
     Status(StatusArgs),
+    /// Show the alerts that hold, who has taken them, who was told, or try a sink; exit 3 if one needs a person
+    Alerts(AlertsArgs),
+    /// Take an alert: nobody else is called, and it is not repeated, until it ends
+    Ack(AckArgs),
+    /// Have nobody told of some alerts for a while; their end is told to whoever knows of them
+    Silence(SilenceArgs),
     /// Print whom to call about a missing handset, and what to tell them
     Handoff(HandoffArgs),
     /// Show who did what, when, with which outcome

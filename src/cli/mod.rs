@@ -2,7 +2,9 @@
 //!
 //! Decides nothing about sites and prints nothing itself: `output` is the only printing place.
 
+mod ack;
 mod adopt;
+mod alerts;
 mod apply;
 mod approve;
 mod args;
@@ -28,6 +30,7 @@ mod rotate;
 mod run;
 mod secret;
 mod shape;
+mod silence;
 mod status;
 mod tell;
 mod unified;
@@ -56,7 +59,7 @@ pub enum Exit {
     /// `plan`: there is a plan. `apply`: waiting or blocked. `approve`: a second person is needed. `import`: there is a
     /// difference, and it was not written.
     Waiting = 2,
-    /// `status`: something needs a person.
+    /// `status`, `alerts`: something needs a person.
     NeedsPerson = 3,
     /// The command line is wrong (`EX_USAGE`; clap's own 2 would read as *there is a plan*).
     Usage = 64,
@@ -179,6 +182,9 @@ fn dispatch(arguments: &Arguments) -> Result<Exit, CliError> {
         Command::Adopt(args) => adopt::run(file, args),
         Command::Run => run::run(file),
         Command::Status(args) => status::run(file, args),
+        Command::Alerts(args) => alerts::run(file, args),
+        Command::Ack(args) => ack::run(file, args),
+        Command::Silence(args) => silence::run(file, args),
         Command::Handoff(args) => handoff::run(file, args),
         Command::History(args) => history::run(file, args),
         Command::Poll(args) => tell::poll(file, args),

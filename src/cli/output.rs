@@ -52,6 +52,11 @@ pub fn table(heading: &[&str], rows: Vec<Vec<String>>) -> Result<(), CliError> {
     line(draw(heading, rows))
 }
 
+/// How many characters go in a line of the terminal; `None`: there is none.
+pub(super) fn width() -> Option<usize> {
+    Table::new().width().map(usize::from)
+}
+
 /// One line for a person, on standard error. There is nobody to tell when that fails.
 pub fn complaint(text: impl Display) {
     let _ = writeln!(std::io::stderr().lock(), "{}", plain(&text.to_string()));

@@ -7,6 +7,7 @@ use super::plan::print_steps;
 use super::{CliError, Exit, approve, async_runtime, configuration, known, output, pause};
 use crate::api::ControlClient;
 use crate::daemon;
+use crate::domain::alert::{Alert, AlertState};
 use crate::domain::assess::{fleet_needs_a_person, needs_a_person};
 use crate::domain::ids::SiteName;
 use crate::domain::memory::Registration;
@@ -53,10 +54,12 @@ fn stored(state_dir: &Path) -> Result<FleetStatus, CliError> {
         return Ok(FleetStatus { sites: Vec::new(), fleet: Some(WholeFleet::default()) });
     };
     let fleet = store.fleet().map_err(CliError::other)?;
-    Ok(FleetStatus {
+    let mut status = FleetStatus {
         sites: store.statuses(None).map_err(CliError::other)?,
         fleet: Some(daemon::whole(&fleet)),
-    })
+    };
+    daemon::mark_left_behind(&store, &mut status, daemon::now()).map_err(CliError::other)?;
+    Ok(status)
 }
 
 fn print(fleet: &FleetStatus, asked: Option<&SiteName>) -> Result<(), CliError> {
@@ -89,7 +92,7 @@ fn print_fleet(fleet: &WholeFleet) -> Result<(), CliError> {
         output::line(format_args!("\nall sites: {}", pause::told(pause)))?;
     }
     for alert in &fleet.alerts {
-        output::line(format_args!("\n{} {}: {}", alert.severity, alert.kind, alert.summary))?;
+        output::line(format_args!("\n{}: {}", headline(alert), alert.summary))?;
     }
     Ok(())
 }
@@ -164,7 +167,7 @@ pub(super) fn print_site(status: &SiteStatus) -> Result<(), CliError> {
         print_conflicts(&status.slots)?;
     }
     for alert in &status.alerts {
-        output::line(format_args!("\n{} {}: {}", alert.severity, alert.kind, alert.summary))?;
+        output::line(format_args!("\n{}: {}", headline(alert), alert.summary))?;
         for reading in &alert.readings {
             output::line(format_args!("  {reading}"))?;
         }
@@ -181,6 +184,16 @@ pub(super) fn print_site(status: &SiteStatus) -> Result<(), CliError> {
         output::line(format_args!("\napproval {}", approve::shown(approval)))?;
     }
     Ok(())
+}
+
+/// What an alert is, and whether somebody has said something of it.
+fn headline(alert: &Alert) -> String {
+    let said = match alert.state {
+        AlertState::Firing | AlertState::Resolved => "",
+        AlertState::Acknowledged => ", acknowledged",
+        AlertState::Silenced => ", silenced",
+    };
+    format!("{} {}{said}", alert.severity, alert.kind)
 }
 
 /// What speaks against a verdict and is weaker than its evidence.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Mutex, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -112,6 +112,7 @@ pub(super) async fn assemble(config: Config) -> Result<Assembly, StartError> {
         sinks: SinkHealth::default(),
         broken_files: watch::Sender::new(broken_files),
         attention: watch::Sender::new(Arc::new(store.attention().map_err(stored)?)),
+        attention_turn: Mutex::default(),
         in_force: receiver,
         store,
         store_failed: AtomicBool::new(false),

@@ -5,8 +5,9 @@ use std::sync::atomic::AtomicBool;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use tokio::sync::{RwLock, Semaphore, watch};
+use tokio::sync::{Mutex, RwLock, Semaphore, watch};
 
+use super::attention;
 use super::clock;
 use super::rollout::Rollouts;
 use super::sink_health::SinkHealth;
@@ -24,7 +25,7 @@ use crate::domain::rollout::FleetLimits;
 use crate::domain::schedule::Schedule;
 use crate::domain::secret::SecretBook;
 use crate::domain::settings::Pace;
-use crate::domain::status::SiteStatus;
+use crate::domain::status::{SiteStatus, WholeFleet};
 use crate::secrets;
 use crate::store::{Store, StoreError};
 
@@ -58,6 +59,8 @@ pub(super) struct Context {
     pub(super) broken_files: watch::Sender<BrokenFiles>,
     /// What people have said of alerts, as kept: whoever keeps a change puts it here. Whoever is to be told waits for it.
     pub(super) attention: watch::Sender<Arc<Attention>>,
+    /// Held while what people say of alerts is kept and put there.
+    pub(super) attention_turn: Mutex<()>,
     /// The configuration in force.
     pub(super) in_force: watch::Receiver<Arc<InForce>>,
     pub(super) store: Store,
@@ -160,9 +163,26 @@ impl Context {
         own_url(public.as_deref(), desired, token)
     }
 
-    /// Shows a status to people.
+    /// Shows a status to people, with what they have said of its alerts.
     pub(super) fn publish(&self, status: &SiteStatus) {
-        self.board.publish(Arc::new(status.clone()));
+        let mut status = status.clone();
+        // Held until it is up: what somebody says meanwhile comes after it, and is shown in it.
+        let attention = self.attention.borrow();
+        attention::mark(&attention, &mut status, self.now());
+        self.board.publish(Arc::new(status));
+    }
+
+    /// A status as people see it, with what they have said of its alerts.
+    pub(super) fn marked(&self, mut status: SiteStatus) -> SiteStatus {
+        attention::mark(&self.attention.borrow(), &mut status, self.now());
+        status
+    }
+
+    /// Shows to people what concerns all sites, with what they have said of its alerts.
+    pub(super) fn publish_fleet(&self, mut fleet: WholeFleet) {
+        let attention = self.attention.borrow();
+        attention::mark_fleet(&attention, &mut fleet, self.now());
+        self.board.publish_fleet(Arc::new(fleet));
     }
 }
 

@@ -5,14 +5,17 @@ use std::sync::Arc;
 use tokio::sync::{Mutex, watch};
 
 use super::approvals;
+use super::attention;
 use super::context::{Context, InForce};
 use super::fleet::Fleet;
 use super::pauses;
 use super::reload::{self, ReloadError};
 use super::rotation;
 use crate::api::{
-    ApproveAnswer, ApproveRequest, Control, PauseAnswer, PauseRequest, Refusal, RefusalKind, ReloadReport,
-    ResumeAnswer, ResumeRequest, RotateRequest, ShowPasswordRequest, ShownPassword,
+    AcknowledgeAnswer, AcknowledgeRequest, ApproveAnswer, ApproveRequest, Control, EndSilenceRequest,
+    PauseAnswer, PauseRequest, Refusal, RefusalKind, ReloadReport, ResumeAnswer, ResumeRequest,
+    RotateRequest, ShowPasswordRequest, ShownPassword, SilenceAnswer, SilenceLine, SilenceRequest,
+    TestAnswer, TestRequest, WithdrawRequest,
 };
 use crate::domain::desired::DesiredSite;
 use crate::domain::ids::SiteName;
@@ -89,7 +92,9 @@ impl Control for DaemonControl {
 
     async fn approve(&self, request: ApproveRequest) -> Result<ApproveAnswer, Refusal> {
         self.known(&request.site)?;
-        approvals::approve(self.fleet.context(), &request, || self.fleet.read(&request.site, false)).await
+        let context = self.fleet.context();
+        let answer = approvals::approve(context, &request, || self.fleet.read(&request.site, false)).await?;
+        Ok(ApproveAnswer { status: context.marked(answer.status), ..answer })
     }
 
     async fn pause(&self, request: PauseRequest) -> Result<PauseAnswer, Refusal> {
@@ -98,6 +103,26 @@ impl Control for DaemonControl {
 
     async fn resume(&self, request: ResumeRequest) -> Result<ResumeAnswer, Refusal> {
         pauses::resume(&self.fleet, &request).await
+    }
+
+    async fn acknowledge(&self, request: AcknowledgeRequest) -> Result<AcknowledgeAnswer, Refusal> {
+        attention::acknowledge(&self.context, &request).await
+    }
+
+    async fn withdraw(&self, request: WithdrawRequest) -> Result<AcknowledgeAnswer, Refusal> {
+        attention::withdraw(&self.context, &request).await
+    }
+
+    async fn silence(&self, request: SilenceRequest) -> Result<SilenceAnswer, Refusal> {
+        attention::silence(&self.context, &request).await
+    }
+
+    async fn end_silence(&self, request: EndSilenceRequest) -> Result<SilenceLine, Refusal> {
+        attention::end_silence(&self.context, &request).await
+    }
+
+    async fn test_sink(&self, request: TestRequest) -> Result<TestAnswer, Refusal> {
+        attention::test(&self.context.alerting(), &request, self.context.now()).await
     }
 
     async fn rotate(&self, request: RotateRequest) -> Result<SiteStatus, Refusal> {

@@ -83,7 +83,7 @@ impl Fleet {
     /// # Errors
     /// When there is no such site, it is stopping, or its cycle was not kept.
     pub(super) async fn poll(&self, site: &SiteName, retry_login: bool) -> Result<SiteStatus, String> {
-        self.read(site, retry_login).await.map(|report| report.status)
+        self.read(site, retry_login).await.map(|report| self.context.marked(report.status))
     }
 
     /// The same, with all that the cycle came to.
@@ -192,6 +192,7 @@ mod tests {
             sinks: SinkHealth::default(),
             broken_files: watch::Sender::default(),
             attention: watch::Sender::default(),
+            attention_turn: tokio::sync::Mutex::default(),
             in_force,
             store,
             store_failed: AtomicBool::new(false),

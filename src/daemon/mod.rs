@@ -5,6 +5,7 @@
 mod adopt;
 mod approvals;
 mod assemble;
+mod attention;
 mod break_off;
 mod clearance;
 mod clock;
@@ -35,6 +36,7 @@ mod systemd;
 
 pub use adopt::read_all;
 pub use assemble::StartError;
+pub use attention::{alerts_left_behind, mark_left_behind, sent_as_kept, silences_left_behind, test_alone};
 pub use break_off::BrokenOff;
 pub use clock::now;
 pub use context::own_url;

@@ -1,7 +1,5 @@
 //! What people see of a site before its first cycle in this process: what was last stored, or that nothing is known.
 
-use std::sync::Arc;
-
 use super::clearance;
 use super::context::Context;
 use crate::config::Config;
@@ -50,7 +48,7 @@ pub(super) async fn publish_site(context: &Context, desired: &DesiredSite) -> Re
         clearance: &clearance,
         now: context.now(),
     };
-    context.board.publish(Arc::new(turn::status_at_rest(&input, &memory)));
+    context.publish(&turn::status_at_rest(&input, &memory));
     Ok(())
 }
 

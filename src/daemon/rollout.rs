@@ -268,7 +268,7 @@ fn entry(outcome: String, at: DateTime<Utc>) -> HistoryEntry {
 /// From here on this is what is known, and what people see.
 fn show(context: &Context, memory: FleetMemory) {
     context.desk.put(&SiteName::of_fleet(), &memory.alerts);
-    context.board.publish_fleet(Arc::new(whole(&memory)));
+    context.publish_fleet(whole(&memory));
     *context.rollouts.known.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(memory);
 }
 

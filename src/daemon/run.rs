@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::assemble::{Assembly, StartError, assemble, bind, logged};
 use super::control::DaemonControl;
 use super::fleet::Fleet;
-use super::{chain, rest, rollout, sheets, systemd};
+use super::{attention, chain, rest, rollout, sheets, systemd};
 use crate::api::{self, ApiState, CONTROL_SOCKET, ControlSocket};
 use crate::config::Config;
 
@@ -55,6 +55,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
             "no control socket: poll, apply and reload by command do not work"
         ),
     }
+    assembly.servers.spawn(attention::keep_shown(Arc::clone(&context), assembly.stop.clone()));
     fleet.follow(&config);
     context.metrics.reloaded(true, context.now());
     systemd::ready();
@@ -68,6 +69,7 @@ fn api_state(assembly: &Assembly, fleet: &Arc<Fleet>) -> ApiState {
     let context = Arc::clone(&assembly.context);
     let (board, metrics) = (context.board.clone(), Arc::clone(&context.metrics));
     let (store, of_windows) = (context.store.clone(), Arc::clone(&context));
+    let [of_alerts, of_sent, of_silences] = [(); 3].map(|()| Arc::clone(&context));
     let (alive, ready_board, in_force) = (Arc::clone(fleet), board.clone(), context.in_force.clone());
     ApiState {
         board,
@@ -89,6 +91,15 @@ fn api_state(assembly: &Assembly, fleet: &Arc<Fleet>) -> ApiState {
             let context = Arc::clone(&context);
             Box::pin(async move { sheets::handoff(&context, &site).await.map_err(|error| chain(&error)) })
         }),
+        alerts: Arc::new(move |ended| {
+            let context = Arc::clone(&of_alerts);
+            Box::pin(async move { attention::alerts(&context, ended).await.map_err(|error| chain(&error)) })
+        }),
+        sent: Arc::new(move |limit| {
+            let context = Arc::clone(&of_sent);
+            Box::pin(async move { attention::sent(&context, limit).await.map_err(|error| chain(&error)) })
+        }),
+        silences: Arc::new(move || attention::silences(&of_silences)),
         alive: Arc::new(move || alive.stuck().is_none()),
         ready: Arc::new(move || {
             in_force.borrow().config.sites.keys().all(|site| ready_board.get(site).is_some())

@@ -1,6 +1,7 @@
 //! The API from outside: raw HTTP over loopback, and the control socket through its client. What both are made from is here.
 #![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
+mod attention;
 mod port;
 mod socket;
 
@@ -75,6 +76,9 @@ fn state(alive: &Arc<AtomicBool>) -> ApiState {
         }),
         windows: Arc::new(|site, limit| Box::pin(async move { windows_of(&site, limit) })),
         handoff: Arc::new(|site| Box::pin(async move { sheet_of(&site) })),
+        alerts: Arc::new(|ended| Box::pin(async move { Ok(attention::alerts(ended)) })),
+        sent: Arc::new(|limit| Box::pin(async move { attention::sent(limit) })),
+        silences: Arc::new(attention::silences),
         alive: Arc::new(move || probe.load(Ordering::Relaxed)),
         ready: Arc::new(|| true),
     }

@@ -42,11 +42,11 @@ pub(super) async fn server() -> Server {
 pub(super) struct Answer {
     pub(super) status: u16,
     head: String,
-    body: String,
+    pub(super) body: String,
 }
 
 impl Answer {
-    fn json(&self) -> serde_json::Value {
+    pub(super) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.body).unwrap()
     }
 }
@@ -71,7 +71,7 @@ async fn get_as(server: &Server, host: &str, path: &str) -> Answer {
     raw(server.address, &format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")).await
 }
 
-async fn get(server: &Server, path: &str) -> Answer {
+pub(super) async fn get(server: &Server, path: &str) -> Answer {
     get_as(server, "localhost", path).await
 }
 

@@ -7,9 +7,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use n720d::api::{
-    ApproveAnswer, ApproveOutcome, ApproveRequest, CONTROL_SOCKET, ClientError, Control, ControlClient,
-    ControlSocket, PauseAnswer, PauseRequest, Refusal, RefusalKind, ReloadReport, ResumeAnswer,
-    ResumeRequest, RotateRequest, ShowPasswordRequest, ShownPassword, SocketError,
+    AcknowledgeAnswer, AcknowledgeRequest, ApproveAnswer, ApproveOutcome, ApproveRequest, CONTROL_SOCKET,
+    ClientError, Control, ControlClient, ControlSocket, EndSilenceRequest, PauseAnswer, PauseRequest,
+    Refusal, RefusalKind, ReloadReport, ResumeAnswer, ResumeRequest, RotateRequest, ShowPasswordRequest,
+    ShownPassword, SilenceAnswer, SilenceLine, SilenceRequest, SocketError, TestAnswer, TestRequest,
+    WithdrawRequest,
 };
 use n720d::domain::approval::Difference;
 use n720d::domain::ids::SiteName;
@@ -18,15 +20,19 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::port::{raw, server};
-use super::{at, site, state, status};
+use super::{at, attention, site, state, status};
 
 /// Notes what it was asked, and answers.
 #[derive(Default)]
-struct Daemon(Mutex<Vec<String>>);
+pub(super) struct Daemon(Mutex<Vec<String>>);
 
 impl Daemon {
     fn note(&self, what: String) {
         self.0.lock().unwrap().push(what);
+    }
+
+    pub(super) fn asked(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
     }
 }
 
@@ -75,6 +81,38 @@ impl Control for Daemon {
         Ok(PauseAnswer { pause, forgotten_at: Some(at(9).fixed_offset()), longer: None, sites: 2 })
     }
 
+    async fn acknowledge(&self, request: AcknowledgeRequest) -> Result<AcknowledgeAnswer, Refusal> {
+        tokio::task::yield_now().await;
+        let AcknowledgeRequest { alert, by, note, seconds } = request;
+        self.note(format!("acknowledge {alert} {by} {note:?} {seconds:?}"));
+        attention::taken(&alert, &by, &note)
+    }
+
+    async fn withdraw(&self, request: WithdrawRequest) -> Result<AcknowledgeAnswer, Refusal> {
+        tokio::task::yield_now().await;
+        self.note(format!("withdraw {} {}", request.alert, request.by));
+        Ok(attention::given_back("anna"))
+    }
+
+    async fn silence(&self, request: SilenceRequest) -> Result<SilenceAnswer, Refusal> {
+        tokio::task::yield_now().await;
+        let SilenceRequest { of, everything, seconds, by, reason } = request;
+        self.note(format!("silence {:?} {everything} {seconds} {by} {reason}", of.kinds));
+        Ok(attention::silenced())
+    }
+
+    async fn end_silence(&self, request: EndSilenceRequest) -> Result<SilenceLine, Refusal> {
+        tokio::task::yield_now().await;
+        self.note(format!("end-silence {} {}", request.number, request.by));
+        Ok(attention::silenced().silence)
+    }
+
+    async fn test_sink(&self, request: TestRequest) -> Result<TestAnswer, Refusal> {
+        tokio::task::yield_now().await;
+        self.note(format!("test-sink {} {}", request.sink, request.by));
+        Err(Refusal::new(RefusalKind::Failed, "the sink mail did not take it: no answer in time"))
+    }
+
     async fn rotate(&self, request: RotateRequest) -> Result<SiteStatus, Refusal> {
         tokio::task::yield_now().await;
         let RotateRequest { site, abort, by, reason } = request;
@@ -106,13 +144,13 @@ fn changed() -> ApproveAnswer {
     }
 }
 
-struct Socket {
-    daemon: Arc<Daemon>,
+pub(super) struct Socket {
+    pub(super) daemon: Arc<Daemon>,
     shutdown: CancellationToken,
     ended: JoinHandle<std::io::Result<()>>,
 }
 
-fn control_socket(state_dir: &Path) -> Socket {
+pub(super) fn control_socket(state_dir: &Path) -> Socket {
     let socket = ControlSocket::bind(&state_dir.join(CONTROL_SOCKET)).unwrap();
     let daemon = Arc::new(Daemon::default());
     let shutdown = CancellationToken::new();
@@ -138,7 +176,7 @@ async fn commands_reach_the_daemon_and_its_answers_come_back() {
     client.retry_push(site("acme"), "anna".into()).await.unwrap();
     let report = client.reload().await.unwrap();
     assert_eq!((report.applied, report.findings), (false, vec!["acme.toml:3: unknown key".to_owned()]));
-    let asked = socket.daemon.0.lock().unwrap().clone();
+    let asked = socket.daemon.asked();
     assert_eq!(asked, ["poll acme true", "retry-push acme anna", "reload"]);
 }
 
@@ -158,7 +196,7 @@ async fn a_pause_reaches_the_daemon_with_whom_it_is_of_and_by_whom() {
         matches!(&refused, ClientError::Refused(refusal) if refusal.kind == RefusalKind::NotFound),
         "{refused}"
     );
-    let asked = socket.daemon.0.lock().unwrap().clone();
+    let asked = socket.daemon.asked();
     assert_eq!(asked, ["pause None Some(60) anna cable works", "resume Some(SiteName(\"nobody\")) ben"]);
 }
 
@@ -201,7 +239,7 @@ async fn an_approval_is_asked_for_over_the_socket_alone() {
         matches!(refused, ClientError::Refused(Refusal { kind: RefusalKind::BadRequest, .. })),
         "{refused}"
     );
-    let asked = socket.daemon.0.lock().unwrap().clone();
+    let asked = socket.daemon.asked();
     assert_eq!(
         asked,
         ["approve acme 9f3c anna \"as agreed\" Some(60)", "approve acme x anna \"as agreed\" None"]
@@ -273,6 +311,6 @@ async fn a_new_password_is_asked_for_and_shown_over_the_socket_alone() {
     assert_eq!(shown.expose(), "Neu9");
     let answer = ShownPassword { password: "Neu9".into() };
     assert!(!format!("{answer:?} {shown:?}").contains("Neu9"));
-    let asked = socket.daemon.0.lock().unwrap().clone();
+    let asked = socket.daemon.asked();
     assert_eq!(asked, ["rotate acme false anna she left", "show-password acme anna"]);
 }

@@ -1,0 +1,94 @@
+//! The trial of a sink: one message that says that it is a test. It is told past routes, silences and what sinks know, and
+//! nothing of it is kept.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use sha2::{Digest, Sha256};
+use tokio::time::Instant;
+
+use super::super::{chain, clock, reload};
+use crate::alerting::{Alerting, Entry, Message, SiteFacts, Subject};
+use crate::api::{Refusal, RefusalKind, TestAnswer, TestRequest};
+use crate::config::Config;
+use crate::domain::alert::{Alert, AlertKind, AlertState, Condition, Severity};
+use crate::domain::attention::NotSaid;
+use crate::domain::ids::SiteName;
+use crate::domain::notification::Reason;
+use crate::domain::told::hex;
+
+/// Tries a sink of those in force, once, for as long as its time-out lets it.
+///
+/// # Errors
+/// When there is no such sink, or it did not take the message.
+pub(in super::super) async fn test(
+    alerting: &Alerting,
+    request: &TestRequest,
+    now: DateTime<Utc>,
+) -> Result<TestAnswer, Refusal> {
+    let by = NotSaid::name(&request.by).map_err(|why| super::refused(&why))?;
+    let Some(sink) = alerting.sink(&request.sink) else {
+        return Err(unknown(&request.sink, alerting.names()));
+    };
+    let message = message(&request.sink, &by, now);
+    let began = Instant::now();
+    tracing::info!(sink = %request.sink, %by, id = %message.id, "a sink is tried");
+    sink.deliver(&message, now).await.map_err(|error| {
+        let text = format!("the sink {} did not take it: {error}", request.sink);
+        Refusal::new(RefusalKind::Failed, text)
+    })?;
+    let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    Ok(TestAnswer { sink: request.sink.clone(), id: message.id, milliseconds })
+}
+
+/// The same without the daemon: the one sink is made from the configuration. What is wrong with others does not matter.
+///
+/// # Errors
+/// As [`test`], and when the sink cannot be made.
+pub async fn test_alone(mut config: Config, request: &TestRequest) -> Result<TestAnswer, Refusal> {
+    let sinks = &mut config.daemon.alerts.sinks;
+    if !sinks.iter().any(|sink| sink.name == request.sink) {
+        return Err(unknown(&request.sink, sinks.iter().map(|sink| sink.name.clone())));
+    }
+    sinks.retain(|sink| sink.name == request.sink);
+    let built = tokio::task::spawn_blocking(move || reload::build(config)).await;
+    let failed = |why: String| Refusal::new(RefusalKind::Failed, why);
+    let in_force = built.map_err(|error| failed(chain(&error)))?.map_err(failed)?;
+    test(&in_force.alerting, request, clock::now()).await
+}
+
+fn unknown(sink: &str, there: impl IntoIterator<Item = String>) -> Refusal {
+    let there: Vec<String> = there.into_iter().collect();
+    Refusal::new(RefusalKind::NotFound, format!("there is no sink {sink:?}; there are: {}", there.join(", ")))
+}
+
+fn message(sink: &str, by: &str, now: DateTime<Utc>) -> Message {
+    let fleet = SiteName::of_fleet();
+    let summary = format!(
+        "this is a test: {by} tries the alert sink {sink}; it works, since you read this, and nobody has to do anything"
+    );
+    let condition = Condition::new(AlertKind::Test, Severity::Info, summary).on(sink);
+    let alert = Alert {
+        id: condition.id(&fleet),
+        kind: condition.kind,
+        severity: condition.severity,
+        summary: condition.summary,
+        phase: condition.phase,
+        since: now,
+        state: AlertState::Firing,
+        resolved_at: None,
+        handsets: condition.handsets,
+        readings: condition.readings,
+    };
+    let facts = Arc::new(SiteFacts::of_fleet());
+    let entry = Entry { site: Arc::clone(&facts), alert: Arc::new(alert), acknowledged: None };
+    let mut hash = Sha256::new();
+    hash.update(format!("{:?}\n", ("test", sink, by, now.timestamp_nanos_opt())));
+    Message {
+        id: format!("msg_{}", hex(hash)),
+        reason: Reason::First,
+        subject: Subject::Site(facts),
+        entries: vec![entry],
+        at: now,
+    }
+}
