@@ -1,274 +1,244 @@
-//! Random lives of a site - conditions that come, change, go and cannot be told; sinks that are down; kills between the
-//! stages; clock steps - against a simple model of what a receiver must have heard.
+//! Random nights - conditions that come, change, go and cannot be told at several sites; sinks that are down; kills between
+//! any two stages; clocks that are set; people who take and silence; reloads - against a simple model of what must have been
+//! heard ([`crate::model`]).
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
-use n720d::alerting::{Alerting, Body, Sink};
-use n720d::domain::alert::{Alert, AlertKind, AlertState, Condition, Severity};
-use n720d::domain::conditions::{Conditions, live_on};
+use chrono::TimeDelta;
+use n720d::domain::alert::{AlertKind, Severity};
+use n720d::domain::attention::{Acknowledgement, Matcher, Silence};
 use n720d::domain::ids::SiteName;
-use n720d::domain::notification::Reason;
-use n720d::domain::routing::{Gathering, Routing};
+use n720d::domain::maintenance::MaintenanceWindow;
+use n720d::domain::routing::{Escalation, Gathering, GroupBy, Route, Routing};
 use proptest::prelude::*;
 
-use crate::support::{MemoryOutbox, REPEAT, ScriptedSink, at, site};
+use crate::model::{ESCALATES, Key, MAIL, Model, PAGER, Plan};
+use crate::support::{Daemon, Finding, Kill};
 
-const KINDS: [AlertKind; 3] = [AlertKind::Drift, AlertKind::HandsetLost, AlertKind::ClockSkew];
-const SINKS: [&str; 2] = ["log", "pager"];
+const SITES: [&str; 4] = ["acme-1", "acme-2", "beta", "gamma"];
+const KINDS: [AlertKind; 3] = [AlertKind::Unreachable, AlertKind::Drift, AlertKind::HandsetLost];
 
-/// What a cycle finds of one kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Finding {
-    Holds(u8),
-    Clear,
-    Unknown,
-}
-
-/// When the daemon is killed within a cycle; it starts again with what was durable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kill {
-    Never,
-    BeforeItIsWritten,
-    AfterASinkTookItAndBeforeThatIsWritten,
-}
-
+/// What happens.
 #[derive(Debug, Clone)]
-struct Cycle {
-    findings: [Finding; 3],
-    up: [bool; 2],
-    minutes: i64,
-    kill: Kill,
+enum Step {
+    Cycle(usize, [Finding; 3]),
+    /// One kind, the same at every site.
+    CycleEverywhere(usize, Finding),
+    Pass(i64),
+    SetClock(i64),
+    Sink(&'static str, bool),
+    /// Killed at the next look, and off for so many minutes.
+    Kill(Kill, i64),
+    Acknowledge(usize, usize, i64),
+    Withdraw(usize, usize),
+    Silence(usize, i64),
+    Reload(Plan),
+    StormBy(bool),
+    Leave(usize),
+    Return(usize),
 }
 
-fn cycle() -> impl Strategy<Value = Cycle> {
-    let finding = prop_oneof![
-        4 => (0..2_u8).prop_map(Finding::Holds),
+fn finding() -> impl Strategy<Value = Finding> {
+    prop_oneof![
+        3 => Just(Finding::Holds(Severity::Warning)),
+        2 => Just(Finding::Holds(Severity::Critical)),
         3 => Just(Finding::Clear),
         2 => Just(Finding::Unknown),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let site = || 0..SITES.len();
+    let kind = || 0..KINDS.len();
+    // Seconds: within a moment, within an interval, for hours.
+    let span = || prop_oneof![3 => 1..8_i64, 6 => 8..400_i64, 1 => 3000..20_000_i64];
+    let kills = prop_oneof![
+        Just(Kill::BeforeItIsSent),
+        Just(Kill::AfterItIsTakenAndBeforeThatIsKept),
+        Just(Kill::AfterThatIsKept),
     ];
-    let kill = prop_oneof![
-        8 => Just(Kill::Never),
-        1 => Just(Kill::BeforeItIsWritten),
-        1 => Just(Kill::AfterASinkTookItAndBeforeThatIsWritten),
+    let plans = prop_oneof![
+        Just(Plan::All),
+        Just(Plan::ByCustomer),
+        Just(Plan::Critical),
+        Just(Plan::Office),
+        Just(Plan::Escalating),
     ];
-    let minutes = prop_oneof![8 => 1..10_i64, 1 => 200..400_i64, 1 => -400..0_i64];
-    (prop::array::uniform3(finding), prop::array::uniform2(any::<bool>()), minutes, kill)
-        .prop_map(|(findings, up, minutes, kill)| Cycle { findings, up, minutes, kill })
+    prop_oneof![
+        10 => (site(), prop::array::uniform3(finding())).prop_map(|(site, found)| Step::Cycle(site, found)),
+        3 => (kind(), finding()).prop_map(|(kind, found)| Step::CycleEverywhere(kind, found)),
+        12 => span().prop_map(Step::Pass),
+        1 => (-20_000..20_000_i64).prop_map(Step::SetClock),
+        3 => (prop_oneof![Just(MAIL), Just(PAGER)], any::<bool>()).prop_map(|(sink, up)| Step::Sink(sink, up)),
+        2 => (kills, 0..20_i64).prop_map(|(kill, minutes)| Step::Kill(kill, minutes)),
+        2 => (site(), kind(), span()).prop_map(|(site, kind, span)| Step::Acknowledge(site, kind, span)),
+        1 => (site(), kind()).prop_map(|(site, kind)| Step::Withdraw(site, kind)),
+        1 => (site(), span()).prop_map(|(site, span)| Step::Silence(site, span)),
+        2 => plans.prop_map(Step::Reload),
+        1 => any::<bool>().prop_map(Step::StormBy),
+        1 => site().prop_map(Step::Leave),
+        2 => site().prop_map(Step::Return),
+    ]
 }
 
-/// What a receiver heard, each notification once however often it came.
-#[derive(Default)]
-struct Heard {
-    ids: BTreeSet<String>,
-    bodies: Vec<(Body, DateTime<Utc>)>,
+/// The daemon and the model of one night.
+struct Night {
+    daemon: Daemon,
+    model: Model,
 }
 
-/// One alert's life in the model: from its beginning to its end.
-#[derive(Debug)]
-struct Life {
-    id: String,
-    since: DateTime<Utc>,
-    cycles: u32,
-    ended: bool,
-}
-
-struct World {
-    alerting: Alerting,
-    outbox: MemoryOutbox,
-    alerts: Vec<Alert>,
-    heard: BTreeMap<&'static str, Heard>,
-    lives: Vec<Life>,
-    now: DateTime<Utc>,
-    duplicates: bool,
-}
-
-impl World {
+impl Night {
     fn new() -> Self {
-        let sink = |name: &&str| (ScriptedSink::new(name, []) as Arc<dyn Sink>, REPEAT);
-        let sinks = SINKS.iter().map(sink).collect();
-        Self {
-            alerting: Alerting::with_sinks(sinks, Routing::default(), Gathering::default()),
-            outbox: MemoryOutbox::new(),
-            alerts: Vec::new(),
-            heard: SINKS.iter().map(|name| (*name, Heard::default())).collect(),
-            lives: Vec::new(),
-            now: at(0),
-            duplicates: false,
+        let mut daemon = Daemon::new(&[MAIL, PAGER]);
+        for site in SITES {
+            let customer = site.split('-').next().unwrap();
+            daemon.add_site(site, &[("customer", customer)]);
         }
+        daemon.gathering = Gathering { storm: 3, ..Gathering::default() };
+        Self { daemon, model: Model::new() }
     }
 
-    fn pass(&mut self, cycle: &Cycle) {
-        // A second on top of the minutes keeps every cycle's time its own, also when the clock is set back.
-        self.now += TimeDelta::minutes(cycle.minutes) + TimeDelta::seconds(1);
-        let (ledgers, waiting) = (self.outbox.ledgers(), self.outbox.waiting());
-        let previous = self.alerting.unannounced(&self.alerts, &ledgers);
-        let alerts = live_on(&acme(), &previous, conditions(&cycle.findings), self.now);
-        let new = self.alerting.notifications(&site("acme"), &alerts, &ledgers, &waiting, self.now);
-        if cycle.kill == Kill::BeforeItIsWritten {
+    fn go(&mut self, step: &Step) {
+        match step {
+            Step::Cycle(site, found) => {
+                let findings: Vec<_> = KINDS.into_iter().zip(*found).collect();
+                self.cycle(&name(*site), &findings);
+            }
+            Step::CycleEverywhere(kind, found) => {
+                let found = KINDS.map(|one| (one, if one == KINDS[*kind] { *found } else { Finding::Unknown }));
+                (0..SITES.len()).for_each(|site| self.cycle(&name(site), &found));
+            }
+            Step::Pass(seconds) => self.pass(TimeDelta::seconds(*seconds)),
+            Step::SetClock(seconds) => {
+                self.daemon.set_by += TimeDelta::seconds(*seconds);
+                self.model.clock_set(&self.daemon);
+            }
+            Step::Sink(sink, is_up) => self.daemon.sinks.get_mut(sink).unwrap().is_up = *is_up,
+            Step::Kill(kill, minutes) => {
+                if self.daemon.look(&mut self.model, Some(*kill)) {
+                    self.daemon.passed += TimeDelta::minutes(*minutes);
+                    self.model.is_off();
+                }
+            }
+            Step::Acknowledge(site, kind, seconds) => self.acknowledge(&key(*site, *kind), *seconds),
+            Step::Withdraw(site, kind) => {
+                let key = key(*site, *kind);
+                self.daemon.attention.acknowledgements.remove(&id(&key));
+                self.model.withdrawn(&key);
+            }
+            Step::Silence(site, seconds) => self.silence(name(*site), *seconds),
+            Step::Reload(plan) => {
+                self.daemon.routing = routing(*plan);
+                self.model.plan = *plan;
+            }
+            Step::StormBy(customer) => {
+                self.daemon.gathering.storm_by = if *customer { vec!["customer".into()] } else { vec![] };
+            }
+            Step::Leave(site) => _ = self.daemon.left.insert(name(*site)),
+            Step::Return(site) => _ = self.daemon.left.remove(&name(*site)),
+        }
+        self.daemon.look(&mut self.model, None);
+        self.model.tick(&self.daemon);
+    }
+
+    fn cycle(&mut self, site: &SiteName, findings: &[(AlertKind, Finding)]) {
+        if self.daemon.left.contains(site) {
             return;
         }
-        self.follow(&previous, &alerts, &cycle.findings);
-        self.alerts = alerts;
-        for notification in new {
-            self.outbox.queue(notification, self.now);
-        }
-        self.deliver(cycle);
+        self.daemon.cycle(site, findings);
+        self.model.found(&self.daemon, site, findings);
     }
 
-    fn deliver(&mut self, cycle: &Cycle) {
-        for (sink, up) in SINKS.into_iter().zip(cycle.up) {
-            let Some(waiting) = self.outbox.waiting().remove(sink).filter(|_| up) else { continue };
-            let heard = self.heard.get_mut(sink).unwrap();
-            if heard.ids.insert(waiting.id.clone()) {
-                heard.bodies.push((Body::parse(&waiting.body).unwrap(), self.now));
-            }
-            if cycle.kill == Kill::AfterASinkTookItAndBeforeThatIsWritten {
-                self.duplicates = true;
-                return;
-            }
-            self.outbox.0.send_modify(|shelf| shelf.waiting.retain(|(one, _)| one.id != waiting.id));
-        }
+    fn acknowledge(&mut self, key: &Key, seconds: i64) {
+        let Some(since) = self.model.since(key) else { return };
+        let (at, until) = (self.daemon.now(), self.daemon.now() + TimeDelta::seconds(seconds));
+        let (by, note) = ("anna".to_owned(), String::new());
+        let given = Acknowledgement { alert: id(key), since, by, note, at, until: Some(until) };
+        self.daemon.attention.acknowledgements.insert(id(key), given);
+        self.model.acknowledged(key.clone(), at, until);
     }
 
-    /// Keeps the model's lives, and holds that only a positive clear ends one.
-    fn follow(&mut self, previous: &[Alert], alerts: &[Alert], findings: &[Finding; 3]) {
-        for (kind, finding) in KINDS.into_iter().zip(findings) {
-            let id = format!("acme/{kind}");
-            let find = |list: &[Alert]| {
-                list.iter().find(|alert| alert.id == id && alert.state != AlertState::Resolved).cloned()
-            };
-            let (before, after) = (find(previous), find(alerts));
-            let life = self.lives.iter_mut().rfind(|life| life.id == id && !life.ended);
-            match (life, after) {
-                (Some(life), Some(alert)) => {
-                    assert_eq!(life.since, alert.since);
-                    life.cycles += 1;
-                }
-                (None, Some(alert)) => {
-                    assert!(matches!(finding, Finding::Holds(_)), "{id} began without a condition");
-                    self.lives.push(Life { id, since: alert.since, cycles: 1, ended: false });
-                }
-                (Some(life), None) => {
-                    assert_eq!(*finding, Finding::Clear, "{id} ended without having been seen clear");
-                    life.ended = true;
-                }
-                (None, None) => assert!(before.is_none()),
-            }
-        }
+    fn silence(&mut self, site: SiteName, seconds: i64) {
+        let (from, until) = (self.daemon.now(), self.daemon.now() + TimeDelta::seconds(seconds));
+        let of = Matcher { sites: [site.clone()].into(), ..Matcher::default() };
+        let id = i64::try_from(self.daemon.attention.silences.len()).unwrap() + 1;
+        let (by, reason) = ("anna".to_owned(), "works".to_owned());
+        self.daemon.attention.silences.push(Silence { id, of, by, reason, from, until });
+        self.model.silenced(site, from, until);
     }
 
-    fn check(&self) {
-        for (sink, heard) in &self.heard {
-            self.check_lives(sink, heard);
-            check_reasons(heard);
-        }
-    }
-
-    fn check_lives(&self, sink: &str, heard: &Heard) {
-        for life in &self.lives {
-            let told: Vec<AlertState> = heard
-                .bodies
-                .iter()
-                .flat_map(|(body, _)| &body.alerts)
-                .filter(|alert| alert.id == life.id && alert.since == life.since)
-                .map(|alert| alert.state)
-                .collect();
-            let ends = told.iter().filter(|state| **state == AlertState::Resolved).count();
-            let last = self
-                .lives
-                .iter()
-                .rfind(|other| other.id == life.id)
-                .is_some_and(|other| other.since == life.since);
-            let case = format!("{sink}: {life:?} was told as {told:?}");
-            if last && life.cycles > 1 {
-                assert!(!told.is_empty(), "never told: {case}");
-            }
-            if last && !told.is_empty() {
-                assert_eq!(
-                    told.last() == Some(&AlertState::Resolved),
-                    life.ended,
-                    "not the last word: {case}"
-                );
-            }
-            if !self.duplicates {
-                assert!(ends <= 1, "ended twice: {case}");
-                let after = told.iter().skip_while(|state| **state != AlertState::Resolved).skip(1).count();
-                assert_eq!(after, 0, "told after its end: {case}");
-            }
+    /// Time passes; nobody looks but when the last look said so.
+    fn pass(&mut self, span: TimeDelta) {
+        let until = self.daemon.passed + span;
+        while self.daemon.passed < until {
+            let limit = (until - self.daemon.passed).min(TimeDelta::seconds(60));
+            self.daemon.pass(limit, &mut self.model);
+            self.model.tick(&self.daemon);
         }
     }
 }
 
-/// The reason that is given is the one that a receiver can see: a repetition repeats, an end leaves nothing.
-fn check_reasons(heard: &Heard) {
-    for pair in heard.bodies.windows(2) {
-        let [(before, _), (after, _)] = pair else { continue };
-        if after.reason == Reason::Repeat {
-            assert_eq!(firing(before), firing(after), "a repetition says what was said before");
+fn name(site: usize) -> SiteName {
+    SITES[site].parse().unwrap()
+}
+
+fn key(site: usize, kind: usize) -> Key {
+    (name(site), KINDS[kind])
+}
+
+fn id((site, kind): &Key) -> String {
+    format!("{site}/{kind}")
+}
+
+fn routing(plan: Plan) -> Routing {
+    let route = |of: Matcher, sink: &str| Route {
+        name: sink.to_owned(),
+        of,
+        hours: None,
+        sinks: vec![sink.to_owned()],
+        escalation: Vec::new(),
+        group_by: GroupBy::Site,
+    };
+    let (all, critical) =
+        (Matcher::default(), Matcher { severity: Some(Severity::Critical), ..Matcher::default() });
+    let office = MaintenanceWindow {
+        start: "0 8 * * *".parse().unwrap(),
+        length: Duration::from_secs(10 * 3600),
+        time_zone: Some(chrono_tz::UTC),
+    };
+    let step = Escalation { after: ESCALATES.to_std().unwrap(), sinks: vec![PAGER.to_owned()] };
+    let customer = GroupBy::Labels(vec!["customer".to_owned()]);
+    let routes = match plan {
+        Plan::All => vec![],
+        Plan::ByCustomer => {
+            vec![Route { group_by: customer, ..route(all.clone(), MAIL) }, route(all, PAGER)]
         }
-        assert_eq!(after.reason == Reason::Resolved, firing(after).is_empty(), "{after:?}");
-    }
-}
-
-fn firing(body: &Body) -> BTreeMap<&str, Severity> {
-    let alerts = body.alerts.iter().filter(|alert| alert.state == AlertState::Firing);
-    alerts.map(|alert| (alert.id.as_str(), alert.severity)).collect()
-}
-
-fn acme() -> SiteName {
-    "acme".parse().unwrap()
-}
-
-fn conditions(findings: &[Finding; 3]) -> Conditions {
-    let mut found = Conditions::default();
-    for (kind, finding) in KINDS.into_iter().zip(findings) {
-        match finding {
-            Finding::Holds(0) => found.holding.push(Condition::new(kind, Severity::Warning, "it holds")),
-            Finding::Holds(_) => found.holding.push(Condition::new(kind, Severity::Critical, "it is bad")),
-            Finding::Clear => {}
-            Finding::Unknown => {
-                found.unknown.insert(kind);
-            }
-        }
-    }
-    found
+        Plan::Critical => vec![route(all, MAIL), route(critical, PAGER)],
+        Plan::Office => vec![Route { hours: Some(office), ..route(all, MAIL) }, route(critical, PAGER)],
+        Plan::Escalating => vec![Route { escalation: vec![step], ..route(all, MAIL) }],
+    };
+    Routing { routes }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn nothing_is_lost_nothing_is_told_twice_and_missing_data_ends_nothing(
-        cycles in prop::collection::vec(cycle(), 1..40)
+    fn nothing_is_lost_nothing_is_told_for_no_reason_and_missing_data_ends_nothing(
+        steps in prop::collection::vec(step(), 1..60)
     ) {
-        let mut world = World::new();
-        for cycle in &cycles {
-            world.pass(cycle);
+        let mut night = Night::new();
+        for step in &steps {
+            night.go(step);
+            // No two things happen in the same second.
+            night.pass(TimeDelta::milliseconds(1001));
         }
-        // In the end every sink is up and nothing new is known.
-        let quiet = Cycle { findings: [Finding::Unknown; 3], up: [true; 2], minutes: 1, kill: Kill::Never };
-        world.pass(&quiet);
-        world.pass(&quiet);
-        prop_assert!(world.outbox.waiting().is_empty());
-        world.check();
-    }
-
-    #[test]
-    fn a_site_where_nothing_changes_is_told_once_an_interval(cycles in 1..200_i64) {
-        let mut world = World::new();
-        let same = Cycle {
-            findings: [Finding::Holds(0), Finding::Clear, Finding::Clear],
-            up: [true; 2],
-            minutes: 4,
-            kill: Kill::Never,
-        };
-        for _ in 0..cycles {
-            world.pass(&same);
+        // In the end every sink is up, every site is back and sound, and a day passes.
+        let calm = [Step::Sink(MAIL, true), Step::Sink(PAGER, true)].into_iter();
+        let back = (0..SITES.len()).flat_map(|site| [Step::Return(site), Step::Cycle(site, [Finding::Clear; 3])]);
+        for step in calm.chain(back).chain([Step::Pass(25 * 3600)]) {
+            night.go(&step);
         }
-        let told = world.heard["pager"].bodies.len();
-        let cycles_an_interval = i64::try_from(REPEAT.as_secs()).unwrap().div_euclid(241) + 1;
-        prop_assert_eq!(told, 1 + usize::try_from((cycles - 1) / cycles_an_interval).unwrap());
+        night.model.is_over();
     }
 }

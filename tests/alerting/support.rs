@@ -1,269 +1,207 @@
-//! A site, alerts, an outbox in memory that behaves as the store's, sinks that do as they are told.
+//! A daemon in memory, as far as alerts go: what it keeps over a restart, its sinks, and the passing of time. It drives the
+//! real stages from findings to the ledger, and hands every message to whoever is to judge it.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::{Arc, Mutex};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, pending};
-use n720d::alerting::{FailureReason, Message, Outbox, OutboxError, Sink, SinkError};
-use n720d::domain::alert::{Alert, AlertKind, AlertState, Severity};
-use n720d::domain::desired::{DesiredManager, DesiredSite, Mode, Trigger, WindowClock};
-use n720d::domain::notification::{LedgerEntry, NewNotification, Queued};
-use n720d::domain::secret::{Secret, SecretRef};
-use tokio::sync::watch;
+use n720d::alerting::pipeline::{self, Outcome, Scene, SinkProfile, SiteAlerts};
+use n720d::alerting::{Message, SiteFacts};
+use n720d::domain::alert::{Alert, AlertKind, AlertState, Condition, Severity};
+use n720d::domain::attention::Attention;
+use n720d::domain::conditions::{Conditions, live_on};
+use n720d::domain::ids::SiteName;
+use n720d::domain::routing::{Gathering, Routing};
+use n720d::domain::told::{Delivery, NotificationLedger};
 
 pub(crate) const REPEAT: Duration = Duration::from_secs(4 * 3600);
 
-pub(crate) fn at(minutes: i64) -> DateTime<Utc> {
-    DateTime::from_timestamp(1_700_000_000, 0).unwrap() + TimeDelta::minutes(minutes)
+/// What a cycle finds of one kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Finding {
+    Holds(Severity),
+    Clear,
+    Unknown,
 }
 
-pub(crate) fn site(name: &str) -> DesiredSite {
-    DesiredSite {
-        name: name.parse().unwrap(),
-        description: String::new(),
-        contact: String::new(),
-        labels: BTreeMap::from([("customer".to_owned(), "acme".to_owned())]),
-        time_zone: chrono_tz::UTC,
-        mode: Mode::Manage,
-        manager: DesiredManager {
-            host: "10.20.0.2".into(),
-            port: 80,
-            mac: "7C2F80CA21E4".parse().unwrap(),
-            password: SecretRef::Literal(Secret::new("hunter2")),
-            trigger: Trigger::Web,
-            window_clock: WindowClock::Local,
-            sip_port: 5060,
-            enrol: false,
-            digest: None,
-        },
-        registration: None,
-        providers: BTreeMap::new(),
-        maintenance: None,
-        approval: n720d::domain::desired::ApprovalRule::default(),
-        slots: BTreeMap::new(),
-    }
+/// When the daemon is killed within a look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kill {
+    BeforeItIsSent,
+    AfterItIsTakenAndBeforeThatIsKept,
+    AfterThatIsKept,
 }
 
-pub(crate) fn alert(kind: AlertKind, state: AlertState) -> Alert {
-    Alert {
-        id: format!("acme/{kind}"),
-        kind,
-        severity: Severity::Warning,
-        summary: format!("{kind} happened"),
-        phase: String::new(),
-        since: at(0),
-        state,
-        resolved_at: (state == AlertState::Resolved).then(|| at(1)),
-        handsets: Vec::new(),
-        readings: Vec::new(),
-    }
+/// What is durable, and the clocks.
+pub(crate) struct Daemon {
+    pub(crate) sites: BTreeMap<SiteName, SiteAlerts>,
+    /// Sites whose file is gone for now.
+    pub(crate) left: BTreeSet<SiteName>,
+    pub(crate) ledger: NotificationLedger,
+    pub(crate) attention: Attention,
+    pub(crate) routing: Routing,
+    pub(crate) gathering: Gathering,
+    /// Time that passes, whatever the clock is set to.
+    pub(crate) passed: TimeDelta,
+    /// What the clock was set by.
+    pub(crate) set_by: TimeDelta,
+    pub(crate) sinks: BTreeMap<&'static str, Line>,
 }
 
-pub(crate) fn queued(id: &str, sink: &str) -> Queued {
-    let body = serde_json::json!({
-        "version": 1, "reason": "first", "site": "acme", "labels": {},
-        "alerts": [alert(AlertKind::Drift, AlertState::Firing)],
-    });
-    Queued {
-        id: id.into(),
-        sink: sink.into(),
-        site: "acme".parse().unwrap(),
-        reason: n720d::domain::notification::Reason::First,
-        body: body.to_string(),
-        attempts: 0,
-        created_at: at(0),
-    }
+/// A sink as the daemon sees it.
+pub(crate) struct Line {
+    pub(crate) profile: SinkProfile,
+    pub(crate) is_up: bool,
+    /// When it is looked at again, in time that passes.
+    due: Option<TimeDelta>,
 }
 
-/// What became of the notifications.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Shelf {
-    pub(crate) waiting: Vec<(Queued, DateTime<Utc>)>,
-    pub(crate) delivered: Vec<String>,
-    pub(crate) given_up: Vec<(String, String)>,
-    /// How many of the next calls of `delivered` fail.
-    pub(crate) full: u32,
-    /// How many of the next calls of `due` fail.
-    pub(crate) unreadable: u32,
-    pub(crate) ledgers: BTreeMap<String, LedgerEntry>,
+/// Whoever is told.
+pub(crate) trait Receiver {
+    /// A message has come.
+    fn receive(&mut self, daemon: &Daemon, sink: &'static str, message: &Message);
+
+    /// What became of it was kept.
+    fn kept(&mut self, daemon: &Daemon, delivery: &Delivery);
 }
 
-/// An outbox in memory with the rules of the store's: a newer notification takes an undelivered one's place.
-#[derive(Clone)]
-pub(crate) struct MemoryOutbox(pub(crate) watch::Sender<Shelf>);
-
-impl MemoryOutbox {
-    pub(crate) fn new() -> Self {
-        Self(watch::Sender::new(Shelf::default()))
-    }
-
-    pub(crate) fn with(notifications: Vec<Queued>) -> Arc<Self> {
-        let outbox = Self::new();
-        let waiting = notifications.into_iter().map(|one| (one, at(0))).collect();
-        outbox.0.send_modify(|shelf| shelf.waiting = waiting);
-        Arc::new(outbox)
-    }
-
-    pub(crate) fn queue(&self, new: NewNotification, now: DateTime<Utc>) {
-        self.0.send_modify(|shelf| {
-            shelf.waiting.retain(|(old, _)| (&old.sink, &old.site) != (&new.sink, &new.site));
-            shelf.ledgers.insert(new.sink.clone(), new.ledger.clone());
-            let queued = Queued {
-                id: new.id,
-                sink: new.sink,
-                site: new.site,
-                reason: new.reason,
-                body: new.body,
-                attempts: 0,
-                created_at: now,
-            };
-            shelf.waiting.push((queued, now));
-        });
-    }
-
-    /// What waits, by sink (for outboxes of one site).
-    pub(crate) fn waiting(&self) -> BTreeMap<String, Queued> {
-        self.0.borrow().waiting.iter().map(|(one, _)| (one.sink.clone(), one.clone())).collect()
-    }
-
-    pub(crate) fn ledgers(&self) -> BTreeMap<String, LedgerEntry> {
-        self.0.borrow().ledgers.clone()
-    }
-
-    /// Waits for the shelf to look so; bounded by an hour of the test's clock.
-    pub(crate) async fn until(&self, wanted: impl FnMut(&Shelf) -> bool) -> Shelf {
-        let mut seen = self.0.subscribe();
-        tokio::time::timeout(Duration::from_secs(3600), seen.wait_for(wanted)).await.unwrap().unwrap().clone()
-    }
-
-    fn change<T>(&self, change: impl FnOnce(&mut Shelf) -> Result<T, OutboxError>) -> Result<T, OutboxError> {
-        let mut result = None;
-        self.0.send_modify(|shelf| result = Some(change(shelf)));
-        result.unwrap()
-    }
-}
-
-fn disk_full() -> OutboxError {
-    OutboxError(Box::new(std::io::Error::other("disk full")))
-}
-
-impl Outbox for MemoryOutbox {
-    async fn due(&self, sink: &str, now: DateTime<Utc>, limit: usize) -> Result<Vec<Queued>, OutboxError> {
-        let mut failed = false;
-        self.0.send_if_modified(|shelf| {
-            failed = shelf.unreadable > 0;
-            shelf.unreadable = shelf.unreadable.saturating_sub(1);
-            failed
-        });
-        if failed {
-            return Err(disk_full());
+impl Daemon {
+    pub(crate) fn new(sinks: &[&'static str]) -> Self {
+        let line = |name: &&'static str| {
+            let name = (*name).to_owned();
+            let profile = SinkProfile { name, repeat: REPEAT, forgets: false, gathers_itself: false };
+            Line { profile, is_up: true, due: None }
+        };
+        Self {
+            sites: BTreeMap::new(),
+            left: BTreeSet::new(),
+            ledger: NotificationLedger::new(),
+            attention: Attention::default(),
+            routing: Routing::default(),
+            gathering: Gathering::default(),
+            passed: TimeDelta::zero(),
+            set_by: TimeDelta::zero(),
+            sinks: sinks.iter().map(|name| (*name, line(name))).collect(),
         }
-        let shelf = self.0.borrow();
-        let due = shelf.waiting.iter().filter(|(one, next)| one.sink == sink && *next <= now);
-        Ok(due.map(|(one, _)| one.clone()).take(limit).collect())
     }
 
-    async fn delivered(&self, notification: &Queued, _at: DateTime<Utc>) -> Result<(), OutboxError> {
-        self.change(|shelf| {
-            if shelf.full > 0 {
-                shelf.full -= 1;
-                return Err(disk_full());
+    /// What the clock shows; at first it is noon.
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        let noon = DateTime::parse_from_rfc3339("2026-11-23T12:00:00Z").unwrap().to_utc();
+        noon + self.passed + self.set_by
+    }
+
+    pub(crate) fn add_site(&mut self, name: &str, labels: &[(&str, &str)]) {
+        let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let name: SiteName = name.parse().unwrap();
+        let facts = Arc::new(SiteFacts { name: name.clone(), labels, ..SiteFacts::of_fleet() });
+        self.sites.insert(name, SiteAlerts { facts, alerts: Vec::new() });
+    }
+
+    /// A cycle over one site: what was told to be ended is let go of, what is found lives on.
+    pub(crate) fn cycle(&mut self, site: &SiteName, findings: &[(AlertKind, Finding)]) {
+        let now = self.now();
+        let Some(at) = self.sites.get_mut(site) else { return };
+        let owed = |alert: &Alert| self.ledger.values().any(|known| known.contains_key(&alert.id));
+        let previous: Vec<Alert> = at
+            .alerts
+            .iter()
+            .filter(|alert| alert.state != AlertState::Resolved || owed(alert))
+            .map(|alert| Alert::clone(alert))
+            .collect();
+        let alerts = live_on(site, &previous, conditions(findings), now);
+        at.alerts = alerts.into_iter().map(Arc::new).collect();
+    }
+
+    /// Runs the stages for a sink.
+    pub(crate) fn run(&self, sink: &str) -> Outcome {
+        let in_force: BTreeMap<SiteName, SiteAlerts> = self
+            .sites
+            .iter()
+            .filter(|(name, _)| !self.left.contains(*name))
+            .map(|(name, site)| (name.clone(), site.clone()))
+            .collect();
+        pipeline::run(&Scene {
+            sink: &self.sinks[sink].profile,
+            sites: &in_force,
+            ledger: &self.ledger,
+            attention: &self.attention,
+            routing: &self.routing,
+            gathering: &self.gathering,
+            now: self.now(),
+        })
+    }
+
+    /// Looks what is to be told to every sink, and tells it; whether it was killed over that.
+    pub(crate) fn look(&mut self, receiver: &mut impl Receiver, kill: Option<Kill>) -> bool {
+        let names: Vec<&'static str> = self.sinks.keys().copied().collect();
+        names.into_iter().any(|sink| self.look_at(sink, receiver, kill))
+    }
+
+    fn look_at(&mut self, sink: &'static str, receiver: &mut impl Receiver, kill: Option<Kill>) -> bool {
+        let mut outcome = self.run(sink);
+        // What was told of one place can be the last reason to keep another one back; then it is at rest.
+        for _ in 0..3 {
+            if !self.sinks[sink].is_up || outcome.messages.is_empty() {
+                break;
             }
-            shelf.waiting.retain(|(one, _)| one.id != notification.id);
-            shelf.delivered.push(notification.id.clone());
-            Ok(())
-        })
-    }
-
-    async fn postponed(
-        &self,
-        notification: &Queued,
-        _error: &SinkError,
-        next: DateTime<Utc>,
-    ) -> Result<(), OutboxError> {
-        self.change(|shelf| {
-            for (one, due) in shelf.waiting.iter_mut().filter(|(one, _)| one.id == notification.id) {
-                one.attempts += 1;
-                *due = next;
+            for message in &outcome.messages {
+                if kill == Some(Kill::BeforeItIsSent) {
+                    return true;
+                }
+                receiver.receive(self, sink, message);
+                if kill == Some(Kill::AfterItIsTakenAndBeforeThatIsKept) {
+                    return true;
+                }
+                self.keep(sink, message, receiver);
+                if kill == Some(Kill::AfterThatIsKept) {
+                    return true;
+                }
             }
-            Ok(())
-        })
-    }
-
-    async fn given_up(&self, notification: &Queued, error: &SinkError) -> Result<(), OutboxError> {
-        self.change(|shelf| {
-            shelf.waiting.retain(|(one, _)| one.id != notification.id);
-            shelf.given_up.push((notification.id.clone(), error.to_string()));
-            Ok(())
-        })
-    }
-}
-
-/// What a scripted sink does with one attempt.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Act {
-    Take,
-    Fail(FailureReason),
-    Hang,
-}
-
-/// A sink that follows a script, then takes everything; some notifications it fails whenever they come.
-pub(crate) struct ScriptedSink {
-    name: String,
-    script: Mutex<VecDeque<Act>>,
-    indigestible: BTreeSet<String>,
-    /// Every attempt: id and time.
-    pub(crate) attempts: Mutex<Vec<(String, DateTime<Utc>)>>,
-}
-
-impl ScriptedSink {
-    pub(crate) fn new(name: &str, script: impl IntoIterator<Item = Act>) -> Arc<Self> {
-        Self::poisoned(name, script, [])
-    }
-
-    pub(crate) fn poisoned<const N: usize>(
-        name: &str,
-        script: impl IntoIterator<Item = Act>,
-        indigestible: [&str; N],
-    ) -> Arc<Self> {
-        Arc::new(Self {
-            name: name.into(),
-            script: Mutex::new(script.into_iter().collect()),
-            indigestible: indigestible.map(str::to_owned).into(),
-            attempts: Mutex::default(),
-        })
-    }
-
-    pub(crate) fn ids(&self) -> Vec<String> {
-        self.attempts.lock().unwrap().iter().map(|(id, _)| id.clone()).collect()
-    }
-}
-
-impl Sink for ScriptedSink {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn deliver<'a>(
-        &'a self,
-        message: &'a Message,
-        now: DateTime<Utc>,
-    ) -> BoxFuture<'a, Result<(), SinkError>> {
-        self.attempts.lock().unwrap().push((message.id.clone(), now));
-        let mut act = self.script.lock().unwrap().pop_front().unwrap_or(Act::Take);
-        if self.indigestible.contains(&message.id) {
-            act = Act::Fail(FailureReason::Server);
+            outcome = self.run(sink);
         }
-        async move {
-            match act {
-                Act::Take => Ok(()),
-                Act::Fail(reason) => Err(SinkError::new(reason, format!("scripted: {reason}"))),
-                Act::Hang => pending().await,
+        assert!(!self.sinks[sink].is_up || outcome.messages.is_empty(), "there is no end to it: {outcome:?}");
+        let again = outcome.look_again.map(|at| (at - self.now()).max(TimeDelta::milliseconds(200)));
+        let passed = self.passed;
+        self.sinks.get_mut(sink).unwrap().due = again.map(|again| passed + again);
+        false
+    }
+
+    fn keep(&mut self, sink: &'static str, message: &Message, receiver: &mut impl Receiver) {
+        let now = self.now();
+        let known = self.ledger.entry(sink.to_owned()).or_default();
+        let delivery = pipeline::delivery(sink, Some(&*known), message, None, now);
+        known.retain(|id, _| !delivery.ended.contains_key(id));
+        known.extend(delivery.told.clone());
+        receiver.kept(self, &delivery);
+    }
+
+    /// Lets time pass up to the next look that is due, `limit` at most, and looks.
+    pub(crate) fn pass(&mut self, limit: TimeDelta, receiver: &mut impl Receiver) -> TimeDelta {
+        let due = self.sinks.iter().filter_map(|(name, line)| Some((line.due?, *name))).min();
+        let due = due.filter(|(due, _)| *due <= self.passed + limit);
+        let until = due.map_or(self.passed + limit, |(due, _)| due.max(self.passed));
+        let span = until - self.passed;
+        self.passed = until;
+        if let Some((_, sink)) = due {
+            self.look_at(sink, receiver, None);
+        }
+        span
+    }
+}
+
+/// What a cycle makes of its findings.
+fn conditions(findings: &[(AlertKind, Finding)]) -> Conditions {
+    let mut found = Conditions::default();
+    for (kind, finding) in findings {
+        match finding {
+            Finding::Holds(severity) => found.holding.push(Condition::new(*kind, *severity, "it holds")),
+            Finding::Clear => {}
+            Finding::Unknown => {
+                found.unknown.insert(*kind);
             }
         }
-        .boxed()
     }
+    found
 }

@@ -30,9 +30,10 @@ fn news(scene: &Scene<'_>, item: &Item<'_>) -> Option<Reason> {
     if item.has_ended() {
         return Some(Reason::Resolved);
     }
-    // What was told of an earlier life and its end was not is told of this one: to the reader nothing has changed.
+    // It ended and came back, and the sink was not told of the end, or it was and we do not know: nobody has this one.
+    let is_another = told.since != item.alert.since;
     let differs = || told.content.as_ref().is_some_and(|content| *content != content_hash(item.alert));
-    if !item.upkeep && differs() {
+    if !item.upkeep && (is_another || differs()) {
         return Some(Reason::Changed);
     }
     is_repeated(scene, told).then_some(Reason::Repeat)
@@ -66,7 +67,7 @@ mod tests {
         let owed = Told { content: Some(String::new()), ..told(&drift(), 0) };
         let told = told(&drift(), 0);
         let day = hours(24);
-        let rows: [(&str, Alert, Option<Told>, i64, Option<Option<Reason>>); 17] = [
+        let rows: [(&str, Alert, Option<Told>, i64, Option<Option<Reason>>); 16] = [
             ("never told", drift(), None, 1, Some(Some(Reason::First))),
             ("an end of which nobody knew the beginning", ended(&drift(), 1), None, 1, None),
             ("the same", drift(), Some(told.clone()), hours(4) - 1, Some(None)),
@@ -76,8 +77,7 @@ mod tests {
             ("worse for long", critical.clone(), Some(told.clone()), day, Some(Some(Reason::Changed))),
             ("ended", ended(&drift(), 1), Some(told.clone()), 1, Some(Some(Reason::Resolved))),
             ("ended while another", ended(&critical, 1), Some(told.clone()), 1, Some(Some(Reason::Resolved))),
-            ("ended and back unheard", later.clone(), Some(told.clone()), 1801, Some(None)),
-            ("the same, back for long", later, Some(told.clone()), hours(4), Some(Some(Reason::Repeat))),
+            ("ended and back unheard", later, Some(told.clone()), 1801, Some(Some(Reason::Changed))),
             ("told by an earlier version", critical.clone(), Some(unknown.clone()), 1, Some(None)),
             ("told so, for long", critical, Some(unknown), hours(4), Some(Some(Reason::Repeat))),
             ("a message of an earlier version is lost", drift(), Some(owed), 1, Some(Some(Reason::Changed))),

@@ -58,42 +58,15 @@ fn gathered<'a>(scene: &Scene<'a>, mut batch: Batch<'a>) -> Batch<'a> {
     batch
 }
 
-/// What there is to tell of what is told together by the routes: the kinds of alerts that have news, and those that
-/// are to be repeated.
-#[derive(Debug, Default)]
-pub(super) struct Unit {
-    fresh: BTreeSet<AlertKind>,
-    repeated: BTreeSet<AlertKind>,
-}
-
-impl Unit {
-    /// The one kind of trouble that there is to tell, if it is one.
-    pub(super) fn only(&self) -> Option<AlertKind> {
-        let kinds = if self.fresh.is_empty() { &self.repeated } else { &self.fresh };
-        kinds.first().copied().filter(|_| kinds.len() == 1)
-    }
-
-    /// Whether there is nothing to tell but of this kind.
-    pub(super) fn has_nothing_but(&self, kind: AlertKind) -> bool {
-        self.fresh.iter().chain(&self.repeated).all(|one| *one == kind)
-    }
-}
-
-pub(super) type Units = BTreeMap<Group, Unit>;
+/// The kinds of trouble that there is something to tell of, by what the routes tell together.
+pub(super) type Units = BTreeMap<Group, BTreeSet<AlertKind>>;
 
 fn units(items: &[Item<'_>]) -> Units {
     let mut units = Units::new();
-    for item in items {
-        let kinds = match item.news {
-            None => continue,
-            Some(Reason::Repeat) => |unit: &mut Unit, kind| unit.repeated.insert(kind),
-            Some(Reason::First | Reason::Changed | Reason::Resolved) => {
-                |unit: &mut Unit, kind| unit.fresh.insert(kind)
-            }
-        };
+    for item in items.iter().filter(|item| item.news.is_some()) {
         match units.get_mut(&item.group) {
-            Some(unit) => kinds(unit, item.alert.kind),
-            None => kinds(units.entry(item.group.clone()).or_default(), item.alert.kind),
+            Some(kinds) => kinds.insert(item.alert.kind),
+            None => units.entry(item.group.clone()).or_default().insert(item.alert.kind),
         };
     }
     units
@@ -129,13 +102,15 @@ fn waiting(
     gathering.into_iter().map(|(group, until)| (group.clone(), until.max(paced(group)))).collect()
 }
 
-/// Since when there is what is to be told, where it is worth waiting for more of the like; both are kept with the alert, so
-/// that a restart does not begin to wait anew.
+/// Since when there is what is to be told, as far as it is worth waiting for more of the like. All of it is kept with the
+/// alert or in the ledger, so that a restart does not begin to wait anew.
 fn new_since(item: &Item<'_>) -> Option<DateTime<Utc>> {
     match item.news {
         Some(Reason::First) => Some(item.alert.since),
         Some(Reason::Resolved) => item.alert.resolved_at,
-        Some(Reason::Changed | Reason::Repeat) | None => None,
+        // Nobody kept when it changed; it was not before it was told.
+        Some(Reason::Changed | Reason::Repeat) => item.told.map(|told| told.at),
+        None => None,
     }
 }
 

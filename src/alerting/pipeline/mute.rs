@@ -94,8 +94,10 @@ mod tests {
     fn an_acknowledgement_is_of_one_life_of_an_alert() {
         let mut fleet = Fleet::quiet();
         let back = firing("acme", AlertKind::Drift, 100);
-        fleet.with(&[back]).knows(&drift(), 0).take(&drift(), 10, None).at(hours(5));
+        fleet.with(std::slice::from_ref(&back)).knows(&back, 100).take(&drift(), 10, None).at(hours(5));
         assert_eq!(left(&fleet), Some(Some(Reason::Repeat)));
+        fleet.take(&back, 110, None);
+        assert_eq!(left(&fleet), Some(None));
     }
 
     #[test]

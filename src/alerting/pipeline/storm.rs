@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
-use super::group::{Unit, Units, values_of};
+use super::group::{Units, values_of};
 use super::{Group, Item, Scene};
 use crate::domain::alert::AlertKind;
 use crate::domain::routing::Gathering;
@@ -59,9 +59,8 @@ impl<'a> Storms<'a> {
     /// The storm that an alert without news is told along with, if there is a message of it.
     pub(super) fn of_the_rest(&self, item: &Item<'_>, units: &Units) -> Option<Group> {
         let kind = item.alert.kind;
-        let apart = || units.get(&item.group).is_some_and(|unit| !unit.has_nothing_but(kind));
-        let is_in = item.news.is_none() && (self.on.contains(&kind) || is_merged(item)) && !apart();
-        is_in.then(|| named(self.gathering, item))
+        let is_of_it = self.on.contains(&kind) || is_merged(item);
+        (item.news.is_none() && is_of_it && nothing_else(item, units)).then(|| named(self.gathering, item))
     }
 
     /// When a storm was last told of, if that is known.
@@ -72,7 +71,12 @@ impl<'a> Storms<'a> {
 
 /// Whether an alert is of the only kind that there is anything to tell of at its place.
 fn is_all_the_news(item: &Item<'_>, units: &Units) -> bool {
-    item.news.is_some() && units.get(&item.group).and_then(Unit::only) == Some(item.alert.kind)
+    item.news.is_some() && nothing_else(item, units)
+}
+
+/// Whether there is nothing to tell of another kind at the place of an alert.
+fn nothing_else(item: &Item<'_>, units: &Units) -> bool {
+    units.get(&item.group).is_none_or(|kinds| kinds.iter().all(|kind| *kind == item.alert.kind))
 }
 
 fn is_merged(item: &Item<'_>) -> bool {
