@@ -4,3 +4,8 @@
 mod delivery;
 mod dispatch_support;
 mod log;
+mod look_again;
+mod model;
+mod property;
+mod support;
+mod thousands;

@@ -1,6 +1,7 @@
 //! A daemon in memory, as far as alerts go: what it keeps over a restart, its sinks, and the passing of time. It drives the
 //! real stages from findings to the ledger, and hands every message to whoever is to judge it.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -116,15 +117,15 @@ impl Daemon {
 
     /// Runs the stages for a sink.
     pub(crate) fn run(&self, sink: &str) -> Outcome {
-        let in_force: BTreeMap<SiteName, SiteAlerts> = self
-            .sites
-            .iter()
-            .filter(|(name, _)| !self.left.contains(*name))
-            .map(|(name, site)| (name.clone(), site.clone()))
-            .collect();
+        let in_force = || {
+            let mut sites = self.sites.clone();
+            sites.retain(|name, _| !self.left.contains(name));
+            sites
+        };
+        let sites = if self.left.is_empty() { Cow::Borrowed(&self.sites) } else { Cow::Owned(in_force()) };
         pipeline::run(&Scene {
             sink: &self.sinks[sink].profile,
-            sites: &in_force,
+            sites: &sites,
             ledger: &self.ledger,
             attention: &self.attention,
             routing: &self.routing,
