@@ -125,10 +125,7 @@ fn push(store: &Store, round: i64, done: &mut dyn FnMut(i64)) -> Result<(), Stor
     done(4);
     let memory = store.memory(&acme)?;
     let marks = [ReleaseMark::Verified { release: release.id, at: now }];
-    store.keep(
-        &acme,
-        &CycleRecord { memory: &memory, status: &status(), marks: &marks, history: &[], notifications: &[] },
-    )?;
+    store.keep(&acme, &CycleRecord { memory: &memory, status: &status(), marks: &marks, history: &[] })?;
     done(5);
     Ok(())
 }
@@ -353,8 +350,11 @@ fn use_all(database: &[u8]) -> Result<Opened, StoreError> {
         store.memory(&acme())?;
         store.statuses(None)?;
         store.history(None, 100)?;
-        store.due("hook", at(9), 9)?;
-        store.ledger(&acme())?;
+        store.notification_ledger()?;
+        store.told_ids(&acme())?;
+        store.all_alerts()?;
+        store.attention()?;
+        store.sent(9)?;
         push(&store, 9, &mut |_| ())?;
         Ok(opened)
     });

@@ -307,13 +307,7 @@ async fn keep(scope: &Scope<'_>, turn: &Turn, read: bool) -> Result<(), StoreErr
     let (marks, history) = (turn.marks.clone(), turn.history.clone());
     context
         .store(&scope.desired.name, move |store, site| {
-            let record = CycleRecord {
-                memory: &memory,
-                status: &status,
-                marks: &marks,
-                history: &history,
-                notifications: &[],
-            };
+            let record = CycleRecord { memory: &memory, status: &status, marks: &marks, history: &history };
             store.keep(site, &record)
         })
         .await?;

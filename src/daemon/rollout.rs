@@ -247,12 +247,7 @@ async fn keep(
             let alerts = conditions::live_on(fleet, &alerts, found, now);
             let memory = FleetMemory { rollout, pause, alerts };
             if *before != memory || !accepted.is_empty() || !history.is_empty() {
-                store.keep_fleet(&FleetRecord {
-                    memory: &memory,
-                    accepted: &accepted,
-                    history: &history,
-                    notifications: &[],
-                })?;
+                store.keep_fleet(&FleetRecord { memory: &memory, accepted: &accepted, history: &history })?;
             }
             Ok(memory)
         })

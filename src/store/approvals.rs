@@ -268,13 +268,7 @@ mod tests {
         let (_dir, store) = store();
         let (acme, old) = (site("acme"), memory());
         let given = approve(&store, "9f3c");
-        let record = CycleRecord {
-            memory: &old,
-            status: &status("acme", 9),
-            marks: &[],
-            history: &[],
-            notifications: &[],
-        };
+        let record = CycleRecord { memory: &old, status: &status("acme", 9), marks: &[], history: &[] };
         store.keep(&acme, &record).unwrap();
         assert_eq!(store.memory(&acme).unwrap().approval, Some(given));
     }
@@ -285,8 +279,7 @@ mod tests {
         let (acme, mut known) = (site("acme"), memory());
         let keep = |known: &SiteMemory| {
             let status = status("acme", 9);
-            let record =
-                CycleRecord { memory: known, status: &status, marks: &[], history: &[], notifications: &[] };
+            let record = CycleRecord { memory: known, status: &status, marks: &[], history: &[] };
             store.keep(&acme, &record).unwrap();
             store.memory(&acme).unwrap().approval.map(|approval| approval.terms)
         };

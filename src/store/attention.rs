@@ -242,8 +242,7 @@ mod tests {
 
     fn keep(store: &Store, alerts: Vec<Alert>) {
         let (memory, status) = (SiteMemory { alerts, ..site_memory() }, status("acme", 9));
-        let record =
-            CycleRecord { memory: &memory, status: &status, marks: &[], history: &[], notifications: &[] };
+        let record = CycleRecord { memory: &memory, status: &status, marks: &[], history: &[] };
         store.keep(&site("acme"), &record).unwrap();
     }
 
@@ -314,8 +313,7 @@ mod tests {
         let fleet = SiteName::of_fleet();
         let keep = |alerts| {
             let memory = FleetMemory { alerts, ..FleetMemory::default() };
-            let record =
-                FleetRecord { memory: &memory, accepted: &BTreeMap::new(), history: &[], notifications: &[] };
+            let record = FleetRecord { memory: &memory, accepted: &BTreeMap::new(), history: &[] };
             store.keep_fleet(&record).unwrap();
         };
         keep(vec![alert("a", 2)]);

@@ -19,7 +19,7 @@ use crate::domain::memory::{
     Arrival, Hindrance, Registration, SiteMemory, SlotRecord, Trouble, Waiting, Window, WindowRelease,
 };
 use crate::domain::neighbours::{Elsewhere, Hold, Stray};
-use crate::domain::notification::{LedgerEntry, NewNotification, Reason};
+use crate::domain::notification::Reason;
 use crate::domain::observed::{
     BaseStation, ContactFailure, HandsetState, Observation, ObservedSlot, Reading, SipState,
 };
@@ -354,21 +354,6 @@ fn step() -> Step {
         relocation: None,
         why: "the site file reserves it".into(),
         cause: Some(Cause::ByHand { since: at(3) }),
-    }
-}
-
-pub(crate) fn notification(id: &str, sink: &str, seconds: i64) -> NewNotification {
-    NewNotification {
-        id: id.to_owned(),
-        sink: sink.to_owned(),
-        site: site("acme"),
-        reason: Reason::First,
-        body: format!("{{\"version\":1,\"id\":\"{id}\"}}"),
-        ledger: LedgerEntry {
-            digest: format!("digest of {id}"),
-            firing: BTreeSet::from(["acme/window-closing".to_owned()]),
-            at: at(seconds),
-        },
     }
 }
 

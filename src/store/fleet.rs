@@ -1,8 +1,8 @@
 //! What concerns all sites together: the rollout with the marks that sites may follow, the fleet's alerts, and what was
 //! used of the limits that all share.
 //!
-//! Alerts, ledger, outbox and history of the fleet hang on a row of `site` under the name that no site file can have
-//! ([`SiteName::FLEET`]), so that they are kept, told and delivered as those of a site are.
+//! Alerts and history of the fleet, and what sinks know of it, hang on a row of `site` under the name that no site file can have
+//! ([`SiteName::FLEET`]), so that they are kept and told as those of a site are.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,12 +10,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::error::{Fault, StoreError};
-use super::{Store, codec, history, keep, memory, outbox, pauses, sites};
+use super::{Store, codec, history, keep, memory, pauses, sites};
 use crate::domain::alert::Alert;
 use crate::domain::clearance::Pause;
 use crate::domain::history::HistoryEntry;
 use crate::domain::ids::{Ipui, SiteName, SlotNumber};
-use crate::domain::notification::NewNotification;
 use crate::domain::plan::{Impact, NewRelease};
 use crate::domain::rollout::{FleetLimits, NoRoom, Rollout, Room};
 
@@ -47,8 +46,6 @@ pub struct FleetRecord<'a> {
     pub accepted: &'a BTreeMap<SiteName, String>,
     /// What happened, oldest first.
     pub history: &'a [HistoryEntry],
-    /// What is to be told.
-    pub notifications: &'a [NewNotification],
 }
 
 /// A site, as far as it matters to a configuration that is taken in force.
@@ -80,7 +77,7 @@ impl Store {
         })
     }
 
-    /// Keeps what is known of the fleet, with the marks that sites may follow and what is to be told.
+    /// Keeps what is known of the fleet, with the marks that sites may follow.
     ///
     /// # Errors
     /// When the database cannot be written; then nothing is kept.
@@ -100,11 +97,7 @@ impl Store {
             }
             let id = self.site_id(db, &SiteName::of_fleet())?;
             keep::keep_alerts(db, id, &record.memory.alerts, None)?;
-            history::append(db, id, record.history)?;
-            for notification in record.notifications {
-                outbox::enqueue(db, id, notification)?;
-            }
-            Ok(())
+            history::append(db, id, record.history)
         })
     }
 
@@ -275,8 +268,8 @@ fn around(now: DateTime<Utc>, length: TimeDelta) -> (String, String) {
 #[cfg(test)]
 mod tests {
     use super::super::fixtures::{
-        alert, approval, at, entry, ipui, memory as site_memory, new_release, notification, release, site,
-        slot, slot_record, status, store,
+        alert, approval, at, entry, ipui, memory as site_memory, new_release, release, site, slot,
+        slot_record, status, store,
     };
     use super::super::{CycleRecord, Premises, ReleaseFiles, Released};
     use super::*;
@@ -302,14 +295,7 @@ mod tests {
 
     fn keep(store: &Store, memory: &FleetMemory, accepted: &[(&str, &str)]) {
         let accepted = accepted.iter().map(|(name, mark)| (site(name), (*mark).to_owned())).collect();
-        let new = notification("n1", "hook", 2);
-        let new = NewNotification { site: SiteName::of_fleet(), ..new };
-        let record = FleetRecord {
-            memory,
-            accepted: &accepted,
-            history: &[entry("rollout", 2)],
-            notifications: &[new],
-        };
+        let record = FleetRecord { memory, accepted: &accepted, history: &[entry("rollout", 2)] };
         store.keep_fleet(&record).unwrap();
     }
 
@@ -325,7 +311,8 @@ mod tests {
             FleetMemory { rollout: Some(rollout()), pause: None, alerts: vec![alert("rollout-stopped", 1)] };
         keep(&store, &memory, &[("acme", "m1"), ("bolt", "b1")]);
         assert_eq!(store.fleet().unwrap(), memory);
-        assert_eq!(store.due("hook", at(2), 9).unwrap()[0].site, SiteName::of_fleet());
+        let alerts = BTreeMap::from([(SiteName::of_fleet(), memory.alerts.clone())]);
+        assert_eq!(store.all_alerts().unwrap(), alerts);
         assert_eq!(store.history(Some(&SiteName::of_fleet()), 9).unwrap().len(), 1);
         assert!(store.statuses(None).unwrap().is_empty());
         let marks: Vec<_> =
@@ -342,8 +329,7 @@ mod tests {
         let (mut memory, status) = (site_memory(), status("acme", 9));
         memory.slots.insert(slot(3), registered);
         memory.trouble = None;
-        let record =
-            CycleRecord { memory: &memory, status: &status, marks: &[], history: &[], notifications: &[] };
+        let record = CycleRecord { memory: &memory, status: &status, marks: &[], history: &[] };
         store.keep(&site("acme"), &record).unwrap();
         store.site_secret(&site("bolt")).unwrap();
         let known = store.known_sites().unwrap();

@@ -4,12 +4,11 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Transaction, params};
 
 use super::error::{Fault, StoreError};
-use super::{Store, approvals, attention, codec, history, memory, outbox, reading, sites, strays};
+use super::{Store, approvals, attention, codec, history, memory, reading, sites, strays};
 use crate::domain::alert::Alert;
 use crate::domain::history::HistoryEntry;
 use crate::domain::ids::SiteName;
 use crate::domain::memory::{Hindrance, SiteMemory, Window};
-use crate::domain::notification::NewNotification;
 use crate::domain::release::{Missed, ReleaseMark};
 use crate::domain::status::SiteStatus;
 
@@ -26,8 +25,6 @@ pub struct CycleRecord<'a> {
     pub marks: &'a [ReleaseMark],
     /// What happened, oldest first.
     pub history: &'a [HistoryEntry],
-    /// What is to be told. A newer notification supersedes an undelivered one of the same site and sink.
-    pub notifications: &'a [NewNotification],
 }
 
 impl Store {
@@ -54,11 +51,7 @@ impl Store {
             for mark in record.marks {
                 keep_mark(db, id, mark)?;
             }
-            history::append(db, id, record.history)?;
-            for notification in record.notifications {
-                outbox::enqueue(db, id, notification)?;
-            }
-            Ok(())
+            history::append(db, id, record.history)
         })
     }
 }
@@ -235,14 +228,14 @@ fn keep_mark(db: &Transaction<'_>, site: i64, mark: &ReleaseMark) -> Result<(), 
 #[cfg(test)]
 mod tests {
     use super::super::fixtures::{
-        at, entry, memory, new_release, notification, release, site, slot, slot_record, status, store, window,
+        at, entry, memory, new_release, release, site, slot, slot_record, status, store, window,
     };
     use super::*;
     use crate::domain::memory::Registration;
     use chrono::{SubsecRound, TimeDelta};
 
     fn record<'a>(memory: &'a SiteMemory, status: &'a SiteStatus) -> CycleRecord<'a> {
-        CycleRecord { memory, status, marks: &[], history: &[], notifications: &[] }
+        CycleRecord { memory, status, marks: &[], history: &[] }
     }
 
     fn missed(parts: &[&str]) -> Missed {
@@ -426,17 +419,13 @@ mod tests {
     }
 
     #[test]
-    fn history_and_notifications_are_kept_with_the_cycle() {
+    fn history_is_kept_with_the_cycle() {
         let (_dir, store) = store();
         let acme = site("acme");
         let (memory, status) = (memory(), status("acme", 9));
         let history = [entry("verify", 1), entry("alert", 2)];
-        let notifications = [notification("n1", "hook", 3)];
-        let whole =
-            CycleRecord { history: &history, notifications: &notifications, ..record(&memory, &status) };
-        store.keep(&acme, &whole).unwrap();
+        store.keep(&acme, &CycleRecord { history: &history, ..record(&memory, &status) }).unwrap();
         let told: Vec<_> = store.history(None, 9).unwrap().into_iter().map(|(_, entry)| entry.what).collect();
         assert_eq!(told, ["alert", "verify"]);
-        assert_eq!(store.due("hook", at(3), 9).unwrap().len(), 1);
     }
 }

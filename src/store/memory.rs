@@ -212,8 +212,7 @@ mod tests {
             SiteMemory { windows: windows.map(fixtures::window).collect(), ..fixtures::memory() },
             status("acme", 9),
         );
-        let record =
-            CycleRecord { memory: &memory, status: &status, marks: &[], history: &[], notifications: &[] };
+        let record = CycleRecord { memory: &memory, status: &status, marks: &[], history: &[] };
         store.keep(&site("acme"), &record).unwrap();
     }
 

@@ -1,7 +1,7 @@
 //! Durable state: one SQLite file in the state directory (see `migrations/`), one lock, one seed.
 //!
-//! What must last: releases with their progress, the window ledger, verdicts, alerts, what sinks were told and are
-//! still to be told, the fetch log and the history. No decisions are made here, and no clock is read.
+//! What must last: releases with their progress, the window ledger, verdicts, alerts, what sinks know and what
+//! people have said of it, the fetch log and the history. No decisions are made here, and no clock is read.
 //!
 //! Every method is one transaction: after a kill at any point it has happened wholly or not at all. Methods block
 //! (about a millisecond a commit); async callers wrap them in `spawn_blocking`.
@@ -23,7 +23,6 @@ mod keep;
 mod lock;
 mod memory;
 mod offers;
-mod outbox;
 mod pauses;
 mod reading;
 mod releases;

@@ -164,8 +164,7 @@ mod tests {
 
     fn kept(store: &Store, name: &str) {
         let (memory, status) = (memory(), status(name, 9));
-        let record =
-            CycleRecord { memory: &memory, status: &status, marks: &[], history: &[], notifications: &[] };
+        let record = CycleRecord { memory: &memory, status: &status, marks: &[], history: &[] };
         store.keep(&site(name), &record).unwrap();
     }
 

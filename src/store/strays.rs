@@ -111,13 +111,7 @@ mod tests {
     fn keep(store: &Store, name: &str, strays: &[(u8, Stray)]) {
         let strays = strays.iter().map(|(last, stray)| (ipui(*last), stray.clone())).collect();
         let memory = SiteMemory { strays, ..memory() };
-        let record = CycleRecord {
-            memory: &memory,
-            status: &status(name, 9),
-            marks: &[],
-            history: &[],
-            notifications: &[],
-        };
+        let record = CycleRecord { memory: &memory, status: &status(name, 9), marks: &[], history: &[] };
         store.keep(&site(name), &record).unwrap();
     }
 

@@ -1,14 +1,17 @@
 //! What holds for the store as a whole: reopening, a full disk, a failing disk.
 
-use super::fixtures::{at, entry, memory, new_release, notification, release, site, status, store};
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::fixtures::{at, delivery, entry, memory, new_release, release, site, status, store};
 use super::*;
+use crate::domain::attention::Attention;
 use crate::domain::release::TriggerOutcome;
 
 fn record<'a>(
     memory: &'a crate::domain::memory::SiteMemory,
     status: &'a crate::domain::status::SiteStatus,
 ) -> CycleRecord<'a> {
-    CycleRecord { memory, status, marks: &[], history: &[], notifications: &[] }
+    CycleRecord { memory, status, marks: &[], history: &[] }
 }
 
 fn integrity(store: &Store) -> String {
@@ -44,7 +47,7 @@ fn on_a_full_disk_an_operation_has_happened_wholly_or_not_at_all() {
         let acme = site("acme");
         store.site_secret(&acme).unwrap();
         leave_pages(&store, pages);
-        let body = vec![b'x'; 60_000];
+        let body = vec![b'x'; 90_000];
         match release(&store, &acme, &new_release("2311260801"), &body, at(1), &[entry("release", 1)]) {
             Ok(_) => {
                 succeeded += 1;
@@ -144,7 +147,9 @@ fn a_store_for_reading_reads_everything_and_writes_nothing() {
     assert_eq!(reader.memory(&acme).unwrap(), memory());
     assert_eq!(reader.statuses(None).unwrap(), [status("acme", 9)]);
     assert_eq!(reader.site_secret(&acme).unwrap(), store.site_secret(&acme).unwrap());
-    assert!(reader.due("hook", at(99), 9).unwrap().is_empty() && reader.ledger(&acme).unwrap().is_empty());
+    assert_eq!(reader.all_alerts().unwrap(), BTreeMap::from([(acme.clone(), memory().alerts)]));
+    assert!(reader.told_ids(&acme).unwrap().is_empty() && reader.notification_ledger().unwrap().is_empty());
+    assert!(reader.sent(9).unwrap().is_empty() && reader.attention().unwrap() == Attention::default());
     let refusals = [
         reader.keep(&acme, &record(&memory(), &status("acme", 10))),
         reader.tell(&acme, &[entry("alert", 10)]),
@@ -153,7 +158,8 @@ fn a_store_for_reading_reads_everything_and_writes_nothing() {
         reader.site_secret(&site("new")).map(|_| ()),
         release(&reader, &acme, &new_release("2311260801"), b"", at(1), &[]).map(|_| ()),
         reader.note_trigger(1, &TriggerOutcome::Done, at(1)),
-        reader.delivered("id", at(1)),
+        reader.record(&delivery("m1", "hook", 1, &["acme/a"], &[])),
+        reader.forget_sinks(&BTreeSet::from(["hook".to_owned()])),
     ];
     for refusal in refusals {
         let error = refusal.unwrap_err();
@@ -187,18 +193,12 @@ fn a_cycle_that_cannot_be_kept_whole_is_not_kept_at_all() {
     let acme = site("acme");
     let marks = [crate::domain::release::ReleaseMark::Verified { release: 4711, at: at(1) }];
     let (memory, status) = (memory(), status("acme", 9));
-    let notifications = [notification("n1", "hook", 1)];
     let history = [entry("verify", 1)];
-    let whole = CycleRecord {
-        marks: &marks,
-        history: &history,
-        notifications: &notifications,
-        ..record(&memory, &status)
-    };
+    let whole = CycleRecord { marks: &marks, history: &history, ..record(&memory, &status) };
     let error = store.keep(&acme, &whole).unwrap_err();
     assert_eq!(error.to_string(), "cannot keep the outcome of a cycle: there is no release 4711");
     assert_eq!(store.memory(&acme).unwrap(), crate::domain::memory::SiteMemory::default());
-    assert!(store.due("hook", at(99), 9).unwrap().is_empty() && store.history(None, 9).unwrap().is_empty());
+    assert!(store.all_alerts().unwrap().is_empty() && store.history(None, 9).unwrap().is_empty());
 }
 
 #[test]

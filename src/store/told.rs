@@ -278,4 +278,6 @@ fn text<'r>(row: &'r Row<'_>, column: usize) -> Result<&'r str, Fault> {
 }
 
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod tests;

@@ -57,26 +57,37 @@ CREATE TABLE silence (
     silence TEXT NOT NULL
 ) STRICT;
 
--- Messages were made when something happened, and waited in the outbox for their delivery. The ledger said what a sink knew
--- once it had them all. What it says is taken over as far as it still matters: alerts by alerts.
+-- Messages were made when something happened, and waited in the outbox for their delivery; the ledger said what a sink knew
+-- once it had them all. What was delivered counts as what holds, so that nothing is repeated. What waited is told as it
+-- stands by now.
 --
--- Ends that wait to be told may be nowhere else any more: they are alerts again, until they are told.
+-- Ends that wait may be nowhere else any more: they are alerts again, until they are told.
 INSERT OR IGNORE INTO alert (site, id, position, alert)
 SELECT outbox.site, ended.value ->> '$.id', (SELECT 1 + coalesce(max(position), -1) FROM alert WHERE site = outbox.site), ended.value
 FROM outbox JOIN json_each(iif(json_valid(outbox.body), outbox.body, '{}'), '$.alerts') AS ended
 WHERE ended.value ->> '$.state' = 'resolved';
 
--- What was delivered counts as what holds: nothing is repeated. What was under way is told as it stands by now, as a change,
--- which the empty hash makes of it; where nothing had ever been delivered, as something new.
+CREATE TEMP TABLE known AS
+SELECT ledger.sink, ledger.site, firing.value AS alert, ledger.entry ->> '$.at' AS at, outbox.reason
+FROM ledger JOIN json_each(iif(json_valid(ledger.entry), ledger.entry, '{}'), '$.firing') AS firing
+    LEFT JOIN outbox ON outbox.site = ledger.site AND outbox.sink = ledger.sink
+UNION ALL
+SELECT outbox.sink, outbox.site, ended.value ->> '$.id', outbox.created_at, 'ended'
+FROM outbox JOIN json_each(iif(json_valid(outbox.body), outbox.body, '{}'), '$.alerts') AS ended
+WHERE ended.value ->> '$.state' = 'resolved';
+
+-- Where a first message waited, nothing had been delivered, as far as is known.
+INSERT OR IGNORE INTO offer (sink, site, alert)
+SELECT known.sink, known.site, known.alert FROM known JOIN alert ON alert.site = known.site AND alert.id = known.alert
+WHERE known.reason = '"first"';
+
+-- No hash is empty: what has it is told as a change.
 INSERT OR IGNORE INTO told (sink, site, alert, since, content, first_at, at, merged)
-SELECT known.sink, known.site, alert.id, iif(json_valid(alert.alert), alert.alert ->> '$.since', NULL), known.content, known.at, known.at, 0
-FROM (
-    SELECT ledger.sink, ledger.site, firing.value AS alert, ledger.entry ->> '$.at' AS at, iif(outbox.id IS NULL, NULL, '') AS content
-    FROM ledger JOIN json_each(iif(json_valid(ledger.entry), ledger.entry, '{}'), '$.firing') AS firing
-        LEFT JOIN outbox ON outbox.site = ledger.site AND outbox.sink = ledger.sink
-    WHERE outbox.reason IS NOT '"first"'
-    UNION ALL
-    SELECT outbox.sink, outbox.site, ended.value ->> '$.id', outbox.created_at, ''
-    FROM outbox JOIN json_each(iif(json_valid(outbox.body), outbox.body, '{}'), '$.alerts') AS ended
-    WHERE ended.value ->> '$.state' = 'resolved'
-) AS known JOIN alert ON alert.site = known.site AND alert.id = known.alert;
+SELECT known.sink, known.site, known.alert, iif(json_valid(alert.alert), alert.alert ->> '$.since', NULL),
+       iif(known.reason IS NULL, NULL, ''), known.at, known.at, 0
+FROM known JOIN alert ON alert.site = known.site AND alert.id = known.alert
+WHERE known.reason IS NOT '"first"';
+
+DROP TABLE known;
+DROP TABLE outbox;
+DROP TABLE ledger;
