@@ -38,7 +38,7 @@ impl Sink for Journal {
 
 fn write(body: &Body) {
     for alert in &body.alerts {
-        event(body, alert);
+        event(body, &alert.alert);
     }
 }
 

@@ -75,7 +75,11 @@ impl Message {
     ) -> Result<Self, serde_json::Error> {
         let body = super::Body::parse(&queued.body)?;
         let site = Arc::new(SiteFacts { name: body.site, labels: body.labels, ..SiteFacts::of_fleet() });
-        let entry = |alert| Entry { site: Arc::clone(&site), alert: Arc::new(alert), acknowledged: None };
+        let entry = |told: super::BodyAlert| Entry {
+            site: Arc::clone(&site),
+            alert: Arc::new(told.alert),
+            acknowledged: None,
+        };
         let entries = body.alerts.into_iter().map(entry).collect();
         Ok(Self {
             id: queued.id.clone(),

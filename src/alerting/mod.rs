@@ -4,14 +4,21 @@
 //! both without I/O; record (the store, in one transaction with the alerts themselves); deliver ([`deliver_loop`]),
 //! which knows nothing of sites. One file a sink. Nothing here judges a site or reads a clock.
 
+mod alertmanager;
 mod body;
 mod deliver;
+mod formats;
+mod http;
 mod journal;
 mod message;
+mod ntfy;
 mod outbox;
 pub mod pipeline;
 mod settings;
 mod sink;
+#[cfg(test)]
+mod testing;
+mod text;
 mod webhook;
 
 use std::collections::BTreeMap;
@@ -28,8 +35,9 @@ use crate::domain::notification::{
     LedgerEntry, NewNotification, Queued, Reason, decide, is_told_firing, is_unannounced, ledger_after,
 };
 
-pub use body::Body;
+pub use body::{Body, BodyAlert, Taken};
 pub use deliver::{back_off, deliver_loop};
+pub use formats::TemplateProblem;
 pub use journal::Journal;
 pub use message::{Entry, Message, SiteFacts, Subject};
 pub use outbox::{Outbox, OutboxError};
@@ -136,16 +144,19 @@ fn compose(
 ) -> Result<NewNotification, serde_json::Error> {
     let reason = waiting.map_or(reason, |waiting| carried_on(waiting.reason, reason));
     let ended = |alert: &Alert| ledger.is_some_and(|entry| is_unannounced(alert, entry));
-    let mut told: Vec<Alert> =
-        alerts.iter().filter(|alert| is_told_firing(alert) || ended(alert)).cloned().collect();
+    let body_alert =
+        |alert: &Alert| BodyAlert { site: about.name.clone(), alert: alert.clone(), acknowledged: None };
+    let mut told: Vec<BodyAlert> =
+        alerts.iter().filter(|alert| is_told_firing(alert) || ended(alert)).map(body_alert).collect();
     let owed = waiting.and_then(|waiting| Body::parse(&waiting.body).ok()).map(|body| body.alerts);
     for alert in owed.unwrap_or_default() {
-        if alert.state == AlertState::Resolved && told.iter().all(|one| one.id != alert.id) {
+        if alert.alert.state == AlertState::Resolved && told.iter().all(|one| one.alert.id != alert.alert.id)
+        {
             told.push(alert);
         }
     }
-    let body =
-        Body { version: 1, reason, site: about.name.clone(), labels: about.labels.clone(), alerts: told };
+    let (site, labels) = (about.name.clone(), about.labels.clone());
+    let body = Body { version: 1, reason, title: String::new(), site, labels, alerts: told, omitted: 0 };
     let body = body.to_json()?;
     Ok(NewNotification {
         id: notification_id(sink, about.name, now, &body),

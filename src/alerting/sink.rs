@@ -6,8 +6,11 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 
+use super::alertmanager::Alertmanager;
+use super::formats::TemplateProblem;
 use super::journal::Journal;
 use super::message::Message;
+use super::ntfy::Ntfy;
 use super::settings::{SinkKind, SinkSettings};
 use super::webhook::Webhook;
 
@@ -132,12 +135,10 @@ impl SinkSettings {
         let Self { name, timeout, kind, .. } = self;
         match kind {
             SinkKind::Journal => Ok(Arc::new(Journal::new(name))),
-            SinkKind::Webhook(settings) => {
-                Ok(Arc::new(Webhook::new(name, &settings.target.url, settings.secret.as_ref(), timeout)?))
-            }
-            SinkKind::Alertmanager(_) | SinkKind::Email(_) | SinkKind::Command(_) | SinkKind::Ntfy(_) => {
-                Err(SinkBuildError::Secret { sink: name })
-            }
+            SinkKind::Webhook(settings) => Ok(Arc::new(Webhook::new(name, settings, timeout)?)),
+            SinkKind::Alertmanager(settings) => Ok(Arc::new(Alertmanager::new(name, settings, timeout)?)),
+            SinkKind::Ntfy(settings) => Ok(Arc::new(Ntfy::new(name, settings, timeout)?)),
+            SinkKind::Email(_) | SinkKind::Command(_) => Err(SinkBuildError::Secret { sink: name }),
         }
     }
 }
@@ -159,6 +160,37 @@ pub enum SinkBuildError {
     Secret {
         /// Name of the sink.
         sink: String,
+    },
+    /// A header has a name or a value that cannot be sent.
+    #[error(
+        "alert sink {sink}: its header {header:?} cannot be sent; names are like X-Token, values have no line feed"
+    )]
+    Header {
+        /// Name of the sink.
+        sink: String,
+        /// Name of the header.
+        header: String,
+    },
+    /// There are no certificates where there should be.
+    #[error("alert sink {sink}: there is no certificate in its ca_file; it should have some in PEM")]
+    Authorities {
+        /// Name of the sink.
+        sink: String,
+    },
+    /// The topic is none.
+    #[error("alert sink {sink}: its topic cannot be one; it has 1 to 64 letters, digits, - and _")]
+    Topic {
+        /// Name of the sink.
+        sink: String,
+    },
+    /// The template cannot be used.
+    #[error("alert sink {sink}: its template cannot be used")]
+    Template {
+        /// Name of the sink.
+        sink: String,
+        /// What is wrong with it.
+        #[source]
+        source: TemplateProblem,
     },
     /// There is no HTTP client to be had, e.g. for want of any trusted certificate.
     #[error("alert sink {sink}: cannot make an HTTP client")]
