@@ -2,5 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on is to fail")]
 
 mod contract;
+mod peers;
 mod support;
 mod webhook;
