@@ -6,12 +6,14 @@
 
 mod body;
 mod deliver;
+mod email;
 mod journal;
 mod message;
 mod outbox;
 pub mod pipeline;
 mod settings;
 mod sink;
+mod text;
 mod webhook;
 
 use std::collections::BTreeMap;
@@ -30,6 +32,7 @@ use crate::domain::notification::{
 
 pub use body::Body;
 pub use deliver::{back_off, deliver_loop};
+pub use email::Email;
 pub use journal::Journal;
 pub use message::{Entry, Message, SiteFacts, Subject};
 pub use outbox::{Outbox, OutboxError};

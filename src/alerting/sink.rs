@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 
+use super::email::Email;
 use super::journal::Journal;
 use super::message::Message;
 use super::settings::{SinkKind, SinkSettings};
@@ -70,6 +71,8 @@ pub enum FailureReason {
     Server,
     /// The receiver does not accept the credentials.
     Auth,
+    /// The receiver cannot show that it is who it should be, or that nobody else hears what is said.
+    Untrusted,
     /// The receiver refuses the notification: its address or its settings are wrong, most likely.
     Rejected,
     /// The receiver points elsewhere, and nothing is sent to where nobody configured it to.
@@ -88,6 +91,7 @@ impl FailureReason {
             | Self::RateLimited
             | Self::Server
             | Self::Auth
+            | Self::Untrusted
             | Self::Rejected
             | Self::Redirected => true,
             Self::Malformed => false,
@@ -97,7 +101,7 @@ impl FailureReason {
     /// Whether it will probably not pass before somebody changes a setting, here or at the receiver.
     pub fn needs_a_person(self) -> bool {
         match self {
-            Self::Auth | Self::Rejected | Self::Redirected | Self::Malformed => true,
+            Self::Auth | Self::Untrusted | Self::Rejected | Self::Redirected | Self::Malformed => true,
             Self::Connection | Self::Timeout | Self::RateLimited | Self::Server => false,
         }
     }
@@ -110,6 +114,7 @@ impl FailureReason {
             Self::RateLimited => "rate-limited",
             Self::Server => "server",
             Self::Auth => "auth",
+            Self::Untrusted => "untrusted",
             Self::Rejected => "rejected",
             Self::Redirected => "redirected",
             Self::Malformed => "malformed",
@@ -135,7 +140,8 @@ impl SinkSettings {
             SinkKind::Webhook(settings) => {
                 Ok(Arc::new(Webhook::new(name, &settings.target.url, settings.secret.as_ref(), timeout)?))
             }
-            SinkKind::Alertmanager(_) | SinkKind::Email(_) | SinkKind::Command(_) | SinkKind::Ntfy(_) => {
+            SinkKind::Email(settings) => Ok(Arc::new(Email::new(name, &settings, timeout)?)),
+            SinkKind::Alertmanager(_) | SinkKind::Command(_) | SinkKind::Ntfy(_) => {
                 Err(SinkBuildError::Secret { sink: name })
             }
         }
@@ -159,6 +165,26 @@ pub enum SinkBuildError {
     Secret {
         /// Name of the sink.
         sink: String,
+    },
+    /// A sender or recipient that cannot be one.
+    #[error(
+        "alert sink {sink}: {address:?} is no mail address: {why}; write it like noc@example.net or NOC <noc@example.net>"
+    )]
+    Address {
+        /// Name of the sink.
+        sink: String,
+        /// What was written.
+        address: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Certificates to trust that cannot be read.
+    #[error("alert sink {sink}: its ca_file cannot be used: {why}")]
+    Authorities {
+        /// Name of the sink.
+        sink: String,
+        /// Why not.
+        why: String,
     },
     /// There is no HTTP client to be had, e.g. for want of any trusted certificate.
     #[error("alert sink {sink}: cannot make an HTTP client")]
