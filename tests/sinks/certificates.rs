@@ -9,6 +9,7 @@ pub(crate) struct Authority {
 }
 
 /// A certificate with its key, both in PEM.
+#[derive(Clone)]
 pub(crate) struct Issued {
     pub(crate) certificate: String,
     pub(crate) key: String,

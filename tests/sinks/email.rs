@@ -9,9 +9,9 @@ use n720d::domain::secret::Secret;
 use crate::exim::{Exim, HOST, PASSWORD, Setup, Tls, USER, authority};
 use crate::support::{at, drift};
 
-const PATIENT: Duration = Duration::from_secs(30);
+pub(crate) const PATIENT: Duration = Duration::from_secs(30);
 
-fn settings(exim: &Exim, security: MailSecurity) -> EmailSettings {
+pub(crate) fn settings(exim: &Exim, security: MailSecurity) -> EmailSettings {
     EmailSettings {
         server: HOST.into(),
         port: exim.port,
@@ -23,7 +23,7 @@ fn settings(exim: &Exim, security: MailSecurity) -> EmailSettings {
     }
 }
 
-fn sink(settings: EmailSettings, timeout: Duration) -> Arc<dyn Sink> {
+pub(crate) fn sink(settings: EmailSettings, timeout: Duration) -> Arc<dyn Sink> {
     SinkSettings { name: "mail".into(), timeout, repeat: None, kind: SinkKind::Email(settings) }
         .build()
         .unwrap()

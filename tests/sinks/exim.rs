@@ -36,6 +36,7 @@ pub(crate) enum Tls {
 }
 
 /// How it is set up.
+#[derive(Clone)]
 pub(crate) struct Setup {
     pub(crate) tls: Tls,
     /// How users log in, once there is TLS.

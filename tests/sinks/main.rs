@@ -4,6 +4,7 @@
 mod certificates;
 mod contract;
 mod email;
+mod email_trouble;
 mod exim;
 mod mailbox;
 mod peers;

@@ -71,8 +71,11 @@ impl Server {
         };
         match timeout_at(deadline, self.transact(&mut connection, letter, &mut step)).await {
             Ok(outcome) => {
-                // What comes of it changes nothing: the mail is taken, or it is not.
-                timeout(FAREWELL_WITHIN, connection.abort()).await.ok();
+                // After anything but an answer there is nobody left to take leave of, and after TLS that came to nothing
+                // not even a connection. What comes of it changes nothing: the mail is taken, or it is not.
+                if outcome.as_ref().err().is_none_or(|error| error.status().is_some()) {
+                    timeout(FAREWELL_WITHIN, connection.abort()).await.ok();
+                }
                 outcome.map_err(|error| Problem { step, trouble: Trouble::Smtp(error) })
             }
             Err(_) => Err(Problem { step, trouble: Trouble::TimedOut }),
