@@ -9,6 +9,7 @@ mod body;
 mod deliver;
 mod formats;
 mod http;
+mod email;
 mod journal;
 mod message;
 mod ntfy;
@@ -38,6 +39,7 @@ use crate::domain::notification::{
 pub use body::{Body, BodyAlert, Taken};
 pub use deliver::{back_off, deliver_loop};
 pub use formats::TemplateProblem;
+pub use email::Email;
 pub use journal::Journal;
 pub use message::{Entry, Message, SiteFacts, Subject};
 pub use outbox::{Outbox, OutboxError};

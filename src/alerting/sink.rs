@@ -8,6 +8,7 @@ use futures_util::future::BoxFuture;
 
 use super::alertmanager::Alertmanager;
 use super::formats::TemplateProblem;
+use super::email::Email;
 use super::journal::Journal;
 use super::message::Message;
 use super::ntfy::Ntfy;
@@ -73,6 +74,8 @@ pub enum FailureReason {
     Server,
     /// The receiver does not accept the credentials.
     Auth,
+    /// The receiver cannot show that it is who it should be, or that nobody else hears what is said.
+    Untrusted,
     /// The receiver refuses the notification: its address or its settings are wrong, most likely.
     Rejected,
     /// The receiver points elsewhere, and nothing is sent to where nobody configured it to.
@@ -91,6 +94,7 @@ impl FailureReason {
             | Self::RateLimited
             | Self::Server
             | Self::Auth
+            | Self::Untrusted
             | Self::Rejected
             | Self::Redirected => true,
             Self::Malformed => false,
@@ -100,7 +104,7 @@ impl FailureReason {
     /// Whether it will probably not pass before somebody changes a setting, here or at the receiver.
     pub fn needs_a_person(self) -> bool {
         match self {
-            Self::Auth | Self::Rejected | Self::Redirected | Self::Malformed => true,
+            Self::Auth | Self::Untrusted | Self::Rejected | Self::Redirected | Self::Malformed => true,
             Self::Connection | Self::Timeout | Self::RateLimited | Self::Server => false,
         }
     }
@@ -113,6 +117,7 @@ impl FailureReason {
             Self::RateLimited => "rate-limited",
             Self::Server => "server",
             Self::Auth => "auth",
+            Self::Untrusted => "untrusted",
             Self::Rejected => "rejected",
             Self::Redirected => "redirected",
             Self::Malformed => "malformed",
@@ -138,7 +143,8 @@ impl SinkSettings {
             SinkKind::Webhook(settings) => Ok(Arc::new(Webhook::new(name, settings, timeout)?)),
             SinkKind::Alertmanager(settings) => Ok(Arc::new(Alertmanager::new(name, settings, timeout)?)),
             SinkKind::Ntfy(settings) => Ok(Arc::new(Ntfy::new(name, settings, timeout)?)),
-            SinkKind::Email(_) | SinkKind::Command(_) => Err(SinkBuildError::Secret { sink: name }),
+            SinkKind::Email(settings) => Ok(Arc::new(Email::new(name, &settings, timeout)?)),
+            SinkKind::Command(_) => Err(SinkBuildError::Secret { sink: name }),
         }
     }
 }
@@ -171,12 +177,6 @@ pub enum SinkBuildError {
         /// Name of the header.
         header: String,
     },
-    /// There are no certificates where there should be.
-    #[error("alert sink {sink}: there is no certificate in its ca_file; it should have some in PEM")]
-    Authorities {
-        /// Name of the sink.
-        sink: String,
-    },
     /// The topic is none.
     #[error("alert sink {sink}: its topic cannot be one; it has 1 to 64 letters, digits, - and _")]
     Topic {
@@ -191,6 +191,26 @@ pub enum SinkBuildError {
         /// What is wrong with it.
         #[source]
         source: TemplateProblem,
+    },
+    /// A sender or recipient that cannot be one.
+    #[error(
+        "alert sink {sink}: {address:?} is no mail address: {why}; write it like noc@example.net or NOC <noc@example.net>"
+    )]
+    Address {
+        /// Name of the sink.
+        sink: String,
+        /// What was written.
+        address: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Certificates to trust that cannot be read.
+    #[error("alert sink {sink}: its ca_file cannot be used: {why}")]
+    Authorities {
+        /// Name of the sink.
+        sink: String,
+        /// Why not.
+        why: String,
     },
     /// There is no HTTP client to be had, e.g. for want of any trusted certificate.
     #[error("alert sink {sink}: cannot make an HTTP client")]

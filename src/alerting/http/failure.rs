@@ -14,7 +14,7 @@ const NOT_PRIVATE: &str = "a receiver outside private networks needs a drop-in o
 /// Puts an error into words, with its causes and without the URL.
 pub(super) fn not_sent(error: &reqwest::Error) -> SinkError {
     if let Some(tls) = tls(error) {
-        return SinkError::new(FailureReason::Connection, tls_words(tls));
+        return SinkError::new(FailureReason::Untrusted, tls_words(tls));
     }
     let reason = if error.is_timeout() { FailureReason::Timeout } else { FailureReason::Connection };
     // Of the error itself only the causes are told: its own text ends with the URL.

@@ -61,7 +61,7 @@ impl Http {
             headers(&target.headers).map_err(|header| SinkBuildError::Header { sink: sink(), header })?;
         let authorities = match &target.authorities {
             None => Vec::new(),
-            Some(pem) => authorities(pem).ok_or_else(|| SinkBuildError::Authorities { sink: sink() })?,
+            Some(pem) => authorities(pem).map_err(|why| SinkBuildError::Authorities { sink: sink(), why })?,
         };
         let secrets = target.headers.iter().map(|(_, value)| value).chain(secrets);
         let private = Private::new(&base, secrets);
@@ -152,9 +152,10 @@ fn headers(settings: &[(String, Secret)]) -> Result<HeaderMap, String> {
     Ok(headers)
 }
 
-/// The certificates; `None`: there is none that can be read.
-fn authorities(pem: &[u8]) -> Option<Vec<Certificate>> {
-    Certificate::from_pem_bundle(pem).ok().filter(|found| !found.is_empty())
+/// The certificates, or why there are none.
+fn authorities(pem: &[u8]) -> Result<Vec<Certificate>, String> {
+    let found = Certificate::from_pem_bundle(pem).map_err(|_| "it cannot be read as PEM".to_owned())?;
+    if found.is_empty() { Err("there is no certificate in it".to_owned()) } else { Ok(found) }
 }
 
 fn client(
@@ -224,7 +225,7 @@ mod tests {
         let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         for pem in ["", "not a certificate"] {
             let text = refused("http://192.0.2.1/", None, Some(pem));
-            assert!(text.contains("there is no certificate in its ca_file"), "{text}");
+            assert!(text.contains("its ca_file cannot be used: there is no certificate in it"), "{text}");
         }
         let text = refused("http://192.0.2.1/", None, Some(broken));
         assert!(text.contains("cannot make an HTTP client"), "{text}");
