@@ -51,6 +51,8 @@ pub struct Entry {
     pub alert: Arc<Alert>,
     /// Who has taken it.
     pub acknowledged: Option<Acknowledgement>,
+    /// Why it is told; `None`: it is nothing new, and told along with what is.
+    pub news: Option<Reason>,
 }
 
 /// What messages say of a site beside its alerts.
@@ -75,7 +77,12 @@ impl Message {
     ) -> Result<Self, serde_json::Error> {
         let body = super::Body::parse(&queued.body)?;
         let site = Arc::new(SiteFacts { name: body.site, labels: body.labels, ..SiteFacts::of_fleet() });
-        let entry = |alert| Entry { site: Arc::clone(&site), alert: Arc::new(alert), acknowledged: None };
+        let entry = |alert| Entry {
+            site: Arc::clone(&site),
+            alert: Arc::new(alert),
+            acknowledged: None,
+            news: Some(queued.reason),
+        };
         let entries = body.alerts.into_iter().map(entry).collect();
         Ok(Self {
             id: queued.id.clone(),

@@ -12,6 +12,7 @@ mod outbox;
 pub mod pipeline;
 mod settings;
 mod sink;
+pub mod text;
 mod webhook;
 
 use std::collections::BTreeMap;

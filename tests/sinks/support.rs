@@ -39,7 +39,8 @@ pub(crate) fn alert(kind: AlertKind, state: AlertState) -> Alert {
 
 pub(crate) fn message(reason: Reason, alerts: Vec<Alert>) -> Message {
     let site = site();
-    let entry = |alert| Entry { site: Arc::clone(&site), alert: Arc::new(alert), acknowledged: None };
+    let news = Some(reason);
+    let entry = |alert| Entry { site: Arc::clone(&site), alert: Arc::new(alert), acknowledged: None, news };
     Message {
         id: "msg_1".into(),
         reason,
