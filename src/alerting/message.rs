@@ -51,6 +51,8 @@ pub struct Entry {
     pub alert: Arc<Alert>,
     /// Who has taken it.
     pub acknowledged: Option<Acknowledgement>,
+    /// Why it is told; `None`: it is nothing new, and told along with what is.
+    pub news: Option<Reason>,
 }
 
 /// What messages say of a site beside its alerts.
@@ -79,6 +81,7 @@ impl Message {
             site: Arc::clone(&site),
             alert: Arc::new(told.alert),
             acknowledged: None,
+            news: Some(queued.reason),
         };
         let entries = body.alerts.into_iter().map(entry).collect();
         Ok(Self {

@@ -7,9 +7,9 @@
 mod alertmanager;
 mod body;
 mod deliver;
+mod email;
 mod formats;
 mod http;
-mod email;
 mod journal;
 mod message;
 mod ntfy;
@@ -19,7 +19,7 @@ mod settings;
 mod sink;
 #[cfg(test)]
 mod testing;
-mod text;
+pub mod text;
 mod webhook;
 
 use std::collections::BTreeMap;
@@ -36,12 +36,14 @@ use crate::domain::notification::{
     LedgerEntry, NewNotification, Queued, Reason, decide, is_told_firing, is_unannounced, ledger_after,
 };
 
+pub use alertmanager::Alertmanager;
 pub use body::{Body, BodyAlert, Taken};
 pub use deliver::{back_off, deliver_loop};
-pub use formats::TemplateProblem;
 pub use email::Email;
+pub use formats::TemplateProblem;
 pub use journal::Journal;
 pub use message::{Entry, Message, SiteFacts, Subject};
+pub use ntfy::Ntfy;
 pub use outbox::{Outbox, OutboxError};
 pub use settings::{
     AlertmanagerSettings, CommandSettings, EmailSettings, HttpTarget, MailSecurity, NtfySettings, SinkKind,

@@ -15,14 +15,13 @@ use super::text;
 use crate::domain::alert::{AlertState, Severity};
 use crate::domain::secret::Secret;
 
-/// Bytes in a message; a longer one becomes a file that nobody reads on a phone.
-const MESSAGE: usize = 4096;
-/// Bytes in the whole of a request; ntfy refuses more than twice the above, however little of it is the message.
-const REQUEST: usize = 2 * MESSAGE;
+/// Characters of the text. ntfy makes a file, which nobody reads on a phone, of a message of more than 4096 bytes, and refuses
+/// a request of more than 8192; in no language and with no escapes do so many characters come near.
+const LONGEST: usize = 900;
 /// Characters in the name of a topic.
 const TOPIC: usize = 64;
-/// Stands at the end of what was cut.
-const MORE: &str = "…\n`n720d alerts` shows all of it.";
+/// The last line: a phone has not room for all.
+const MORE: &str = "More: n720d alerts";
 
 /// Publishes messages to a topic.
 pub struct Ntfy {
@@ -84,37 +83,17 @@ fn bearer(token: &Secret) -> Result<HeaderValue, reqwest::header::InvalidHeaderV
     Ok(value)
 }
 
-/// The JSON of the request, within both limits: quotes and line feeds take two bytes in it.
+/// The JSON of the request.
 fn request(topic: &Secret, message: &Message) -> Value {
     let (priority, tag) = urgency(message);
-    let mut request = json!({
+    json!({
         "topic": topic.expose(),
         "title": text::title(message),
-        "message": "",
+        "message": format!("{}\n{MORE}", text::brief(message, LONGEST)),
         "priority": priority,
         "tags": [tag, "n720d"],
         "markdown": false,
-    });
-    let room = REQUEST.saturating_sub(request.to_string().len());
-    request["message"] = json!(cut(&text::plain(message), room));
-    request
-}
-
-/// As much of a text as is no more than [`MESSAGE`] bytes, and `room` in JSON.
-fn cut(text: &str, room: usize) -> String {
-    let in_json = |text: &str| Value::from(text).to_string().len();
-    let fits = |text: &str| text.len() <= MESSAGE && in_json(text) <= room;
-    if fits(text) {
-        return text.to_owned();
-    }
-    let (mut bytes, mut escaped) = (MORE.len(), in_json(MORE));
-    let still_fits = |c: &char| {
-        bytes += c.len_utf8();
-        escaped += in_json(c.encode_utf8(&mut [0; 4])) - 2;
-        bytes <= MESSAGE && escaped <= room
-    };
-    let kept: String = text.chars().take_while(still_fits).collect();
-    format!("{}{MORE}", kept.trim_end())
+    })
 }
 
 /// Priority (5 breaks through a phone's rest at night) and tag, which the app shows as a picture, by the worst that holds and
@@ -135,7 +114,7 @@ fn urgency(message: &Message) -> (u8, &'static str) {
 mod tests {
     use super::*;
     use crate::alerting::settings::HttpTarget;
-    use crate::alerting::testing::{alert, message};
+    use crate::alerting::testing::{alert, entry, message, site};
     use crate::domain::alert::{Alert, AlertKind};
     use crate::domain::notification::Reason;
 
@@ -169,19 +148,25 @@ mod tests {
     }
 
     #[test]
-    fn a_long_message_is_cut_within_both_limits_and_says_so() {
+    fn a_long_message_stays_within_the_limits_of_ntfy() {
         for letter in ['x', 'ä', '"', '\u{1}', '😀', '\n'] {
-            let summary = letter.to_string().repeat(5_000);
-            let one = Alert { summary, ..alert("acme", AlertKind::Drift, AlertState::Firing) };
-            let request = request(&Secret::new("x".repeat(TOPIC)), &message(Reason::First, [one]));
-            let text = request["message"].as_str().unwrap();
-            assert!(text.len() <= MESSAGE && request.to_string().len() <= REQUEST, "{letter:?}");
-            assert!(text.ends_with(MORE) || letter == '\n', "{letter:?}: {text}");
+            let mut message = message(Reason::First, []);
+            let entries = (0..600).map(|number| {
+                let site = site(&format!("s{number}"));
+                let one = alert(site.name.as_str(), AlertKind::Drift, AlertState::Firing);
+                entry(&site, Alert { summary: letter.to_string().repeat(5_000), ..one })
+            });
+            for count in [1, 600] {
+                message.entries = entries.clone().take(count).collect();
+                let request = request(&Secret::new("x".repeat(TOPIC)), &message);
+                let text = request["message"].as_str().unwrap();
+                assert!(
+                    text.len() <= 4096 && request.to_string().len() <= 8192,
+                    "{count} {letter:?}: {text}"
+                );
+                assert!(text.ends_with("\nMore: n720d alerts"), "{text}");
+            }
         }
-        assert_eq!(cut("short", 100), "short");
-        let full = "x".repeat(MESSAGE);
-        assert_eq!(cut(&full, REQUEST), full);
-        assert_eq!(cut(&format!("{full}x"), REQUEST).len(), MESSAGE);
     }
 
     #[test]

@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 
 use super::alertmanager::Alertmanager;
-use super::formats::TemplateProblem;
 use super::email::Email;
+use super::formats::TemplateProblem;
 use super::journal::Journal;
 use super::message::Message;
 use super::ntfy::Ntfy;

@@ -39,7 +39,7 @@ pub(super) fn alert(site: &str, kind: AlertKind, state: AlertState) -> Alert {
 }
 
 pub(super) fn entry(site: &Arc<SiteFacts>, alert: Alert) -> Entry {
-    Entry { site: Arc::clone(site), alert: Arc::new(alert), acknowledged: None }
+    Entry { site: Arc::clone(site), alert: Arc::new(alert), acknowledged: None, news: None }
 }
 
 /// About these alerts at `acme`, an hour after the epoch.

@@ -39,7 +39,8 @@ pub(crate) fn alert(kind: AlertKind, state: AlertState) -> Alert {
 
 pub(crate) fn message(reason: Reason, alerts: Vec<Alert>) -> Message {
     let site = site();
-    let entry = |alert| Entry { site: Arc::clone(&site), alert: Arc::new(alert), acknowledged: None };
+    let news = Some(reason);
+    let entry = |alert| Entry { site: Arc::clone(&site), alert: Arc::new(alert), acknowledged: None, news };
     Message {
         id: "msg_1".into(),
         reason,
@@ -52,4 +53,26 @@ pub(crate) fn message(reason: Reason, alerts: Vec<Alert>) -> Message {
 /// One alert that fires.
 pub(crate) fn drift() -> Message {
     message(Reason::First, vec![alert(AlertKind::Drift, AlertState::Firing)])
+}
+
+/// Every one of so many sites cannot be reached: `s0`, `s1`, …
+pub(crate) fn storm(sites: usize) -> Message {
+    let entry = |number: usize| {
+        let facts = SiteFacts { name: format!("s{number}").parse().unwrap(), ..SiteFacts::clone(&site()) };
+        let kind = AlertKind::Unreachable;
+        let alert = Alert { id: format!("s{number}/{kind}"), ..alert(kind, AlertState::Firing) };
+        Entry {
+            site: Arc::new(facts),
+            alert: Arc::new(alert),
+            acknowledged: None,
+            news: Some(Reason::First),
+        }
+    };
+    Message {
+        id: "msg_2".into(),
+        reason: Reason::First,
+        subject: Subject::Several { labels: BTreeMap::new(), storm: true },
+        entries: (0..sites).map(entry).collect(),
+        at: at(0),
+    }
 }

@@ -10,6 +10,7 @@ use super::http::Content;
 use super::message::Message;
 use super::settings::WebhookFormat;
 use super::sink::{FailureReason, SinkError};
+use super::text;
 use template::Template;
 
 pub use template::TemplateProblem;
@@ -63,6 +64,12 @@ impl Format {
     }
 }
 
+/// The text of a message without its title, for where that stands apart.
+fn untitled(message: &Message) -> String {
+    let (title, plain) = (text::title(message), text::plain(message));
+    plain.strip_prefix(&title).unwrap_or(&plain).trim_start_matches('\n').to_owned()
+}
+
 /// The lines of a text in pieces of at most `most`, as `measure` counts them; lines that are longer are cut.
 fn pieces(text: &str, most: usize, measure: impl Fn(char) -> usize) -> Vec<String> {
     let length = |text: &str| text.chars().map(&measure).sum::<usize>();
@@ -107,6 +114,16 @@ fn fitting(text: &str, most: usize, measure: impl Fn(char) -> usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::alerting::testing::{alert, message};
+    use crate::domain::alert::{AlertKind, AlertState};
+    use crate::domain::notification::Reason;
+
+    #[test]
+    fn a_text_whose_title_stands_apart_begins_behind_it() {
+        let message = message(Reason::First, [alert("acme", AlertKind::Drift, AlertState::Firing)]);
+        let untitled = untitled(&message);
+        assert_eq!(format!("{}\n\n{untitled}", text::title(&message)), text::plain(&message));
+    }
 
     #[test]
     fn text_is_cut_at_lines_into_pieces_that_are_full() {

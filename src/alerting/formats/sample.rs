@@ -50,7 +50,7 @@ fn entry(kind: AlertKind, severity: Severity, state: AlertState) -> Entry {
         handsets: SlotNumber::new(1).map(handset).into_iter().collect(),
         readings: vec!["a sample".to_owned()],
     };
-    Entry { site: Arc::new(facts), alert: Arc::new(alert), acknowledged: None }
+    Entry { site: Arc::new(facts), alert: Arc::new(alert), acknowledged: None, news: None }
 }
 
 fn handset(number: SlotNumber) -> HandsetNote {

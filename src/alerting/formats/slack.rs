@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::{fitting, pieces};
+use super::{fitting, pieces, untitled};
 use crate::alerting::message::Message;
 use crate::alerting::text;
 
@@ -20,16 +20,16 @@ const MORE: &str = "There is more than fits here: `n720d alerts` shows all of it
 
 /// The JSON of the request.
 pub(super) fn payload(message: &Message) -> Value {
-    let (title, plain) = (text::title(message), text::plain(message));
-    let sections = pieces(&plain, SECTION, escaped_length);
-    let is_cut = sections.len() > SECTIONS || plain.lines().any(|line| length(line) > SECTION);
+    let (title, text) = (text::title(message), untitled(message));
+    let sections = pieces(&text, SECTION, escaped_length);
+    let is_cut = sections.len() > SECTIONS || text.lines().any(|line| length(line) > SECTION);
     let header = json!({"type": "header", "text": {"type": "plain_text", "text": escaped(&title, HEADER)}});
     let mut blocks = vec![header];
     blocks.extend(sections.iter().take(SECTIONS).map(|text| section(text)));
     if is_cut {
         blocks.push(json!({"type": "context", "elements": [{"type": "mrkdwn", "text": MORE}]}));
     }
-    json!({"text": escaped(&format!("{title}\n{plain}"), FALLBACK), "blocks": blocks})
+    json!({"text": escaped(&text::plain(message), FALLBACK), "blocks": blocks})
 }
 
 /// `verbatim`: names of people and channels in it do not become mentions, addresses no links.

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::fitting;
+use super::{fitting, untitled};
 use crate::alerting::message::Message;
 use crate::alerting::text;
 use crate::domain::alert::Severity;
@@ -21,7 +21,7 @@ const MORE: &str = "There is more than fits here: n720d alerts shows all of it."
 pub(super) fn payload(message: &Message) -> Value {
     let mut body = vec![head(message)];
     let mut room = MOST.saturating_sub(size(&request(&body)) + size(&line_of(MORE)) + COMMA);
-    for line in text::plain(message).lines() {
+    for line in untitled(message).lines() {
         let line = line_of(&fitting(line, LONGEST, bytes));
         let needed = size(&line) + COMMA;
         if needed > room {
@@ -52,24 +52,15 @@ fn request(body: &[Value]) -> Value {
 
 /// The title in the colour of the message.
 fn head(message: &Message) -> Value {
-    let title = markdown_free(&text::title(message));
     let title =
-        json!({"type": "TextBlock", "text": title, "weight": "Bolder", "size": "Medium", "wrap": true});
+        json!({"type": "TextRun", "text": text::title(message), "weight": "Bolder", "size": "Medium"});
+    let title = json!({"type": "RichTextBlock", "inlines": [title]});
     json!({"type": "Container", "style": style(message), "bleed": true, "items": [title]})
 }
 
-/// One line. Rich text is shown as it is: of the text of a `TextBlock`, stars and brackets would be taken for Markdown.
+/// One line. Rich text is shown as it is: in a `TextBlock`, stars and brackets would be taken for Markdown.
 fn line_of(text: &str) -> Value {
     json!({"type": "RichTextBlock", "spacing": "None", "inlines": [{"type": "TextRun", "text": text}]})
-}
-
-/// A title has no rich text that is bold and coloured by its container, so its Markdown is taken apart.
-fn markdown_free(text: &str) -> String {
-    let escaped = |c: char| match c {
-        '\\' | '`' | '*' | '_' | '[' | ']' | '#' | '~' => vec!['\\', c],
-        _ => vec![c],
-    };
-    text.chars().flat_map(escaped).collect()
 }
 
 /// By the worst that holds; green when nothing does any more.
@@ -119,8 +110,8 @@ mod tests {
         let message = message(Reason::First, [alert("acme", AlertKind::Drift, AlertState::Firing)]);
         let card = card(&message);
         assert_eq!((&card["type"], &card["version"]), (&json!("AdaptiveCard"), &json!("1.4")));
-        assert_eq!(card["body"][0]["items"][0]["text"], text::title(&message));
-        assert_eq!(lines(&card).join("\n"), text::plain(&message).trim_end_matches('\n'));
+        assert_eq!(card["body"][0]["items"][0]["inlines"][0]["text"], text::title(&message));
+        assert_eq!(lines(&card).join("\n"), untitled(&message).trim_end_matches('\n'));
     }
 
     #[test]
@@ -140,11 +131,6 @@ mod tests {
         assert_eq!(style(&[(Severity::Warning, AlertState::Acknowledged)]), "warning");
         assert_eq!(style(&[(Severity::Critical, AlertState::Firing)]), "attention");
         assert_eq!(style(&[(Severity::Critical, AlertState::Resolved)]), "good");
-    }
-
-    #[test]
-    fn markdown_in_a_name_is_only_text() {
-        assert_eq!(markdown_free("a_b *2 [x](y) #1"), "a\\_b \\*2 \\[x\\](y) \\#1");
     }
 
     #[test]

@@ -24,7 +24,7 @@ const BRIEF: usize = 500;
 const NAME: &str = "template";
 
 /// A template that can be used.
-pub(super) struct Template {
+pub(in crate::alerting) struct Template {
     environment: Environment<'static>,
     kind: HeaderValue,
     is_json: bool,
@@ -200,8 +200,8 @@ mod tests {
         let source = "{{ version }} {{ reason }} {{ site }} {{ labels.customer }} {{ omitted }} \
                       {% for alert in alerts %}[{{ alert.site }} {{ alert.kind }} {{ alert.state }} {{ alert.phase }} \
                       {{- alert.resolved_at }} {{ alert.acknowledged }} {{ alert.readings }}]{% endfor %}";
-        let expected = "1 first acme acme 0 [acme drift firing none none []][acme unreachable resolved \
-                        1970-01-01T00:01:00Z none []]";
+        let expected = "1 first acme acme 0 [acme drift firing None None []][acme unreachable resolved \
+                        1970-01-01T00:01:00Z None []]";
         let source = source.replace("labels.customer", "labels.customer|default('')");
         assert_eq!(made(&source, "text/plain"), expected);
         let message = told();

@@ -162,7 +162,6 @@ mod tests {
             "T0KEN",
             "t0ken",
             "PA55word",
-            "ery&amp;v",
             "q%75ery",
             "query",
             "services",

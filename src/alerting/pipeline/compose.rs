@@ -64,6 +64,7 @@ fn entry(scene: &Scene<'_>, item: &Item<'_>) -> Entry {
         site: Arc::clone(item.facts),
         alert: Arc::new(Alert { state: item.state, ..Alert::clone(item.alert) }),
         acknowledged: scene.attention.acknowledgement_of(item.alert, scene.now).cloned(),
+        news: item.news,
     }
 }
 

@@ -1,0 +1,71 @@
+//! A message in one line: how urgent, where, what. For subjects of mails, titles of push messages, and lists.
+
+use std::collections::BTreeSet;
+
+use super::clean::{clean, clip};
+use super::headline::headline;
+use super::several;
+use super::words::{count, ended, holding, in_common, lasted, loud, oldest, worst};
+use crate::alerting::message::{Entry, Message, Subject};
+use crate::domain::ids::SiteName;
+use crate::domain::notification::Reason;
+
+/// No title is longer, in characters.
+const LONGEST: usize = 118;
+
+/// One line of fewer than 120 characters, none of which is a control character: `[CRITICAL] acme-berlin: DECT manager
+/// unreachable`.
+pub fn title(message: &Message) -> String {
+    let line = format!("[{}] {}: {}", tag(message), place(message), what(message));
+    clip(&clean(&line), LONGEST)
+}
+
+fn tag(message: &Message) -> String {
+    let Some(worst) = worst(message).map(loud) else { return "RESOLVED".to_owned() };
+    match message.reason {
+        Reason::First | Reason::Resolved => worst.to_owned(),
+        Reason::Changed => format!("{worst}, changed"),
+        Reason::Repeat => {
+            let since = oldest(message).unwrap_or(message.at);
+            format!("{worst}, still after {}", lasted(message.at - since))
+        }
+    }
+}
+
+/// Where; the labels of several sites are cut before what is said of them.
+fn place(message: &Message) -> String {
+    if let Subject::Site(facts) = &message.subject {
+        return facts.name.to_string();
+    }
+    let sites: BTreeSet<&SiteName> = message.entries.iter().map(|entry| &entry.site.name).collect();
+    let sites = match sites.first() {
+        Some(only) if sites.len() == 1 => only.to_string(),
+        Some(_) | None => count(sites.len(), "site", "sites"),
+    };
+    match in_common(message) {
+        Some(labels) => format!("{sites} ({})", clip(&labels, 40)),
+        None => sites,
+    }
+}
+
+fn what(message: &Message) -> String {
+    if !matches!(message.subject, Subject::Site(_)) {
+        return several::in_short(message);
+    }
+    // What is new comes before what is worse and was told before.
+    let first = holding(message).find(|entry| entry.news.is_some()).or_else(|| holding(message).next());
+    let over: Vec<&Entry> = ended(message).collect();
+    let Some(first) = first else {
+        return over.first().map_or_else(String::new, |one| and(one, over.len() - 1));
+    };
+    let mut what = and(first, holding(message).count() - 1);
+    if let Some(one) = over.first() {
+        what = format!("{what}; over: {}", and(one, over.len() - 1));
+    }
+    what
+}
+
+fn and(entry: &Entry, others: usize) -> String {
+    let headline = headline(&entry.alert);
+    if others == 0 { headline } else { format!("{headline}, and {others} more") }
+}
