@@ -5,6 +5,7 @@
 //! which knows nothing of sites. One file a sink. Nothing here judges a site or reads a clock.
 
 mod body;
+mod command;
 mod deliver;
 mod email;
 mod journal;
@@ -31,6 +32,7 @@ use crate::domain::notification::{
 };
 
 pub use body::Body;
+pub use command::Command;
 pub use deliver::{back_off, deliver_loop};
 pub use email::Email;
 pub use journal::Journal;

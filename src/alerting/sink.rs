@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 
+use super::command::Command;
 use super::email::Email;
 use super::journal::Journal;
 use super::message::Message;
@@ -141,9 +142,8 @@ impl SinkSettings {
                 Ok(Arc::new(Webhook::new(name, &settings.target.url, settings.secret.as_ref(), timeout)?))
             }
             SinkKind::Email(settings) => Ok(Arc::new(Email::new(name, &settings, timeout)?)),
-            SinkKind::Alertmanager(_) | SinkKind::Command(_) | SinkKind::Ntfy(_) => {
-                Err(SinkBuildError::Secret { sink: name })
-            }
+            SinkKind::Command(settings) => Ok(Arc::new(Command::new(name, settings, timeout))),
+            SinkKind::Alertmanager(_) | SinkKind::Ntfy(_) => Err(SinkBuildError::Secret { sink: name }),
         }
     }
 }
