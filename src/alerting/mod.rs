@@ -6,6 +6,7 @@
 
 mod alertmanager;
 mod body;
+mod command;
 mod deliver;
 mod email;
 mod formats;
@@ -38,6 +39,7 @@ use crate::domain::notification::{
 
 pub use alertmanager::Alertmanager;
 pub use body::{Body, BodyAlert, Taken};
+pub use command::Command;
 pub use deliver::{back_off, deliver_loop};
 pub use email::Email;
 pub use formats::TemplateProblem;

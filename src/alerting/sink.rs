@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 
 use super::alertmanager::Alertmanager;
+use super::command::Command;
 use super::email::Email;
 use super::formats::TemplateProblem;
 use super::journal::Journal;
@@ -144,7 +145,7 @@ impl SinkSettings {
             SinkKind::Alertmanager(settings) => Ok(Arc::new(Alertmanager::new(name, settings, timeout)?)),
             SinkKind::Ntfy(settings) => Ok(Arc::new(Ntfy::new(name, settings, timeout)?)),
             SinkKind::Email(settings) => Ok(Arc::new(Email::new(name, &settings, timeout)?)),
-            SinkKind::Command(_) => Err(SinkBuildError::Secret { sink: name }),
+            SinkKind::Command(settings) => Ok(Arc::new(Command::new(name, settings, timeout))),
         }
     }
 }

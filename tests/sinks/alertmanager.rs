@@ -184,10 +184,9 @@ async fn a_severity_that_changes_ends_the_alert_under_the_old_one() {
     let mut told = pairs(&[("firing", "warning")]);
     assert_eq!(alertmanager.has_told(1).await, told);
     tell(Severity::Critical, AlertState::Firing).await;
-    let [known] = eventually("one alert to be left", async || {
-        <[Value; 1]>::try_from(alertmanager.known().await).ok()
-    })
-    .await;
+    let [known] =
+        eventually("one alert to be left", async || <[Value; 1]>::try_from(alertmanager.known().await).ok())
+            .await;
     assert_eq!(known["labels"]["severity"], "critical");
     let mut then = alertmanager.has_told(3).await.split_off(1);
     then.sort();
@@ -230,16 +229,18 @@ async fn an_end_of_which_alertmanager_knows_no_beginning_is_told_to_nobody() {
     let Some(alertmanager) = Alertmanager::start().await else { return };
     let sink = alertmanager.sink(&[]);
     let ended = drift(Severity::Critical, AlertState::Resolved);
-    let odd = Alert { id: r#"fleet/sink-failing/a "b" \c.(d)|e"#.into(), ..drift(Severity::Info, AlertState::Firing) };
+    let odd = Alert {
+        id: r#"fleet/sink-failing/a "b" \c.(d)|e"#.into(),
+        ..drift(Severity::Info, AlertState::Firing)
+    };
     sink.deliver(&told(Reason::Resolved, ended), Utc::now()).await.unwrap();
     sink.deliver(&told(Reason::First, odd.clone()), Utc::now()).await.unwrap();
     assert_eq!(alertmanager.has_told(1).await, pairs(&[("firing", "info")]));
     let grown = Alert { severity: Severity::Warning, ..odd };
     sink.deliver(&told(Reason::Changed, grown), Utc::now()).await.unwrap();
-    let [known] = eventually("one alert to be left", async || {
-        <[Value; 1]>::try_from(alertmanager.known().await).ok()
-    })
-    .await;
+    let [known] =
+        eventually("one alert to be left", async || <[Value; 1]>::try_from(alertmanager.known().await).ok())
+            .await;
     assert_eq!(known["labels"]["severity"], "warning", "ids are asked for as they are");
 }
 

@@ -11,7 +11,7 @@ use tracing::instrument::WithSubscriber;
 
 use crate::log::Log;
 use crate::support::{alert, at, drift, message, storm};
-use crate::{command, email, journal, over_http};
+use crate::{journal, over_http, over_smtp, over_stdin};
 
 /// A sink of some kind and somebody whom it tells.
 pub(crate) struct Candidate {
@@ -111,8 +111,8 @@ table! {
         "webhook with a template", over_http::template, over_http::template_in;
     SinkKind::Alertmanager(_) => "alertmanager", over_http::alertmanager, over_http::alertmanager_in;
     SinkKind::Ntfy(_) => "ntfy", over_http::ntfy, over_http::ntfy_in;
-    SinkKind::Email(_) => "email", email::well, email::ill;
-    SinkKind::Command(_) => "command", command::well, command::ill;
+    SinkKind::Email(_) => "email", over_smtp::well, over_smtp::ill;
+    SinkKind::Command(_) => "command", over_stdin::well, over_stdin::ill;
 }
 
 /// Is in every secret of a candidate, and must be in nothing that is said.
@@ -177,7 +177,11 @@ async fn a_sink_takes_a_storm_over_many_sites() {
         let delivery = sink.deliver(&storm, at(5)).with_subscriber(log.subscriber());
         delivery.await.unwrap_or_else(|error| panic!("{}: {error}", row.kind));
         let taken = peer.taken(std::slice::from_ref(&storm), &log).await.concat();
-        assert!(taken.contains("700") || taken.contains("s699"), "{}: all are told or counted: {taken}", row.kind);
+        assert!(
+            taken.contains("700") || taken.contains("s699"),
+            "{}: all are told or counted: {taken}",
+            row.kind
+        );
     }
 }
 

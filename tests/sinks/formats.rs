@@ -67,7 +67,8 @@ async fn a_template_makes_what_the_operator_wants() {
 fn a_template_that_cannot_work_is_an_error_of_the_settings() {
     let build = |source: &str| {
         let kind = SinkKind::Webhook(settings("https://a/t0ken", template(source, "application/json")));
-        let settings = SinkSettings { name: "page".into(), timeout: Duration::from_secs(1), repeat: None, kind };
+        let settings =
+            SinkSettings { name: "page".into(), timeout: Duration::from_secs(1), repeat: None, kind };
         settings.build().err().unwrap()
     };
     for (source, cause) in [("{\n{{ titel }}}", "line 2: "), ("{", "not JSON"), ("{% if %}", "line 1: ")] {

@@ -15,6 +15,8 @@ mod log;
 mod mailbox;
 mod ntfy;
 mod over_http;
+mod over_smtp;
+mod over_stdin;
 mod peers;
 mod receiver;
 mod support;

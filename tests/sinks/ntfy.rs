@@ -24,7 +24,8 @@ fn sink(url: &str, token: Option<&str>) -> Arc<dyn Sink> {
 async fn a_message_is_published_as_json_at_the_root() {
     for (base, root) in [("", "/"), ("/", "/"), ("/push", "/push/")] {
         let receiver = Receiver::start([Answer::Status(200)]).await;
-        let sink = sink(&format!("http://{}{base}", receiver.address()), Some("tk_AgQdq7mVBoFD37zQVN29RhuMzNIz2"));
+        let sink =
+            sink(&format!("http://{}{base}", receiver.address()), Some("tk_AgQdq7mVBoFD37zQVN29RhuMzNIz2"));
         sink.deliver(&drift(), at(0)).await.unwrap();
         let [arrived] = receiver.arrived().try_into().unwrap();
         assert_eq!((arrived.method.as_str(), arrived.path.as_str()), ("POST", root));
@@ -55,9 +56,12 @@ async fn without_a_token_nobody_logs_in_and_an_end_can_wait() {
 
 #[tokio::test]
 async fn what_ntfy_refuses_is_told_without_the_topic() {
-    for (status, reason) in
-        [(401, FailureReason::Auth), (403, FailureReason::Auth), (413, FailureReason::Rejected), (429, FailureReason::RateLimited)]
-    {
+    for (status, reason) in [
+        (401, FailureReason::Auth),
+        (403, FailureReason::Auth),
+        (413, FailureReason::Rejected),
+        (429, FailureReason::RateLimited),
+    ] {
         let receiver = Receiver::always(Answer::Echo(status)).await;
         let error = sink(&receiver.url(), None).deliver(&drift(), at(0)).await.unwrap_err();
         assert_eq!((error.reason, error.is_retryable()), (reason, true));

@@ -64,7 +64,9 @@ fn well(make: Make) -> Soon {
 fn ill(make: Make, trouble: Trouble) -> Soon {
     async move {
         let (target, peer) = match trouble {
-            Trouble::Refused => (target("http", &nobody().await.to_string()), Box::new(Nobody) as Box<dyn Peer>),
+            Trouble::Refused => {
+                (target("http", &nobody().await.to_string()), Box::new(Nobody) as Box<dyn Peer>)
+            }
             Trouble::Silent => always(Answer::Never).await,
             Trouble::Broken => always(Answer::Echo(500)).await,
             Trouble::Busy => always(Answer::Echo(429)).await,
@@ -91,7 +93,8 @@ fn webhook(target: HttpTarget, format: WebhookFormat) -> SinkKind {
 }
 
 fn of_template(target: HttpTarget) -> SinkKind {
-    let source = r#"{"title": {{ title }}, "alerts": {{ alerts }}, "omitted": {{ omitted }}, "text": {{ text }}}"#;
+    let source =
+        r#"{"title": {{ title }}, "alerts": {{ alerts }}, "omitted": {{ omitted }}, "text": {{ text }}}"#;
     let content_type = "application/json".to_owned();
     webhook(target, WebhookFormat::Template { source: source.to_owned(), content_type })
 }

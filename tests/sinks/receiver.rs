@@ -119,7 +119,9 @@ async fn take(
     let answer = inner.script.lock().unwrap().pop_front().unwrap_or(inner.then);
     match answer {
         Answer::Status(status) => (StatusCode::from_u16(status).unwrap(), "so be it").into_response(),
-        Answer::Echo(status) => (StatusCode::from_u16(status).unwrap(), format!("{arrived:?}")).into_response(),
+        Answer::Echo(status) => {
+            (StatusCode::from_u16(status).unwrap(), format!("{arrived:?}")).into_response()
+        }
         Answer::RedirectTo(to) => (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, to)]).into_response(),
         Answer::Endless => {
             let chunks =

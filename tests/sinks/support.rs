@@ -61,12 +61,7 @@ pub(crate) fn storm(sites: usize) -> Message {
         let facts = SiteFacts { name: format!("s{number}").parse().unwrap(), ..SiteFacts::clone(&site()) };
         let kind = AlertKind::Unreachable;
         let alert = Alert { id: format!("s{number}/{kind}"), ..alert(kind, AlertState::Firing) };
-        Entry {
-            site: Arc::new(facts),
-            alert: Arc::new(alert),
-            acknowledged: None,
-            news: Some(Reason::First),
-        }
+        Entry { site: Arc::new(facts), alert: Arc::new(alert), acknowledged: None, news: Some(Reason::First) }
     };
     Message {
         id: "msg_2".into(),

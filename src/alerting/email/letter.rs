@@ -11,7 +11,6 @@ use sha2::{Digest, Sha256};
 
 use crate::alerting::message::{Message, Subject};
 use crate::alerting::text;
-use crate::domain::alert::Severity;
 
 /// A mail, ready to be handed to a server.
 pub(super) struct Letter {
@@ -44,7 +43,7 @@ impl Letter {
             .raw_header(header("X-Auto-Response-Suppress", "All"))
             .raw_header(header("X-N720d-Site", message.subject.site().as_str()))
             .raw_header(header("X-N720d-Reason", message.reason.as_str()))
-            .raw_header(header("X-N720d-Severity", worst(message).as_str()));
+            .raw_header(header("X-N720d-Severity", message.severity().as_str()));
         let parts = MultiPart::alternative()
             .boundary(format!("n720d-{}", message.id))
             .singlepart(SinglePart::plain(text::plain(message)))
@@ -77,12 +76,4 @@ fn thread(subject: &Subject) -> String {
     }
     let hex: String = hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     format!("n720d-thread-{hex}")
-}
-
-/// Of what holds; of what has ended where nothing does.
-fn worst(message: &Message) -> Severity {
-    let worst = |ended| {
-        message.entries.iter().filter(|one| one.has_ended() == ended).map(|one| one.alert.severity).max()
-    };
-    worst(false).or_else(|| worst(true)).unwrap_or(Severity::Info)
 }
