@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::future::BoxFuture;
+use futures_util::future::LocalBoxFuture;
 use n720d::alerting::{FailureReason, Message, Sink, SinkKind, SinkSettings, WebhookFormat, WebhookSettings};
 use n720d::domain::alert::{Alert, AlertKind, AlertState};
 use n720d::domain::notification::Reason;
@@ -22,10 +22,10 @@ pub(crate) struct Candidate {
 }
 
 /// Somebody who is told by a sink, until dropped.
-pub(crate) trait Peer: Send + Sync {
+pub(crate) trait Peer {
     /// What was taken in, a text a message, once there are as many as `sent`. What differs from one try to the next by right,
     /// such as the time, is left out. `log` is what was logged in the meantime.
-    fn taken<'a>(&'a self, sent: &'a [Message], log: &'a Log) -> BoxFuture<'a, Vec<String>>;
+    fn taken<'a>(&'a self, sent: &'a [Message], log: &'a Log) -> LocalBoxFuture<'a, Vec<String>>;
 }
 
 /// What can be wrong, each to be told apart.
@@ -80,9 +80,9 @@ impl Trouble {
 struct Row {
     kind: &'static str,
     /// One whose receiver takes everything. `None`: there is no such receiver to be had, which was said.
-    well: fn() -> BoxFuture<'static, Option<Candidate>>,
+    well: fn() -> LocalBoxFuture<'static, Option<Candidate>>,
     /// One whose receiver is in trouble. `None`: that cannot be, or there is no such receiver to be had.
-    ill: fn(Trouble) -> BoxFuture<'static, Option<Candidate>>,
+    ill: fn(Trouble) -> LocalBoxFuture<'static, Option<Candidate>>,
 }
 
 /// A line a sink. A kind of sink without one does not compile.

@@ -1,6 +1,6 @@
 //! The journal: one event an alert, with fields to filter by.
 
-use futures_util::future::{BoxFuture, FutureExt, ready};
+use futures_util::future::{FutureExt, LocalBoxFuture, ready};
 use n720d::alerting::{Journal, Message, Sink, SinkKind};
 use n720d::domain::alert::{AlertKind, AlertState, Severity};
 use n720d::domain::notification::Reason;
@@ -14,14 +14,14 @@ use crate::support::{alert, at, message};
 struct Reader;
 
 impl Peer for Reader {
-    fn taken<'a>(&'a self, sent: &'a [Message], log: &'a Log) -> BoxFuture<'a, Vec<String>> {
+    fn taken<'a>(&'a self, sent: &'a [Message], log: &'a Log) -> LocalBoxFuture<'a, Vec<String>> {
         let events = events(log);
         let mut events = events.iter().filter(|event| event["target"] == "n720d::alert");
         let of_one = |message: &Message| {
             let own = events.by_ref().take(message.entries.len());
             own.map(|event| event["fields"].to_string()).collect()
         };
-        ready(sent.iter().map(of_one).collect()).boxed()
+        ready(sent.iter().map(of_one).collect()).boxed_local()
     }
 }
 
@@ -29,13 +29,13 @@ fn events(log: &Log) -> Vec<serde_json::Value> {
     log.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-pub(crate) fn well() -> BoxFuture<'static, Option<Candidate>> {
-    ready(Some(Candidate { kind: SinkKind::Journal, peer: Box::new(Reader) })).boxed()
+pub(crate) fn well() -> LocalBoxFuture<'static, Option<Candidate>> {
+    ready(Some(Candidate { kind: SinkKind::Journal, peer: Box::new(Reader) })).boxed_local()
 }
 
 /// The log takes everything.
-pub(crate) fn ill(_trouble: Trouble) -> BoxFuture<'static, Option<Candidate>> {
-    ready(None).boxed()
+pub(crate) fn ill(_trouble: Trouble) -> LocalBoxFuture<'static, Option<Candidate>> {
+    ready(None).boxed_local()
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! The rows of the contract's table for sinks that speak HTTP: each with a web server as its receiver.
 
-use futures_util::future::{BoxFuture, FutureExt, ready};
+use futures_util::future::{FutureExt, LocalBoxFuture, ready};
 use n720d::alerting::{
     AlertmanagerSettings, HttpTarget, Message, NtfySettings, SinkKind, WebhookFormat, WebhookSettings,
 };
@@ -12,18 +12,18 @@ use crate::https::Secured;
 use crate::log::Log;
 use crate::receiver::{Answer, Receiver, nobody};
 
-type Soon = BoxFuture<'static, Option<Candidate>>;
+type Soon = LocalBoxFuture<'static, Option<Candidate>>;
 
 impl Peer for Receiver {
-    fn taken<'a>(&'a self, _sent: &'a [Message], _log: &'a Log) -> BoxFuture<'a, Vec<String>> {
+    fn taken<'a>(&'a self, _sent: &'a [Message], _log: &'a Log) -> LocalBoxFuture<'a, Vec<String>> {
         // Fields are sorted, so that a text compares; what asks for much is told in several requests.
-        ready(self.posted().into_iter().map(|arrived| arrived.json().to_string()).collect()).boxed()
+        ready(self.posted().into_iter().map(|arrived| arrived.json().to_string()).collect()).boxed_local()
     }
 }
 
 impl Peer for Secured {
-    fn taken<'a>(&'a self, _sent: &'a [Message], _log: &'a Log) -> BoxFuture<'a, Vec<String>> {
-        ready(self.arrived()).boxed()
+    fn taken<'a>(&'a self, _sent: &'a [Message], _log: &'a Log) -> LocalBoxFuture<'a, Vec<String>> {
+        ready(self.arrived()).boxed_local()
     }
 }
 
@@ -31,8 +31,8 @@ impl Peer for Secured {
 struct Nobody;
 
 impl Peer for Nobody {
-    fn taken<'a>(&'a self, _sent: &'a [Message], _log: &'a Log) -> BoxFuture<'a, Vec<String>> {
-        ready(Vec::new()).boxed()
+    fn taken<'a>(&'a self, _sent: &'a [Message], _log: &'a Log) -> LocalBoxFuture<'a, Vec<String>> {
+        ready(Vec::new()).boxed_local()
     }
 }
 
@@ -58,7 +58,7 @@ fn well(make: Make) -> Soon {
         let kind = make(target("http", &receiver.address().to_string()));
         Some(Candidate { kind, peer: Box::new(receiver) })
     }
-    .boxed()
+    .boxed_local()
 }
 
 fn ill(make: Make, trouble: Trouble) -> Soon {
@@ -80,7 +80,7 @@ fn ill(make: Make, trouble: Trouble) -> Soon {
         };
         Some(Candidate { kind: make(target), peer })
     }
-    .boxed()
+    .boxed_local()
 }
 
 async fn always(answer: Answer) -> (HttpTarget, Box<dyn Peer>) {

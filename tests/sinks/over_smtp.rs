@@ -1,6 +1,6 @@
 //! The row of the contract's table for mails, with exim as the receiver.
 
-use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::future::{FutureExt, LocalBoxFuture};
 use n720d::alerting::{EmailSettings, MailSecurity, Message, SinkKind};
 use n720d::domain::secret::Secret;
 
@@ -14,7 +14,7 @@ use crate::receiver::{Receiver, nobody};
 const TO: &str = "noc@example.net";
 
 impl Peer for Exim {
-    fn taken<'a>(&'a self, sent: &'a [Message], _log: &'a Log) -> BoxFuture<'a, Vec<String>> {
+    fn taken<'a>(&'a self, sent: &'a [Message], _log: &'a Log) -> LocalBoxFuture<'a, Vec<String>> {
         async {
             let mails = self.mails(TO, sent.len()).await;
             let text = |mail: &crate::mailbox::Mail| {
@@ -22,20 +22,20 @@ impl Peer for Exim {
             };
             mails.iter().map(text).collect()
         }
-        .boxed()
+        .boxed_local()
     }
 }
 
-pub(crate) fn well() -> BoxFuture<'static, Option<Candidate>> {
+pub(crate) fn well() -> LocalBoxFuture<'static, Option<Candidate>> {
     async {
         let exim = Exim::start(Tls::Starttls).await?;
         let kind = SinkKind::Email(settings(&exim, MailSecurity::StartTls));
         Some(Candidate { kind, peer: Box::new(exim) })
     }
-    .boxed()
+    .boxed_local()
 }
 
-pub(crate) fn ill(trouble: Trouble) -> BoxFuture<'static, Option<Candidate>> {
+pub(crate) fn ill(trouble: Trouble) -> LocalBoxFuture<'static, Option<Candidate>> {
     async move {
         match trouble {
             Trouble::Refused => {
@@ -67,7 +67,7 @@ pub(crate) fn ill(trouble: Trouble) -> BoxFuture<'static, Option<Candidate>> {
             Trouble::Redirected => None,
         }
     }
-    .boxed()
+    .boxed_local()
 }
 
 fn at(settings: EmailSettings, peer: impl Peer + 'static) -> Candidate {

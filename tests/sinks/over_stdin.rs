@@ -1,6 +1,6 @@
 //! The row of the contract's table for programs that are run: a shell's script is the receiver.
 
-use futures_util::future::{BoxFuture, FutureExt, ready};
+use futures_util::future::{FutureExt, LocalBoxFuture, ready};
 use n720d::alerting::{CommandSettings, Message, SinkKind};
 use tempfile::TempDir;
 
@@ -11,17 +11,17 @@ use crate::log::Log;
 struct Folder(TempDir);
 
 impl Peer for Folder {
-    fn taken<'a>(&'a self, sent: &'a [Message], _log: &'a Log) -> BoxFuture<'a, Vec<String>> {
+    fn taken<'a>(&'a self, sent: &'a [Message], _log: &'a Log) -> LocalBoxFuture<'a, Vec<String>> {
         let read = |number: usize| std::fs::read_to_string(self.0.path().join(number.to_string())).unwrap();
-        ready((0..sent.len()).map(read).collect()).boxed()
+        ready((0..sent.len()).map(read).collect()).boxed_local()
     }
 }
 
-pub(crate) fn well() -> BoxFuture<'static, Option<Candidate>> {
-    ready(Some(script("/bin/sh", r#"number=$(ls "$1" | wc -l); cat > "$1/$number""#))).boxed()
+pub(crate) fn well() -> LocalBoxFuture<'static, Option<Candidate>> {
+    ready(Some(script("/bin/sh", r#"number=$(ls "$1" | wc -l); cat > "$1/$number""#))).boxed_local()
 }
 
-pub(crate) fn ill(trouble: Trouble) -> BoxFuture<'static, Option<Candidate>> {
+pub(crate) fn ill(trouble: Trouble) -> LocalBoxFuture<'static, Option<Candidate>> {
     let candidate = match trouble {
         Trouble::Silent => Some(script("/bin/sh", "exec sleep 600")),
         Trouble::Broken => Some(script("/bin/sh", "echo no modem >&2; exit 1")),
@@ -30,7 +30,7 @@ pub(crate) fn ill(trouble: Trouble) -> BoxFuture<'static, Option<Candidate>> {
         // There is nobody behind a program who could do that.
         Trouble::Refused | Trouble::Auth | Trouble::Redirected | Trouble::Untrusted => None,
     };
-    ready(candidate).boxed()
+    ready(candidate).boxed_local()
 }
 
 fn script(program: &str, text: &str) -> Candidate {
