@@ -182,7 +182,7 @@ mod tests {
             handsets: Vec::new(),
             readings: Vec::new(),
         };
-        Entry { site, alert: Arc::new(alert), acknowledged: None }
+        Entry { site, alert: Arc::new(alert), acknowledged: None, news: None }
     }
 
     fn message(entries: Vec<Entry>) -> Message {

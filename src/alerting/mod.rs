@@ -21,6 +21,7 @@ mod sink;
 #[cfg(test)]
 mod testing;
 pub mod text;
+mod tls;
 mod webhook;
 
 use std::collections::BTreeMap;

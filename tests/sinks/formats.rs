@@ -57,7 +57,7 @@ async fn chats_get_json_of_their_own() {
 
 #[tokio::test]
 async fn a_template_makes_what_the_operator_wants() {
-    let source = r#"{"page": {{ title }}, "sites": [{% for alert in alerts %}{{ alert.site }}{% endfor %}]}"#;
+    let source = r#"{"page": {{ title }}, "sites": {{ alerts|map(attribute='site') }}}"#;
     let arrived = arrived(template(source, "application/vnd.pager+json")).await;
     assert_eq!(arrived.header("content-type"), "application/vnd.pager+json");
     assert_eq!(arrived.json()["sites"], serde_json::json!(["acme"]));

@@ -2,16 +2,15 @@
 //! wrong. No password and nothing made of one passes here, not even in what a server says.
 
 use std::error::Error as _;
-use std::io;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use lettre::transport::smtp::Error;
-use rustls::CertificateError;
 
 use super::conversation::{Connecting, Server, Step};
 use crate::alerting::sink::{FailureReason, SinkError};
+use crate::alerting::tls;
 use crate::domain::secret::{MASK, Secret};
 
 /// Of what a server answers, in characters.
@@ -86,7 +85,7 @@ impl Problem {
     /// The conversation broke off, or did not come about.
     fn broken(&self, server: &Server, error: &Error) -> (FailureReason, String) {
         let Server { host, port, .. } = server;
-        if let Some(error) = tls_error(error) {
+        if let Some(error) = tls::among_causes(error) {
             return untrusted(server, error);
         }
         if error.is_timeout() {
@@ -154,27 +153,11 @@ fn said(error: &Error) -> String {
     line.collect::<Vec<_>>().join(" ").chars().take(LONGEST_ANSWER).collect()
 }
 
-/// What TLS has against the server, if that is it.
-fn tls_error(error: &Error) -> Option<&rustls::Error> {
-    let mut source = error.source();
-    while let Some(cause) = source {
-        if let Some(found) = cause.downcast_ref::<rustls::Error>() {
-            return Some(found);
-        }
-        // An I/O error passes over what it wraps when it is asked for its source.
-        source = match cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-            Some(wrapped) => Some(wrapped),
-            None => cause.source(),
-        };
-    }
-    None
-}
-
 fn untrusted(server: &Server, error: &rustls::Error) -> (FailureReason, String) {
     let Server { host, port, .. } = server;
     let text = match error {
         rustls::Error::InvalidCertificate(error) => {
-            format!("the certificate of {host}:{port} {}", certificate(host, error))
+            format!("the certificate of {host}:{port} {}", tls::certificate(host, error))
         }
         rustls::Error::InvalidMessage(_) => format!(
             "{host}:{port} does not begin with TLS; security = \"starttls\" is for servers that change to it \
@@ -183,37 +166,6 @@ fn untrusted(server: &Server, error: &rustls::Error) -> (FailureReason, String) 
         error => format!("no TLS with {host}:{port}: {error}"),
     };
     (FailureReason::Untrusted, text)
-}
-
-fn certificate(host: &str, error: &CertificateError) -> String {
-    match error {
-        CertificateError::UnknownIssuer => {
-            "was issued by nobody whom this machine trusts; name the issuer's certificate as ca_file"
-                .to_owned()
-        }
-        CertificateError::NotValidForNameContext { presented, .. } if !presented.is_empty() => {
-            format!("is for {}, not for {host}; name the server as its certificate does", names(presented))
-        }
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            format!("is not for {host}; name the server as its certificate does")
-        }
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "has expired".to_owned(),
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            "is not valid yet; is this machine's clock right?".to_owned()
-        }
-        other => format!("cannot be used: {other}"),
-    }
-}
-
-/// As `a, b and 3 more`: the names are those of whoever answers, and there may be many. The library writes them as
-/// `DnsName("a")`.
-fn names(presented: &[String]) -> String {
-    let plain = |name: &String| name.split('"').nth(1).unwrap_or(name).replace(char::is_control, " ");
-    let mut words: Vec<String> = presented.iter().take(3).map(plain).collect();
-    if presented.len() > words.len() {
-        words.push(format!("{} more", presented.len() - words.len()));
-    }
-    words.join(", ")
 }
 
 /// What must not be shown: the password, and what a login makes of it on the wire.
@@ -261,29 +213,6 @@ mod tests {
             [(421, "shutting down"), (451, "local error in processing"), (454, "TLS not available")]
         {
             assert!(!asks_for_patience(code, said), "{code} {said}");
-        }
-    }
-
-    #[test]
-    fn names_of_certificates_are_few_and_plain() {
-        let presented =
-            |names: &[&str]| names.iter().map(|name| format!("DnsName({name:?})")).collect::<Vec<_>>();
-        assert_eq!(names(&presented(&["mail.example.net"])), "mail.example.net");
-        assert_eq!(names(&presented(&["a", "b", "c", "d", "e"])), "a, b, c, 2 more");
-        assert_eq!(names(&["odd".to_owned()]), "odd");
-    }
-
-    #[test]
-    fn certificates_that_are_no_good_are_told_apart() {
-        for (error, words) in [
-            (CertificateError::UnknownIssuer, "ca_file"),
-            (CertificateError::NotValidForName, "is not for mail.example.net"),
-            (CertificateError::Expired, "has expired"),
-            (CertificateError::NotValidYet, "clock"),
-            (CertificateError::Revoked, "cannot be used"),
-        ] {
-            let text = certificate("mail.example.net", &error);
-            assert!(text.contains(words), "{text}");
         }
     }
 

@@ -24,6 +24,7 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 pub(super) struct Http {
     client: reqwest::Client,
     base: Url,
+    headers: HeaderMap,
     private: Private,
 }
 
@@ -65,9 +66,9 @@ impl Http {
         };
         let secrets = target.headers.iter().map(|(_, value)| value).chain(secrets);
         let private = Private::new(&base, secrets);
-        let client = client(headers, authorities, timeout);
+        let client = client(authorities, timeout);
         let client = client.map_err(|source| SinkBuildError::Client { sink: sink(), source })?;
-        Ok(Self { client, base, private })
+        Ok(Self { client, base, headers, private })
     }
 
     /// The URL of the settings, as it is.
@@ -82,13 +83,14 @@ impl Http {
         url
     }
 
-    /// Posts it, with `headers` before those of the settings.
+    /// Posts it, with `headers` in place of those of the settings that have the same name.
     ///
     /// # Errors
     /// No connection, no answer, or any answer but success.
     pub(super) async fn post(&self, url: Url, headers: HeaderMap, content: Content) -> Result<(), SinkError> {
         let Content { kind, body } = content;
-        let request = self.client.post(url).headers(headers).header(CONTENT_TYPE, kind).body(body);
+        let request = self.client.post(url).headers(self.headers.clone()).headers(headers);
+        let request = request.header(CONTENT_TYPE, kind).body(body);
         let answer = send(request).await?;
         let status = answer.status();
         let (text, _) = read(answer, ANSWER_LIMIT).await;
@@ -100,7 +102,7 @@ impl Http {
     /// # Errors
     /// No connection or no answer.
     pub(super) async fn get(&self, url: Url, limit: usize) -> Result<Option<Vec<u8>>, SinkError> {
-        let answer = send(self.client.get(url)).await?;
+        let answer = send(self.client.get(url).headers(self.headers.clone())).await?;
         let is_success = answer.status().is_success();
         let (body, is_whole) = read(answer, limit).await;
         Ok((is_success && is_whole).then_some(body))
@@ -158,11 +160,7 @@ fn authorities(pem: &[u8]) -> Result<Vec<Certificate>, String> {
     if found.is_empty() { Err("there is no certificate in it".to_owned()) } else { Ok(found) }
 }
 
-fn client(
-    headers: HeaderMap,
-    authorities: Vec<Certificate>,
-    timeout: Duration,
-) -> Result<reqwest::Client, reqwest::Error> {
+fn client(authorities: Vec<Certificate>, timeout: Duration) -> Result<reqwest::Client, reqwest::Error> {
     // An error means that the process has a provider already, which serves as well.
     rustls::crypto::ring::default_provider().install_default().ok();
     let builder = reqwest::Client::builder()
@@ -174,8 +172,7 @@ fn client(
         .timeout(timeout)
         .connect_timeout(CONNECT_WITHIN.min(timeout))
         .pool_max_idle_per_host(0)
-        .user_agent(concat!("n720d/", env!("CARGO_PKG_VERSION")))
-        .default_headers(headers);
+        .user_agent(concat!("n720d/", env!("CARGO_PKG_VERSION")));
     let builder = if authorities.is_empty() { builder } else { builder.tls_certs_merge(authorities) };
     builder.build()
 }
