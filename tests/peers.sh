@@ -96,7 +96,14 @@ rm -r "$home.new/debs"
 cd "$home.new"
 case $name in
 alertmanager)
-    ln -s root/usr/bin/prometheus-alertmanager program
+    # It reads a template from where the package would be installed; the same path without its first slash is one of ours.
+    LC_ALL=C sed -i 's#/usr/share/prometheus/alertmanager#usr//share/prometheus/alertmanager#g' \
+        root/usr/bin/prometheus-alertmanager
+    cat >program <<'EOF'
+#!/bin/sh
+cd "$(dirname "$0")/root" && exec usr/bin/prometheus-alertmanager "$@"
+EOF
+    chmod 0755 program
     ;;
 exim)
     # A set-uid program would be run without the libraries beside it.

@@ -1,27 +1,65 @@
-//! The body of a notification: the JSON that the interface promises to webhooks, and that every sink starts from.
+//! Our own JSON of a message: the body that the interface promises to webhooks, what commands read, and what templates see.
+//! No words of its own.
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::message::Message;
+use super::message::{Entry, Message};
+use super::text;
 use crate::domain::alert::Alert;
+use crate::domain::attention::Acknowledgement;
 use crate::domain::ids::SiteName;
 use crate::domain::notification::Reason;
 
-/// What a notification says.
+/// So many alerts are told one by one: with more, a receiver's limit on the size of a body would keep all of them back.
+const MOST_ALERTS: usize = 200;
+
+/// What a message says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Body {
     /// Of this format: 1.
     pub version: u32,
     /// Why it is sent.
     pub reason: Reason,
-    /// The site.
+    /// In one line, for people.
+    #[serde(default)]
+    pub title: String,
+    /// The site; the name that stands for the fleet where it is about several.
     pub site: SiteName,
-    /// The site's labels.
+    /// The site's labels, or those that several sites have in common.
     pub labels: BTreeMap<String, String>,
-    /// What holds, worst first, then what has ended.
-    pub alerts: Vec<Alert>,
+    /// What holds, worst first, then what has ended; at most 200.
+    pub alerts: Vec<BodyAlert>,
+    /// How many more there are.
+    #[serde(default)]
+    pub omitted: usize,
+}
+
+/// An alert in a body.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BodyAlert {
+    /// Where.
+    #[serde(default = "SiteName::of_fleet")]
+    pub site: SiteName,
+    /// It.
+    #[serde(flatten)]
+    pub alert: Alert,
+    /// Who has taken it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledged: Option<Taken>,
+}
+
+/// Who has taken an alert.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Taken {
+    /// Who.
+    pub by: String,
+    /// What they want others to know; may be empty.
+    pub note: String,
+    /// Until when; `None`: until it is resolved.
+    pub until: Option<DateTime<Utc>>,
 }
 
 impl Body {
@@ -30,9 +68,11 @@ impl Body {
         Self {
             version: 1,
             reason: message.reason,
+            title: text::title(message),
             site: message.subject.site(),
             labels: message.subject.labels().clone(),
-            alerts: message.entries.iter().map(|entry| Alert::clone(&entry.alert)).collect(),
+            alerts: message.entries.iter().take(MOST_ALERTS).map(BodyAlert::from).collect(),
+            omitted: message.entries.len().saturating_sub(MOST_ALERTS),
         }
     }
 
@@ -53,75 +93,86 @@ impl Body {
     }
 }
 
+impl From<&Entry> for BodyAlert {
+    fn from(entry: &Entry) -> Self {
+        Self {
+            site: entry.site.name.clone(),
+            alert: Alert::clone(&entry.alert),
+            acknowledged: entry.acknowledged.as_ref().map(Taken::from),
+        }
+    }
+}
+
+impl From<&Acknowledgement> for Taken {
+    fn from(given: &Acknowledgement) -> Self {
+        Self { by: given.by.clone(), note: given.note.clone(), until: given.until }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use chrono::DateTime;
-
     use super::*;
-    use crate::domain::alert::{AlertKind, AlertState, HandsetNote, Severity};
+    use crate::alerting::testing::{alert, entry, message, site};
+    use crate::domain::alert::{AlertKind, AlertState, HandsetNote};
     use crate::domain::ids::SlotNumber;
     use crate::domain::memory::Registration;
 
-    fn body() -> Body {
-        let alert = Alert {
-            id: "acme/window-closing".into(),
-            kind: AlertKind::WindowClosing,
-            severity: Severity::Warning,
+    fn handset() -> HandsetNote {
+        HandsetNote {
+            number: SlotNumber::new(2).unwrap(),
+            ipui: "029E74A599".parse().ok(),
+            user: Some("1014".into()),
+            display_name: None,
+            registration: Registration::Pending,
+            evidence: "listed as pending on the status page".into(),
+            evidence_at: Some(DateTime::UNIX_EPOCH.fixed_offset()),
+            instruction: "switch the handset on".into(),
+            pin: Some("0000".into()),
+            until: None,
+        }
+    }
+
+    fn told() -> Message {
+        let closing = Alert {
             summary: "the registration window closes".into(),
             phase: "under 2 h".into(),
+            handsets: vec![handset()],
+            ..alert("acme", AlertKind::WindowClosing, AlertState::Acknowledged)
+        };
+        let mut message =
+            message(Reason::Changed, [closing, alert("acme", AlertKind::Drift, AlertState::Resolved)]);
+        message.entries[0].acknowledged = Some(Acknowledgement {
+            alert: "acme/window-closing".into(),
             since: DateTime::UNIX_EPOCH,
-            state: AlertState::Firing,
-            resolved_at: None,
-            handsets: vec![HandsetNote {
-                number: SlotNumber::new(2).unwrap(),
-                ipui: "029E74A599".parse().ok(),
-                user: Some("1014".into()),
-                display_name: None,
-                registration: Registration::Pending,
-                evidence: "listed as pending on the status page".into(),
-                evidence_at: Some(DateTime::UNIX_EPOCH.fixed_offset()),
-                instruction: "switch the handset on".into(),
-                pin: Some("0000".into()),
-                until: None,
-            }],
-            readings: Vec::new(),
-        };
-        let ended = Alert {
-            id: "acme/drift".into(),
-            kind: AlertKind::Drift,
-            phase: String::new(),
-            state: AlertState::Resolved,
-            resolved_at: Some(DateTime::UNIX_EPOCH),
-            handsets: Vec::new(),
-            ..alert.clone()
-        };
-        Body {
-            version: 1,
-            reason: Reason::Changed,
-            site: "acme".parse().unwrap(),
-            labels: BTreeMap::from([("customer".into(), "acme".into())]),
-            alerts: vec![alert, ended],
-        }
+            by: "Ann".into(),
+            note: "on my way".into(),
+            at: DateTime::UNIX_EPOCH,
+            until: None,
+        });
+        message
     }
 
     #[test]
     fn it_reads_as_the_interface_promises() {
-        let json: serde_json::Value = serde_json::from_str(&body().to_json().unwrap()).unwrap();
+        let message = told();
+        let json: serde_json::Value = serde_json::from_str(&Body::of(&message).to_json().unwrap()).unwrap();
         assert_eq!(
             json,
             serde_json::json!({
-                "version": 1, "reason": "changed", "site": "acme", "labels": {"customer": "acme"},
+                "version": 1, "reason": "changed", "title": text::title(&message), "site": "acme",
+                "labels": {"customer": "acme"}, "omitted": 0,
                 "alerts": [
-                    {"id": "acme/window-closing", "kind": "window-closing", "severity": "warning",
+                    {"site": "acme", "id": "acme/window-closing", "kind": "window-closing", "severity": "warning",
                      "summary": "the registration window closes", "phase": "under 2 h",
-                     "since": "1970-01-01T00:00:00Z", "state": "firing",
+                     "since": "1970-01-01T00:00:00Z", "state": "acknowledged",
+                     "acknowledged": {"by": "Ann", "note": "on my way", "until": null},
                      "handsets": [{"number": 2, "ipui": "02 9E 74 A5 99", "user": "1014", "display_name": null,
                                    "registration": "pending", "evidence": "listed as pending on the status page",
                                    "evidence_at": "1970-01-01T00:00:00Z", "instruction": "switch the handset on",
                                    "pin": "0000", "until": null}]},
-                    {"id": "acme/drift", "kind": "drift", "severity": "warning",
-                     "summary": "the registration window closes", "since": "1970-01-01T00:00:00Z",
-                     "state": "resolved", "resolved_at": "1970-01-01T00:00:00Z", "handsets": []},
+                    {"site": "acme", "id": "acme/drift", "kind": "drift", "severity": "warning",
+                     "summary": "drift happened", "since": "1970-01-01T00:00:00Z",
+                     "state": "resolved", "resolved_at": "1970-01-01T00:01:00Z", "handsets": []},
                 ]
             })
         );
@@ -129,20 +180,21 @@ mod tests {
 
     #[test]
     fn what_was_written_is_read_back() {
-        assert_eq!(Body::parse(&body().to_json().unwrap()).unwrap(), body());
+        let body = Body::of(&told());
+        assert_eq!(Body::parse(&body.to_json().unwrap()).unwrap(), body);
         assert!(Body::parse("{}").is_err());
     }
 
     #[test]
-    fn a_body_that_was_queued_before_notes_told_the_verdict_is_read() {
-        let mut value: serde_json::Value = serde_json::from_str(&body().to_json().unwrap()).unwrap();
-        let note = value["alerts"][0]["handsets"][0].as_object_mut().unwrap();
-        for key in ["registration", "evidence", "evidence_at", "pin", "until"] {
-            note.remove(key).unwrap();
-        }
-        let read = Body::parse(&value.to_string()).unwrap();
-        let note = &read.alerts[0].handsets[0];
-        assert_eq!((note.registration, note.pin.as_deref()), (Registration::Unknown, None));
-        assert_eq!(note.instruction, "switch the handset on");
+    fn of_very_many_alerts_the_first_are_told_and_the_others_counted() {
+        let sites: Vec<_> = (0..MOST_ALERTS + 7).map(|number| site(&format!("s{number}"))).collect();
+        let mut message = told();
+        message.entries = sites
+            .iter()
+            .map(|site| entry(site, alert(site.name.as_str(), AlertKind::Unreachable, AlertState::Firing)))
+            .collect();
+        let body = Body::of(&message);
+        assert_eq!((body.alerts.len(), body.omitted), (MOST_ALERTS, 7));
+        assert_eq!(body.alerts.last().unwrap().alert.id, "s199/unreachable");
     }
 }

@@ -3,8 +3,7 @@
 use chrono::{DateTime, Utc};
 use futures_util::future::{BoxFuture, FutureExt, ready};
 
-use super::body::Body;
-use super::message::Message;
+use super::message::{Entry, Message};
 use super::sink::{Sink, SinkError};
 use crate::domain::alert::{Alert, AlertState, Severity};
 
@@ -31,29 +30,31 @@ impl Sink for Journal {
         message: &'a Message,
         _now: DateTime<Utc>,
     ) -> BoxFuture<'a, Result<(), SinkError>> {
-        write(&Body::of(message));
+        write(message);
         ready(Ok(())).boxed()
     }
 }
 
-fn write(body: &Body) {
-    for alert in &body.alerts {
-        event(body, alert);
+/// Each has a line of its own, however many there are.
+fn write(message: &Message) {
+    for entry in &message.entries {
+        event(message, entry);
     }
 }
 
 /// Levels are part of the macro's call site, so each has its own call.
-fn event(body: &Body, alert: &Alert) {
+fn event(message: &Message, entry: &Entry) {
+    let alert = &*entry.alert;
     macro_rules! log {
         ($level:expr) => {
             tracing::event!(
                 target: "n720d::alert",
                 $level,
-                site = %body.site,
+                site = %entry.site.name,
                 alert = %alert.kind,
                 severity = %alert.severity,
                 state = state(alert),
-                reason = body.reason.as_str(),
+                reason = message.reason.as_str(),
                 id = %alert.id,
                 handsets = alert.handsets.len(),
                 slots = %slots(alert),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use crate::domain::alert::{Alert, AlertState};
+use crate::domain::alert::{Alert, AlertState, Severity};
 use crate::domain::attention::Acknowledgement;
 use crate::domain::desired::DesiredSite;
 use crate::domain::ids::SiteName;
@@ -70,6 +70,16 @@ pub struct SiteFacts {
     pub labels: BTreeMap<String, String>,
 }
 
+impl Message {
+    /// How urgent it is: as the worst of what holds, or, where nothing does, of what has ended.
+    pub fn severity(&self) -> Severity {
+        let worst = |ended| {
+            self.entries.iter().filter(|one| one.has_ended() == ended).map(|one| one.alert.severity).max()
+        };
+        worst(false).or_else(|| worst(true)).unwrap_or(Severity::Info)
+    }
+}
+
 impl SiteFacts {
     /// Of the fleet as a whole, under the name that stands for it; its times are told in UTC.
     pub fn of_fleet() -> Self {
@@ -128,5 +138,43 @@ impl Entry {
     /// Whether it tells of an end.
     pub fn has_ended(&self) -> bool {
         self.alert.state == AlertState::Resolved
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::alert::AlertKind;
+
+    fn entry(severity: Severity, state: AlertState) -> Entry {
+        let site = Arc::new(SiteFacts::of_fleet());
+        let alert = Alert {
+            id: "acme/drift".into(),
+            kind: AlertKind::Drift,
+            severity,
+            summary: "differs".into(),
+            phase: String::new(),
+            since: DateTime::UNIX_EPOCH,
+            state,
+            resolved_at: None,
+            handsets: Vec::new(),
+            readings: Vec::new(),
+        };
+        Entry { site, alert: Arc::new(alert), acknowledged: None, news: None }
+    }
+
+    fn message(entries: Vec<Entry>) -> Message {
+        let subject = Subject::Site(Arc::new(SiteFacts::of_fleet()));
+        let at = DateTime::UNIX_EPOCH;
+        Message { id: "msg_1".into(), reason: Reason::Changed, subject, entries, at }
+    }
+
+    #[test]
+    fn what_has_ended_counts_only_where_nothing_holds() {
+        let ended = entry(Severity::Critical, AlertState::Resolved);
+        let holds = entry(Severity::Warning, AlertState::Acknowledged);
+        let knows = entry(Severity::Info, AlertState::Firing);
+        assert_eq!(message(vec![knows, holds, ended.clone()]).severity(), Severity::Warning);
+        assert_eq!(message(vec![ended]).severity(), Severity::Critical);
     }
 }

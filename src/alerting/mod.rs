@@ -4,15 +4,24 @@
 //! sent, without I/O; [`dispatch`] sends them, and has the ledger told, by which the next look makes none of the same. One file
 //! a sink. Nothing here judges a site or reads a clock.
 
+mod alertmanager;
 mod body;
+mod command;
 mod desk;
 mod dispatch;
+mod email;
+mod formats;
+mod http;
 mod journal;
 mod message;
+mod ntfy;
 pub mod pipeline;
 mod settings;
 mod sink;
+#[cfg(test)]
+mod testing;
 pub mod text;
+mod tls;
 mod webhook;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,11 +31,16 @@ use std::time::Duration;
 use crate::domain::alert::{Alert, AlertState};
 use crate::domain::routing::{Gathering, Routing};
 
-pub use body::Body;
+pub use alertmanager::Alertmanager;
+pub use body::{Body, BodyAlert, Taken};
+pub use command::Command;
 pub use desk::Desk;
 pub use dispatch::{Attempt, Known, Ledger, LedgerError, Offers, Sources, back_off, dispatch};
+pub use email::Email;
+pub use formats::TemplateProblem;
 pub use journal::Journal;
 pub use message::{Entry, Message, SiteFacts, Subject};
+pub use ntfy::Ntfy;
 pub use pipeline::SinkProfile;
 pub use settings::{
     AlertmanagerSettings, CommandSettings, EmailSettings, HttpTarget, MailSecurity, NtfySettings, SinkKind,

@@ -6,8 +6,13 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 
+use super::alertmanager::Alertmanager;
+use super::command::Command;
+use super::email::Email;
+use super::formats::TemplateProblem;
 use super::journal::Journal;
 use super::message::Message;
+use super::ntfy::Ntfy;
 use super::settings::{SinkKind, SinkSettings};
 use super::webhook::Webhook;
 
@@ -70,6 +75,8 @@ pub enum FailureReason {
     Server,
     /// The receiver does not accept the credentials.
     Auth,
+    /// The receiver cannot show that it is who it should be, or that nobody else hears what is said.
+    Untrusted,
     /// The receiver refuses the notification: its address or its settings are wrong, most likely.
     Rejected,
     /// The receiver points elsewhere, and nothing is sent to where nobody configured it to.
@@ -88,6 +95,7 @@ impl FailureReason {
             | Self::RateLimited
             | Self::Server
             | Self::Auth
+            | Self::Untrusted
             | Self::Rejected
             | Self::Redirected => true,
             Self::Malformed => false,
@@ -102,6 +110,7 @@ impl FailureReason {
             | Self::RateLimited
             | Self::Server
             | Self::Auth
+            | Self::Untrusted
             | Self::Rejected
             | Self::Redirected
             | Self::Malformed => false,
@@ -111,7 +120,7 @@ impl FailureReason {
     /// Whether it will probably not pass before somebody changes a setting, here or at the receiver.
     pub fn needs_a_person(self) -> bool {
         match self {
-            Self::Auth | Self::Rejected | Self::Redirected | Self::Malformed => true,
+            Self::Auth | Self::Untrusted | Self::Rejected | Self::Redirected | Self::Malformed => true,
             Self::Connection | Self::Timeout | Self::RateLimited | Self::Server => false,
         }
     }
@@ -124,6 +133,7 @@ impl FailureReason {
             Self::RateLimited => "rate-limited",
             Self::Server => "server",
             Self::Auth => "auth",
+            Self::Untrusted => "untrusted",
             Self::Rejected => "rejected",
             Self::Redirected => "redirected",
             Self::Malformed => "malformed",
@@ -146,12 +156,11 @@ impl SinkSettings {
         let Self { name, timeout, kind, .. } = self;
         match kind {
             SinkKind::Journal => Ok(Arc::new(Journal::new(name))),
-            SinkKind::Webhook(settings) => {
-                Ok(Arc::new(Webhook::new(name, &settings.target.url, settings.secret.as_ref(), timeout)?))
-            }
-            SinkKind::Alertmanager(_) | SinkKind::Email(_) | SinkKind::Command(_) | SinkKind::Ntfy(_) => {
-                Err(SinkBuildError::Secret { sink: name })
-            }
+            SinkKind::Webhook(settings) => Ok(Arc::new(Webhook::new(name, settings, timeout)?)),
+            SinkKind::Alertmanager(settings) => Ok(Arc::new(Alertmanager::new(name, settings, timeout)?)),
+            SinkKind::Ntfy(settings) => Ok(Arc::new(Ntfy::new(name, settings, timeout)?)),
+            SinkKind::Email(settings) => Ok(Arc::new(Email::new(name, &settings, timeout)?)),
+            SinkKind::Command(settings) => Ok(Arc::new(Command::new(name, settings, timeout))),
         }
     }
 }
@@ -173,6 +182,51 @@ pub enum SinkBuildError {
     Secret {
         /// Name of the sink.
         sink: String,
+    },
+    /// A header has a name or a value that cannot be sent.
+    #[error(
+        "alert sink {sink}: its header {header:?} cannot be sent; names are like X-Token, values have no line feed"
+    )]
+    Header {
+        /// Name of the sink.
+        sink: String,
+        /// Name of the header.
+        header: String,
+    },
+    /// The topic is none.
+    #[error("alert sink {sink}: its topic cannot be one; it has 1 to 64 letters, digits, - and _")]
+    Topic {
+        /// Name of the sink.
+        sink: String,
+    },
+    /// The template cannot be used.
+    #[error("alert sink {sink}: its template cannot be used")]
+    Template {
+        /// Name of the sink.
+        sink: String,
+        /// What is wrong with it.
+        #[source]
+        source: TemplateProblem,
+    },
+    /// A sender or recipient that cannot be one.
+    #[error(
+        "alert sink {sink}: {address:?} is no mail address: {why}; write it like noc@example.net or NOC <noc@example.net>"
+    )]
+    Address {
+        /// Name of the sink.
+        sink: String,
+        /// What was written.
+        address: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Certificates to trust that cannot be read.
+    #[error("alert sink {sink}: its ca_file cannot be used: {why}")]
+    Authorities {
+        /// Name of the sink.
+        sink: String,
+        /// Why not.
+        why: String,
     },
     /// There is no HTTP client to be had, e.g. for want of any trusted certificate.
     #[error("alert sink {sink}: cannot make an HTTP client")]

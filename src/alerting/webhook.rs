@@ -1,6 +1,5 @@
-//! The webhook sink: one POST per notification, signed as Standard Webhooks says. No retry, no redirect, no proxy.
+//! The webhook sink: one POST a message, signed as Standard Webhooks says, in the format of its settings. No retry.
 
-use std::error::Error;
 use std::time::Duration;
 
 use base64::Engine;
@@ -8,78 +7,59 @@ use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 use futures_util::future::{BoxFuture, FutureExt};
 use hmac::{Hmac, KeyInit, Mac};
-use reqwest::header::{CONTENT_TYPE, HeaderValue};
-use reqwest::{Response, StatusCode, Url, redirect, retry};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use sha2::Sha256;
 
-use super::body::Body;
+use super::formats::Format;
+use super::http::Http;
 use super::message::Message;
-use super::sink::{FailureReason, Sink, SinkBuildError, SinkError, UrlProblem};
+use super::settings::WebhookSettings;
+use super::sink::{FailureReason, Sink, SinkBuildError, SinkError};
 use crate::domain::secret::Secret;
 
-/// How much of an answer is read; its status is all that counts.
-const ANSWER_LIMIT: usize = 4 * 1024;
-/// For the connection alone, within the time-out of the attempt.
-const CONNECT_WITHIN: Duration = Duration::from_secs(5);
-/// What is told with every failure to connect: the shipped unit drops such packets, which looks like a dead receiver.
-const NOT_PRIVATE: &str = "a receiver outside private networks needs a drop-in of the shipped unit: `systemctl edit n720d`, \
-                           [Service], IPAddressAllow=ADDRESS";
 /// The prefix of a secret in the notation of Standard Webhooks.
 const STANDARD_PREFIX: &str = "whsec_";
 
-/// Posts notifications to a URL.
+const ID: HeaderName = HeaderName::from_static("webhook-id");
+const TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
+const SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
+
+/// Posts messages to a URL.
 pub struct Webhook {
     name: String,
-    url: Url,
+    http: Http,
     key: Option<Key>,
-    client: reqwest::Client,
+    format: Format,
 }
 
 impl Webhook {
-    /// A webhook; see [`super::SinkSettings::Webhook`]. Connects to nothing yet.
+    /// A webhook of this name. Connects to nothing yet.
     ///
     /// # Errors
     /// See [`SinkBuildError`].
-    pub fn new(
-        name: impl Into<String>,
-        url: &Secret,
-        secret: Option<&Secret>,
-        timeout: Duration,
-    ) -> Result<Self, SinkBuildError> {
-        let sink = name.into();
-        let url = match parse(url.expose()) {
-            Ok(url) => url,
-            Err(source) => return Err(SinkBuildError::Url { sink, source }),
+    pub fn new(name: String, settings: WebhookSettings, timeout: Duration) -> Result<Self, SinkBuildError> {
+        let WebhookSettings { target, secret, format } = settings;
+        let http = Http::new(&name, &target, secret.as_ref(), timeout)?;
+        let Ok(key) = secret.as_ref().map(Key::new).transpose() else {
+            return Err(SinkBuildError::Secret { sink: name });
         };
-        let key = match secret.map(Key::new).transpose() {
-            Ok(key) => key,
-            Err(NotBase64) => return Err(SinkBuildError::Secret { sink }),
+        let format = match Format::new(format) {
+            Ok(format) => format,
+            Err(source) => return Err(SinkBuildError::Template { sink: name, source }),
         };
-        match client(timeout) {
-            Ok(client) => Ok(Self { name: sink, url, key, client }),
-            Err(source) => Err(SinkBuildError::Client { sink, source }),
-        }
+        Ok(Self { name, http, key, format })
     }
 
     async fn post(&self, message: &Message, now: DateTime<Utc>) -> Result<(), SinkError> {
-        let body = Body::of(message).to_json().map_err(|error| {
-            SinkError::new(FailureReason::Malformed, format!("no JSON can be made of it: {error}"))
-        })?;
+        let content = self.format.content(message)?;
         let timestamp = now.timestamp().to_string();
-        let mut request = self
-            .client
-            .post(self.url.clone())
-            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
-            .header("webhook-id", &message.id)
-            .header("webhook-timestamp", &timestamp);
+        let mut headers = HeaderMap::new();
+        headers.insert(ID, value(&message.id)?);
+        headers.insert(TIMESTAMP, value(&timestamp)?);
         if let Some(key) = &self.key {
-            let signature = key.sign(&message.id, &timestamp, &body);
-            request = request.header("webhook-signature", signature);
+            headers.insert(SIGNATURE, value(&key.sign(&message.id, &timestamp, &content.body))?);
         }
-        let answer = request.body(body).send().await.map_err(not_sent)?;
-        let status = answer.status();
-        drain(answer).await;
-        judge(status)
+        self.http.post(self.http.url(), headers, content).await
     }
 }
 
@@ -95,6 +75,12 @@ impl Sink for Webhook {
     ) -> BoxFuture<'a, Result<(), SinkError>> {
         self.post(message, now).boxed()
     }
+}
+
+fn value(text: &str) -> Result<HeaderValue, SinkError> {
+    HeaderValue::from_str(text).map_err(|error| {
+        SinkError::new(FailureReason::Malformed, format!("it has an id that cannot be sent: {error}"))
+    })
 }
 
 /// The key that bodies are signed with.
@@ -123,71 +109,10 @@ impl Key {
     }
 }
 
-fn parse(text: &str) -> Result<Url, UrlProblem> {
-    let url = Url::parse(text).map_err(|error| UrlProblem(error.to_string()))?;
-    match url.scheme() {
-        "http" | "https" if url.has_host() => Ok(url),
-        _ => Err(UrlProblem("it begins with neither http:// nor https://".to_owned())),
-    }
-}
-
-fn client(timeout: Duration) -> Result<reqwest::Client, reqwest::Error> {
-    // An error means that the process has a provider already, which serves as well.
-    rustls::crypto::ring::default_provider().install_default().ok();
-    reqwest::Client::builder()
-        .no_proxy()
-        .http1_only()
-        .redirect(redirect::Policy::none())
-        .retry(retry::never())
-        .referer(false)
-        .timeout(timeout)
-        .connect_timeout(CONNECT_WITHIN.min(timeout))
-        .pool_max_idle_per_host(0)
-        .user_agent(concat!("n720d/", env!("CARGO_PKG_VERSION")))
-        .build()
-}
-
-/// Reads the answer as far as the limit, so that a receiver can finish writing it. Whether that works does not matter:
-/// the status has come.
-async fn drain(mut answer: Response) {
-    let mut read = 0;
-    while let Ok(Some(chunk)) = answer.chunk().await {
-        read += chunk.len();
-        if read >= ANSWER_LIMIT {
-            return;
-        }
-    }
-}
-
-fn judge(status: StatusCode) -> Result<(), SinkError> {
-    let reason = match status.as_u16() {
-        200..=299 => return Ok(()),
-        300..=399 => FailureReason::Redirected,
-        401 | 403 => FailureReason::Auth,
-        408 => FailureReason::Timeout,
-        425 | 429 => FailureReason::RateLimited,
-        500..=599 => FailureReason::Server,
-        _ => FailureReason::Rejected,
-    };
-    Err(SinkError::new(reason, format!("the receiver answered {status}")))
-}
-
-/// Puts an error into words, with its causes and without the URL.
-fn not_sent(error: reqwest::Error) -> SinkError {
-    let reason = if error.is_timeout() { FailureReason::Timeout } else { FailureReason::Connection };
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    SinkError::new(reason, format!("{text}; {NOT_PRIVATE}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::alerting::settings::{HttpTarget, WebhookFormat};
 
     fn signed(secret: &str, id: &str, timestamp: &str, body: &str) -> String {
         Key::new(&Secret::new(secret)).map_err(|NotBase64| "not base64").unwrap().sign(id, timestamp, body)
@@ -220,50 +145,17 @@ mod tests {
     }
 
     #[test]
-    fn every_status_but_success_is_worth_another_try() {
-        let rows = [
-            (200, None),
-            (202, None),
-            (299, None),
-            (301, Some(FailureReason::Redirected)),
-            (307, Some(FailureReason::Redirected)),
-            (400, Some(FailureReason::Rejected)),
-            (401, Some(FailureReason::Auth)),
-            (403, Some(FailureReason::Auth)),
-            (404, Some(FailureReason::Rejected)),
-            (408, Some(FailureReason::Timeout)),
-            (410, Some(FailureReason::Rejected)),
-            (425, Some(FailureReason::RateLimited)),
-            (429, Some(FailureReason::RateLimited)),
-            (500, Some(FailureReason::Server)),
-            (503, Some(FailureReason::Server)),
-            (599, Some(FailureReason::Server)),
-        ];
-        for (status, expected) in rows {
-            let outcome = judge(StatusCode::from_u16(status).unwrap());
-            assert!(outcome.as_ref().err().is_none_or(SinkError::is_retryable), "{status}");
-            assert_eq!(outcome.err().map(|error| error.reason), expected, "{status}");
-        }
-    }
-
-    #[test]
-    fn what_cannot_be_a_webhook_is_refused_without_showing_it() {
-        let build = |url: &str, secret: Option<&str>| {
-            let secret = secret.map(Secret::new);
-            let timeout = Duration::from_secs(1);
-            Webhook::new("hook", &Secret::new(url), secret.as_ref(), timeout).err().map(|error| {
-                let source = error.source().map(ToString::to_string).unwrap_or_default();
-                format!("{error}: {source}: {error:?}")
-            })
+    fn a_secret_that_is_no_base64_is_refused_without_showing_it() {
+        let build = |secret: &str| {
+            let target =
+                HttpTarget { url: Secret::new("https://a/t0ken"), headers: Vec::new(), authorities: None };
+            let format = WebhookFormat::Native;
+            let settings = WebhookSettings { target, secret: Some(Secret::new(secret)), format };
+            Webhook::new("hook".into(), settings, Duration::from_secs(1))
         };
-        assert_eq!(build("https://hooks.example.net/t0ken", Some("whsec_c2VjcmV0")), None);
-        for url in ["t0ken", "ftp://hooks.example.net/t0ken", "http://", "https://hooks.example.net:x/t0ken"]
-        {
-            let text = build(url, None).unwrap();
-            assert!(text.contains("alert sink hook: its url cannot be read"), "{text}");
-            assert!(!text.contains("t0ken"), "{text}");
-        }
-        let text = build("https://hooks.example.net/t0ken", Some("whsec_%%hunter2")).unwrap();
+        assert!(build("whsec_c2VjcmV0").is_ok());
+        let error = build("whsec_%%hunter2").err().unwrap();
+        let text = format!("{error} {error:?}");
         assert!(text.contains("not base64") && !text.contains("hunter2"), "{text}");
     }
 }

@@ -108,8 +108,7 @@ impl Model {
                 (Some(life), Finding::Clear) => life.has_ended = true,
                 (None, Finding::Holds(severity)) => {
                     let since = daemon.now().trunc_subsecs(0);
-                    let life =
-                        Life { since, begun: daemon.passed, severity: *severity, has_ended: false };
+                    let life = Life { since, begun: daemon.passed, severity: *severity, has_ended: false };
                     self.lives.insert(key.clone(), life);
                     self.nobodys.remove(&key);
                 }
@@ -189,9 +188,12 @@ impl Model {
         if life.has_ended {
             // An end whose beginning the daemon does not know to be heard is the dispatch's part.
             let is_unsure = self.unsure.get(sink).is_some_and(|unsure| unsure.contains(key));
-            return belief.is_some() && !is_unsure && (self.plan != Plan::Office || sink == PAGER || is_open(daemon));
+            return belief.is_some()
+                && !is_unsure
+                && (self.plan != Plan::Office || sink == PAGER || is_open(daemon));
         }
-        let is_news = belief.is_none_or(|belief| (belief.since, belief.severity) != (life.since, life.severity));
+        let is_news =
+            belief.is_none_or(|belief| (belief.since, belief.severity) != (life.since, life.severity));
         is_news
             && !self.is_silenced(key, daemon)
             && !self.is_explained(key)
@@ -265,7 +267,8 @@ impl Model {
             assert!(belief.is_some() || is_unsure, "an end of what it did not know: {case}");
             return true;
         }
-        let state = if self.is_acknowledged(&key, daemon) { AlertState::Acknowledged } else { AlertState::Firing };
+        let state =
+            if self.is_acknowledged(&key, daemon) { AlertState::Acknowledged } else { AlertState::Firing };
         assert_eq!((entry.alert.severity, entry.alert.state), (life.severity, state), "{case}");
         assert!(!self.is_silenced(&key, daemon), "silenced: {case}");
         assert!(!self.is_explained(&key), "explained: {case}");
@@ -285,7 +288,9 @@ impl Model {
         let is_known = |entry: &Entry| beliefs.contains_key(&key_of(entry));
         let is_as_known = |entry: &Entry| {
             let belief = beliefs.get(&key_of(entry));
-            belief.is_some_and(|belief| (belief.since, belief.severity) == (entry.alert.since, entry.alert.severity))
+            belief.is_some_and(|belief| {
+                (belief.since, belief.severity) == (entry.alert.since, entry.alert.severity)
+            })
         };
         let (ended, holding): (Vec<&Entry>, Vec<&Entry>) =
             message.entries.iter().partition(|entry| entry.has_ended());
@@ -317,7 +322,8 @@ impl Receiver for Model {
             assert_eq!(before.text, text, "the same id for something else");
             return;
         }
-        let is_news: Vec<bool> = message.entries.iter().map(|entry| self.check(sink, entry, daemon)).collect();
+        let is_news: Vec<bool> =
+            message.entries.iter().map(|entry| self.check(sink, entry, daemon)).collect();
         assert!(is_news.contains(&true), "{sink} was told for no reason of {text}");
         let is_sure = self.unsure.get(sink).is_none_or(BTreeSet::is_empty);
         if is_sure {
@@ -336,7 +342,8 @@ impl Receiver for Model {
                 continue;
             }
             let (since, severity) = (entry.alert.since, entry.alert.severity);
-            let kept = beliefs.get(&key).filter(|belief| belief.since == since).and_then(|belief| belief.kept);
+            let kept =
+                beliefs.get(&key).filter(|belief| belief.since == since).and_then(|belief| belief.kept);
             beliefs.insert(key, Belief { since, severity, kept, last: daemon.passed });
         }
         self.taken.insert(message.id.clone(), Taken { text, is_kept: false });

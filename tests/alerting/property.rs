@@ -105,7 +105,8 @@ impl Night {
                 self.cycle(&name(*site), &findings);
             }
             Step::CycleEverywhere(kind, found) => {
-                let found = KINDS.map(|one| (one, if one == KINDS[*kind] { *found } else { Finding::Unknown }));
+                let found =
+                    KINDS.map(|one| (one, if one == KINDS[*kind] { *found } else { Finding::Unknown }));
                 (0..SITES.len()).for_each(|site| self.cycle(&name(site), &found));
             }
             Step::Pass(seconds) => self.pass(TimeDelta::seconds(*seconds)),

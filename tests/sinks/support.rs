@@ -54,3 +54,20 @@ pub(crate) fn message(reason: Reason, alerts: Vec<Alert>) -> Message {
 pub(crate) fn drift() -> Message {
     message(Reason::First, vec![alert(AlertKind::Drift, AlertState::Firing)])
 }
+
+/// Every one of so many sites cannot be reached: `s0`, `s1`, …
+pub(crate) fn storm(sites: usize) -> Message {
+    let entry = |number: usize| {
+        let facts = SiteFacts { name: format!("s{number}").parse().unwrap(), ..SiteFacts::clone(&site()) };
+        let kind = AlertKind::Unreachable;
+        let alert = Alert { id: format!("s{number}/{kind}"), ..alert(kind, AlertState::Firing) };
+        Entry { site: Arc::new(facts), alert: Arc::new(alert), acknowledged: None, news: Some(Reason::First) }
+    };
+    Message {
+        id: "msg_2".into(),
+        reason: Reason::First,
+        subject: Subject::Several { labels: BTreeMap::new(), storm: true },
+        entries: (0..sites).map(entry).collect(),
+        at: at(0),
+    }
+}

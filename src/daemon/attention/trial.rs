@@ -81,7 +81,12 @@ fn message(sink: &str, by: &str, now: DateTime<Utc>) -> Message {
         readings: condition.readings,
     };
     let facts = Arc::new(SiteFacts::of_fleet());
-    let entry = Entry { site: Arc::clone(&facts), alert: Arc::new(alert), acknowledged: None, news: Some(Reason::First) };
+    let entry = Entry {
+        site: Arc::clone(&facts),
+        alert: Arc::new(alert),
+        acknowledged: None,
+        news: Some(Reason::First),
+    };
     let mut hash = Sha256::new();
     hash.update(format!("{:?}\n", ("test", sink, by, now.timestamp_nanos_opt())));
     Message {

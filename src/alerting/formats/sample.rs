@@ -1,0 +1,80 @@
+//! Messages of every shape, to try a template on before there is something to tell. Nobody is sent them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta};
+
+use crate::alerting::message::{Entry, Message, SiteFacts, Subject};
+use crate::domain::alert::{Alert, AlertKind, AlertState, HandsetNote, Severity};
+use crate::domain::attention::Acknowledgement;
+use crate::domain::ids::SlotNumber;
+use crate::domain::memory::Registration;
+use crate::domain::notification::Reason;
+
+/// One that fires with a handset, one that somebody has taken, one that has ended, and one about several sites.
+pub(super) fn samples() -> Vec<Message> {
+    let firing = |severity| entry(AlertKind::WindowClosing, severity, AlertState::Firing);
+    let taken = Entry { acknowledged: Some(acknowledgement()), ..firing(Severity::Warning) };
+    let ended = entry(AlertKind::WindowClosing, Severity::Info, AlertState::Resolved);
+    let several = Subject::Several { labels: BTreeMap::new(), storm: true };
+    vec![
+        message(Reason::First, site(), vec![firing(Severity::Critical)]),
+        message(Reason::Changed, site(), vec![taken, ended.clone()]),
+        message(Reason::Resolved, site(), vec![ended]),
+        message(Reason::Repeat, several, vec![firing(Severity::Critical), firing(Severity::Warning)]),
+    ]
+}
+
+fn message(reason: Reason, subject: Subject, entries: Vec<Entry>) -> Message {
+    let at = DateTime::UNIX_EPOCH + TimeDelta::hours(1);
+    Message { id: "msg_sample".to_owned(), reason, subject, entries, at }
+}
+
+fn site() -> Subject {
+    Subject::Site(Arc::new(SiteFacts::of_fleet()))
+}
+
+fn entry(kind: AlertKind, severity: Severity, state: AlertState) -> Entry {
+    let facts = SiteFacts::of_fleet();
+    let has_ended = state == AlertState::Resolved;
+    let alert = Alert {
+        id: format!("{}/{kind}", facts.name),
+        kind,
+        severity,
+        summary: "a sample".to_owned(),
+        phase: "under 2 h".to_owned(),
+        since: DateTime::UNIX_EPOCH,
+        state,
+        resolved_at: has_ended.then_some(DateTime::UNIX_EPOCH),
+        handsets: SlotNumber::new(1).map(handset).into_iter().collect(),
+        readings: vec!["a sample".to_owned()],
+    };
+    Entry { site: Arc::new(facts), alert: Arc::new(alert), acknowledged: None, news: None }
+}
+
+fn handset(number: SlotNumber) -> HandsetNote {
+    HandsetNote {
+        number,
+        ipui: None,
+        user: Some("1014".to_owned()),
+        display_name: Some("Reception".to_owned()),
+        registration: Registration::Pending,
+        evidence: "a sample".to_owned(),
+        evidence_at: None,
+        instruction: "a sample".to_owned(),
+        pin: None,
+        until: None,
+    }
+}
+
+fn acknowledgement() -> Acknowledgement {
+    Acknowledgement {
+        alert: "a sample".to_owned(),
+        since: DateTime::UNIX_EPOCH,
+        by: "Ann".to_owned(),
+        note: String::new(),
+        at: DateTime::UNIX_EPOCH,
+        until: None,
+    }
+}

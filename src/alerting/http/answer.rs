@@ -1,0 +1,182 @@
+//! What an answer means, and how much of it may be shown. Pure.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::{StatusCode, Url};
+
+use crate::alerting::sink::{FailureReason, SinkError};
+use crate::domain::secret::Secret;
+
+/// So much of an answer is shown, in characters.
+const EXCERPT: usize = 200;
+/// Shorter parts of a secret are in many a text that does not repeat it.
+const TELLING: usize = 4;
+
+/// What must not be seen in an error: the parts of everything secret, in lower case.
+pub(super) struct Private(Vec<String>);
+
+impl Private {
+    /// Of a receiver at `url`, whose host alone is no secret.
+    pub(super) fn new<'a>(url: &Url, secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
+        let (user, password) = (url.username(), url.password().unwrap_or_default());
+        let mut texts: Vec<String> = secrets.into_iter().map(|secret| secret.expose().to_owned()).collect();
+        for written in [url.path(), url.query().unwrap_or_default(), user, password] {
+            texts.extend([written.to_owned(), decoded(written)]);
+        }
+        if !(user.is_empty() && password.is_empty()) {
+            texts.push(STANDARD.encode(format!("{}:{}", decoded(user), decoded(password))));
+        }
+        Self(texts.iter().flat_map(|text| parts(text)).map(|part| part.to_lowercase()).collect())
+    }
+
+    /// Whether a text repeats any of it.
+    fn is_in(&self, text: &str) -> bool {
+        let text = text.to_lowercase();
+        self.0.iter().any(|part| text.contains(part))
+    }
+}
+
+/// A part of a URL without its percent signs.
+fn decoded(part: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = part.as_bytes();
+    while let Some((first, behind)) = rest.split_first() {
+        let code = behind.get(..2).filter(|_| *first == b'%').and_then(|hex| std::str::from_utf8(hex).ok());
+        let byte = code.and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        bytes.push(byte.unwrap_or(*first));
+        rest = byte.and_then(|_| behind.get(2..)).unwrap_or(behind);
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// What remains of a text however it is escaped: its longer runs of letters and digits; all of it where it has none.
+fn parts(text: &str) -> Vec<String> {
+    let runs = text.split(|c: char| !c.is_alphanumeric()).filter(|run| run.len() >= TELLING);
+    let runs: Vec<String> = runs.map(str::to_owned).collect();
+    let whole = text.trim_matches('/');
+    if runs.is_empty() && !whole.is_empty() { vec![whole.to_owned()] } else { runs }
+}
+
+/// What becomes of a request that was answered so.
+pub(super) fn judge(status: StatusCode, answer: &[u8], private: &Private) -> Result<(), SinkError> {
+    let reason = match status.as_u16() {
+        200..=299 => return Ok(()),
+        300..=399 => FailureReason::Redirected,
+        401 | 403 => FailureReason::Auth,
+        408 => FailureReason::Timeout,
+        425 | 429 => FailureReason::RateLimited,
+        500..=599 => FailureReason::Server,
+        _ => FailureReason::Rejected,
+    };
+    let text = match (reason, excerpt(answer, private)) {
+        (FailureReason::Redirected, _) => {
+            format!(
+                "the receiver answered {status}; redirects are not followed, so put its right address in url"
+            )
+        }
+        (_, Some(excerpt)) if status.is_client_error() => {
+            format!("the receiver answered {status}: {excerpt}")
+        }
+        _ => format!("the receiver answered {status}"),
+    };
+    Err(SinkError::new(reason, text))
+}
+
+/// The beginning of an answer in one line, unless there is a secret in it: receivers like to repeat what they refuse. What is
+/// searched is more than what is shown, so that a secret at the edge is found.
+fn excerpt(answer: &[u8], private: &Private) -> Option<String> {
+    let text = String::from_utf8_lossy(answer);
+    if private.is_in(&text) {
+        return None;
+    }
+    let visible = |c: char| if c.is_control() { ' ' } else { c };
+    let line = text.chars().map(visible).collect::<String>();
+    let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(EXCERPT) {
+        None => Some(line).filter(|line| !line.is_empty()),
+        Some((end, _)) => line.get(..end).map(|start| format!("{start}…")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn private() -> Private {
+        let url =
+            "https://ops:pa55word@hooks.example.net/services/T0KEN/qu%2Fx?key=q%75ery&v=1".parse().unwrap();
+        Private::new(&url, [&Secret::new("Bearer tk_AgQdq7"), &Secret::new("a b")])
+    }
+
+    #[test]
+    fn every_status_but_success_is_worth_another_try() {
+        let rows = [
+            (200, None),
+            (202, None),
+            (299, None),
+            (301, Some(FailureReason::Redirected)),
+            (307, Some(FailureReason::Redirected)),
+            (400, Some(FailureReason::Rejected)),
+            (401, Some(FailureReason::Auth)),
+            (403, Some(FailureReason::Auth)),
+            (404, Some(FailureReason::Rejected)),
+            (408, Some(FailureReason::Timeout)),
+            (410, Some(FailureReason::Rejected)),
+            (425, Some(FailureReason::RateLimited)),
+            (429, Some(FailureReason::RateLimited)),
+            (500, Some(FailureReason::Server)),
+            (503, Some(FailureReason::Server)),
+            (599, Some(FailureReason::Server)),
+        ];
+        for (status, expected) in rows {
+            let outcome = judge(StatusCode::from_u16(status).unwrap(), b"", &private());
+            assert!(outcome.as_ref().err().is_none_or(SinkError::is_retryable), "{status}");
+            assert_eq!(outcome.err().map(|error| error.reason), expected, "{status}");
+        }
+    }
+
+    #[test]
+    fn what_a_receiver_refuses_with_is_told_in_one_line() {
+        let told = |status, answer: &str| {
+            let status = StatusCode::from_u16(status).unwrap();
+            judge(status, answer.as_bytes(), &private()).unwrap_err().text
+        };
+        assert_eq!(
+            told(404, "\r\n no\tsuch \u{1b}[31m hook\n"),
+            "the receiver answered 404 Not Found: no such [31m hook"
+        );
+        assert_eq!(told(404, " \n"), "the receiver answered 404 Not Found");
+        assert_eq!(told(500, "stack trace"), "the receiver answered 500 Internal Server Error");
+        assert!(!told(302, "moved to the other hook").contains("hook"));
+        let long = told(400, &"ä".repeat(500));
+        assert!(
+            long.ends_with(&format!("{}…", "ä".repeat(200))) && !long.contains(&"ä".repeat(201)),
+            "{long}"
+        );
+    }
+
+    #[test]
+    fn an_answer_that_repeats_a_secret_is_not_told() {
+        let basic = STANDARD.encode("ops:pa55word");
+        for secret in [
+            "T0KEN",
+            "t0ken",
+            "PA55word",
+            "q%75ery",
+            "query",
+            "services",
+            "tk_AgQdq7",
+            "AgQdq7",
+            "[a b]",
+            &basic,
+            &format!("{}T0KEN", "x".repeat(1000)),
+        ] {
+            let answer = format!("cannot post to {secret}, sorry");
+            let text = judge(StatusCode::BAD_REQUEST, answer.as_bytes(), &private()).unwrap_err().text;
+            assert_eq!(text, "the receiver answered 400 Bad Request", "{secret}");
+        }
+        let harmless =
+            judge(StatusCode::BAD_REQUEST, b"hooks.example.net is closed", &private()).unwrap_err();
+        assert!(harmless.text.ends_with("hooks.example.net is closed"), "{harmless}");
+    }
+}
