@@ -1,6 +1,11 @@
 //! The stage that puts together what is told in one message, and keeps back what is still being gathered.
+//!
+//! What the routes tell together, a site mostly, is a *unit*. Where many units have the same to tell, that is a *storm*
+//! ([`super::storm`]). Items, units and storms go by numbers here: there may be tens of thousands, and the names of groups
+//! are long.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
@@ -10,9 +15,16 @@ use crate::alerting::message::SiteFacts;
 use crate::domain::alert::AlertKind;
 use crate::domain::notification::Reason;
 
-/// Gives every alert its group; leaves out the groups that wait.
-pub(super) fn group<'a>(scene: &Scene<'a>, batch: Batch<'a>) -> Batch<'a> {
-    if scene.sink.gathers_itself { all_in_one(scene, batch) } else { gathered(scene, batch) }
+/// Gives every alert its group; leaves out the groups that wait, and those without news.
+pub(super) fn group<'a>(scene: &Scene<'a>, mut batch: Batch<'a>) -> Batch<'a> {
+    if batch.items.iter().all(|item| item.news.is_none()) {
+        batch.items.clear();
+        batch
+    } else if scene.sink.gathers_itself {
+        all_in_one(scene, batch)
+    } else {
+        gathered(scene, batch)
+    }
 }
 
 /// The values that a site has of these labels; one that it has not is empty.
@@ -34,72 +46,136 @@ fn all_in_one<'a>(scene: &Scene<'a>, mut batch: Batch<'a>) -> Batch<'a> {
     batch
 }
 
-fn gathered<'a>(scene: &Scene<'a>, mut batch: Batch<'a>) -> Batch<'a> {
-    let units = units(&batch.items);
-    let storms = Storms::of(scene, &batch.items, &units);
-    for item in &mut batch.items {
-        if let Some(storm) = storms.of_news(item, &units) {
-            item.group = storm;
-        }
+fn gathered<'a>(scene: &Scene<'a>, batch: Batch<'a>) -> Batch<'a> {
+    let Batch { items, look_again } = batch;
+    let units = Units::of(scene, &items);
+    let storms = Storms::of(scene, &items, &units);
+    let turns = Turns::of(scene, &items, &units, &storms);
+    let mut batch = Batch { items: Vec::new(), look_again };
+    for until in turns.waiting() {
+        batch.look_again_at(until);
     }
-    let waiting = waiting(scene, &batch.items, &storms);
-    for until in waiting.values().flatten() {
-        batch.look_again_at(*until);
-    }
-    let waits = |item: &Item<'_>| waiting.get(&item.group).is_some_and(Option::is_some);
-    batch.items.retain(|item| item.news.is_none() || !waits(item));
-    for item in &mut batch.items {
-        if let Some(storm) = storms.of_the_rest(item, &units)
-            && waiting.contains_key(&storm)
-        {
-            item.group = storm;
+    for ((mut item, unit), storm) in items.into_iter().zip(units.by_item()).zip(storms.by_item()) {
+        // What is no news goes along with the storm if that is told, or else with its unit.
+        match storm.filter(|storm| item.news.is_some() || turns.storms[*storm].is_told()) {
+            Some(storm) if turns.storms[storm].is_told() => item.group = storms.name(storm).clone(),
+            None if turns.units[unit].is_told() => {}
+            Some(_) | None => continue,
         }
+        batch.items.push(item);
     }
     batch
 }
 
-/// The kinds of trouble that there is something to tell of, by what the routes tell together.
-pub(super) type Units = BTreeMap<Group, BTreeSet<AlertKind>>;
-
-fn units(items: &[Item<'_>]) -> Units {
-    let mut units = Units::new();
-    for item in items.iter().filter(|item| item.news.is_some()) {
-        match units.get_mut(&item.group) {
-            Some(kinds) => kinds.insert(item.alert.kind),
-            None => units.entry(item.group.clone()).or_default().insert(item.alert.kind),
-        };
-    }
-    units
+/// What is told together by the routes alone.
+pub(super) struct Units {
+    by_item: Vec<usize>,
+    /// Of each unit the kinds of trouble that there is something to tell of.
+    news: Vec<BTreeSet<AlertKind>>,
+    /// Of each unit how long it pauses between two messages.
+    pauses: Vec<Duration>,
 }
 
-/// Of every group that has news until when it is kept back; `None`: it is told.
-fn waiting(
-    scene: &Scene<'_>,
-    items: &[Item<'_>],
-    storms: &Storms<'_>,
-) -> BTreeMap<Group, Option<DateTime<Utc>>> {
-    let mut last: BTreeMap<&Group, DateTime<Utc>> = BTreeMap::new();
-    for item in items {
-        if let Some(told) = item.told.filter(|told| !told.merged) {
-            let at = last.entry(&item.group).or_insert(told.at);
-            *at = told.at.max(*at);
+impl Units {
+    fn of(scene: &Scene<'_>, items: &[Item<'_>]) -> Self {
+        let mut numbers: BTreeMap<&Group, usize> = BTreeMap::new();
+        let mut units =
+            Self { by_item: Vec::with_capacity(items.len()), news: Vec::new(), pauses: Vec::new() };
+        let mut before = None;
+        for item in items {
+            let next = units.news.len();
+            let unit = match (&item.group, before) {
+                (group, Some((same, unit))) if group == same => unit,
+                // Items come site by site, so this one is new.
+                (Group::Site(_), _) => next,
+                (Group::Labels(_) | Group::Storm(..), _) => *numbers.entry(&item.group).or_insert(next),
+            };
+            before = Some((&item.group, unit));
+            if unit == next {
+                units.news.push(BTreeSet::new());
+                units.pauses.push(match item.group {
+                    Group::Site(_) => scene.gathering.wait,
+                    Group::Labels(_) | Group::Storm(..) => scene.gathering.interval,
+                });
+            }
+            units.by_item.push(unit);
+            if item.news.is_some() {
+                units.news[unit].insert(item.alert.kind);
+            }
         }
+        units
     }
-    let mut gathering: BTreeMap<&Group, Option<DateTime<Utc>>> = BTreeMap::new();
-    for item in items.iter().filter(|item| item.news.is_some()) {
-        let until = new_since(item).and_then(|since| scene.over_at(since, scene.gathering.wait));
-        // What waits for the least is what is waited for: everything else is told with it.
-        gathering.entry(&item.group).and_modify(|least| *least = (*least).min(until)).or_insert(until);
+
+    /// The unit of each item.
+    pub(super) fn by_item(&self) -> impl Iterator<Item = usize> {
+        self.by_item.iter().copied()
     }
-    let paced = |group: &Group| {
-        let (last, pause) = match group {
-            Group::Site(_) => (last.get(group).copied(), scene.gathering.wait),
-            Group::Labels(_) => (last.get(group).copied(), scene.gathering.interval),
-            Group::Storm(..) => (storms.last(group), scene.gathering.interval),
-        };
-        last.and_then(|last| scene.over_at(last, pause))
-    };
-    gathering.into_iter().map(|(group, until)| (group.clone(), until.max(paced(group)))).collect()
+
+    /// Whether there is nothing to tell of another kind in a unit.
+    pub(super) fn has_nothing_but(&self, kind: AlertKind, unit: usize) -> bool {
+        self.news[unit].iter().all(|one| *one == kind)
+    }
+}
+
+/// What becomes of a unit or a storm.
+#[derive(Debug, Clone, Copy, Default)]
+struct Turn {
+    has_news: bool,
+    /// Until when its news is kept back; `None`: no longer.
+    gathers_until: Option<DateTime<Utc>>,
+    /// When it was told of last in a message of its own.
+    last: Option<DateTime<Utc>>,
+    pauses_until: Option<DateTime<Utc>>,
+}
+
+impl Turn {
+    fn is_told(&self) -> bool {
+        self.has_news && self.until().is_none()
+    }
+
+    fn until(&self) -> Option<DateTime<Utc>> {
+        self.gathers_until.max(self.pauses_until)
+    }
+
+    /// Takes in news that is kept back until then. What waits for the least is what is waited for: the rest goes with it.
+    fn news(&mut self, until: Option<DateTime<Utc>>) {
+        self.gathers_until = if self.has_news { self.gathers_until.min(until) } else { until };
+        self.has_news = true;
+    }
+}
+
+struct Turns {
+    units: Vec<Turn>,
+    storms: Vec<Turn>,
+}
+
+impl Turns {
+    fn of(scene: &Scene<'_>, items: &[Item<'_>], units: &Units, storms: &Storms) -> Self {
+        let mut turns = Self { units: vec![Turn::default(); units.news.len()], storms: Vec::new() };
+        for last in storms.last() {
+            let pauses_until = last.and_then(|last| scene.over_at(last, scene.gathering.interval));
+            turns.storms.push(Turn { last, pauses_until, ..Turn::default() });
+        }
+        for ((item, unit), storm) in items.iter().zip(units.by_item()).zip(storms.by_item()) {
+            let own = &mut turns.units[unit];
+            if let Some(told) = item.told.filter(|told| !told.merged) {
+                own.last = own.last.max(Some(told.at));
+            }
+            if item.news.is_some() {
+                let until = new_since(item).and_then(|since| scene.over_at(since, scene.gathering.wait));
+                storm.map_or(own, |storm| &mut turns.storms[storm]).news(until);
+            }
+        }
+        for (turn, pause) in turns.units.iter_mut().zip(&units.pauses) {
+            turn.pauses_until = turn.last.and_then(|last| scene.over_at(last, *pause));
+        }
+        turns
+    }
+
+    /// When what is kept back may be told.
+    fn waiting(&self) -> impl Iterator<Item = DateTime<Utc>> {
+        self.units.iter().chain(&self.storms).filter(|turn| turn.has_news).filter_map(Turn::until)
+    }
 }
 
 /// Since when there is what is to be told, as far as it is worth waiting for more of the like. All of it is kept with the

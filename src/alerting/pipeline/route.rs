@@ -146,8 +146,9 @@ fn escalates_at(
 ) -> Option<DateTime<Utc>> {
     let after = way.after?;
     let told = way.route.sinks.iter().filter_map(|sink| scene.ledger.get(sink)?.get(&item.alert.id));
+    let told = told.filter(|told| told.since == item.alert.since);
     let begun = match told.map(|told| told.first_at).min() {
-        Some(first) => first.max(item.alert.since),
+        Some(first) => first,
         // Not due even if it was to be told at once: spares a look at the schedule.
         None if scene.over_at(item.alert.since, after).is_some() => item.alert.since,
         None => hours.first_open(way.place, way.route, item.facts.time_zone, item.alert.since),
