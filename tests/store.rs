@@ -17,9 +17,11 @@ use n720d::domain::desired::{Mode, WindowClock};
 use n720d::domain::history::HistoryEntry;
 use n720d::domain::ids::SiteName;
 use n720d::domain::memory::{SiteMemory, Window};
+use n720d::domain::notification::Reason;
 use n720d::domain::plan::{NewRelease, WindowEntry};
 use n720d::domain::release::{Generation, ReleaseMark, TriggerOutcome};
 use n720d::domain::status::{GenerationStatus, Health, PlanStatus, SiteStatus, WindowStatus};
+use n720d::domain::told::{Delivery, Told};
 use n720d::store::{
     CycleRecord, DATABASE_FILE, FetchRow, Opened, Premises, ReleaseFiles, Released, Store, StoreError,
     StoreErrorKind,
@@ -220,6 +222,78 @@ fn after_a_kill_at_any_point_everything_acknowledged_is_there_and_nothing_is_hal
             body(last.0),
             "the last released file is served"
         );
+    }
+}
+
+/// A message of this round: `acme/drift` as it is by now; `acme/clock-skew` begins in one round and ends in the next.
+fn message(round: i64) -> Delivery {
+    let told = Told {
+        site: acme(),
+        since: at(0),
+        content: Some(round.to_string()),
+        first_at: at(0),
+        at: at(round),
+        merged: false,
+    };
+    let (drift, skew) = ("acme/drift".to_owned(), "acme/clock-skew".to_owned());
+    let (also, ended) = if round % 2 == 1 { (Some(skew), None) } else { (None, Some(skew)) };
+    Delivery {
+        id: format!("m{round}"),
+        sink: "hook".into(),
+        reason: Reason::Changed,
+        about: "acme".into(),
+        content: String::new(),
+        at: at(round),
+        refused: None,
+        told: [drift].into_iter().chain(also).map(|alert| (alert, told.clone())).collect(),
+        ended: ended.into_iter().map(|alert| (alert, acme())).collect(),
+    }
+}
+
+/// Which round the sink was last told, by what the ledger says, and by the record of what was sent.
+fn told_and_sent(store: &Store) -> (i64, i64) {
+    let known = store.notification_ledger().unwrap().remove("hook").unwrap_or_default();
+    let round = known.get("acme/drift").map_or(0, |told| told.content.as_ref().unwrap().parse().unwrap());
+    assert_eq!(known.contains_key("acme/clock-skew"), round % 2 == 1, "what has ended is not known any more");
+    let sent = i64::try_from(store.sent(usize::MAX).unwrap().len()).unwrap();
+    assert_eq!(store.sent(1).unwrap().first().map_or(0, |line| (line.at - at(0)).num_seconds()), sent);
+    (round, sent)
+}
+
+#[test]
+#[ignore = "is a part in another test: records what a sink was told until it is killed"]
+fn part_teller() {
+    let (store, _) = Store::open(&my_directory(), at(0)).unwrap();
+    let (round, _) = told_and_sent(&store);
+    for round in round + 1.. {
+        store.record(&message(round)).unwrap();
+        println!("say: {round}");
+    }
+}
+
+#[test]
+fn after_a_kill_at_any_point_what_a_sink_knows_and_what_it_was_sent_are_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut last = 0;
+    for lines in 1..=12 {
+        let mut teller = Killed(play("part_teller", dir.path()).spawn().unwrap());
+        let mut said = BufReader::new(teller.0.stdout.take().unwrap()).lines();
+        let mut acknowledged = last;
+        for _ in 0..lines {
+            acknowledged = heard(&mut said).parse().unwrap();
+        }
+        drop(teller);
+
+        let (store, _) = Store::open(dir.path(), at(0)).unwrap();
+        let (told, sent) = told_and_sent(&store);
+        assert!(told >= acknowledged, "{told} is before {acknowledged}");
+        let lines = store.history(None, 5000).unwrap().len();
+        assert_eq!(
+            (sent, i64::try_from(lines).unwrap()),
+            (told, told),
+            "a message is told, recorded and entered"
+        );
+        last = told;
     }
 }
 

@@ -17,7 +17,8 @@ pub struct HistoryEntry {
     /// Who: `n720d`, `device`, or `user NAME`.
     pub who: String,
     /// What happened, in a few words that stay the same for the same kind of event: `release`, `trigger`, `fetch`,
-    /// `verify`, `approval`, `registration`, `window`, `drift`, `alert`, `notification`, `mode`, `reload`.
+    /// `verify`, `approval`, `registration`, `window`, `drift`, `alert`, `notification`,
+    /// `acknowledgement`, `silence`, `mode`, `reload`.
     pub what: String,
     /// With which outcome, for a person.
     pub outcome: String,
