@@ -21,6 +21,8 @@ pub(crate) struct Settings {
     pub(crate) before_close: &'static str,
     /// As a list of TOML.
     pub(crate) allow: &'static str,
+    /// How long messages are gathered.
+    pub(crate) group_wait: &'static str,
     /// More lines of `[alerts]`.
     pub(crate) alerts: &'static str,
     /// Lines at the end.
@@ -37,6 +39,7 @@ impl Default for Settings {
             audit: "30 3 * * *",
             before_close: "['2s']",
             allow: "['127.0.0.0/8']",
+            group_wait: "0s",
             alerts: "",
             more: String::new(),
         }
@@ -46,13 +49,14 @@ impl Default for Settings {
 impl Settings {
     /// The text of `n720d.toml`.
     pub(crate) fn text(&self, state: &Path, provisioning: SocketAddr, api: SocketAddr, hook: &str) -> String {
-        let Self { interval, interval_open, settle, timeout, audit, before_close, allow, alerts, more } =
-            self;
+        let Self { interval, interval_open, settle, timeout, audit, before_close, .. } = self;
+        let Self { allow, group_wait, alerts, more, .. } = self;
         format!(
             "sites_dir = 'sites'\nstate_dir = '{}'\n[poll]\ninterval = '{interval}'\ninterval_open = \
              '{interval_open}'\njitter = '0%'\ntimeout = '{timeout}'\nsettle = '{settle}'\naudit = '{audit}'\n[provisioning]\nlisten = \
              '{provisioning}'\npublic_url = 'http://{provisioning}'\nallow = {allow}\n[api]\nlisten = \
-             '{api}'\n[alerts]\nbefore_close = {before_close}\n{alerts}\n[[alerts.sink]]\ntype = 'webhook'\nurl = '{hook}'\nsecret \
+             '{api}'\n[alerts]\nbefore_close = {before_close}\ngroup_wait = \
+             '{group_wait}'\n{alerts}\n[[alerts.sink]]\ntype = 'webhook'\nurl = '{hook}'\nsecret \
              = 'env:WEBHOOK_KEY'\n{more}",
             state.display()
         )
