@@ -9,6 +9,8 @@
 mod support;
 
 mod adoption;
+mod alerts;
+mod alerts_killed;
 mod approvals;
 mod breaker;
 mod broken_files;

@@ -159,7 +159,8 @@ async fn killed_after_the_window_closed_before_and_after_the_alert_arrived() {
     let daemon = lab.start().await;
     eventually("the delivery again", async || (lab.hook.deliveries() > 1).then_some(())).await;
     assert_eq!(lab.hook.told().len(), 1, "the same notification");
-    assert!(lab.hook.told()[0].alert("window-expired-unfilled").is_some());
+    let told = lab.hook.told();
+    assert!(told[0].alert("window-expired-unfilled").is_some(), "{told:?}");
     lab.readings("acme", 1).await;
     daemon.kill().await;
 

@@ -1,0 +1,151 @@
+//! Sinks that are down, and what of the fleet as a whole is told: files that cannot be read, a sink that takes nothing.
+
+use n720_sim::Device;
+
+use crate::support::{Lab, Receiver, Settings, Site, Told, eventually, manager, secrets};
+
+fn observed(device: &Device, secret: &str) -> Site {
+    Site::of(device).with(|site| {
+        site.mode = "observe";
+        site.window = None;
+        site.password = format!("file:../{secret}");
+    })
+}
+
+/// Waits for so many more cycles, whether they read a manager or not.
+pub(crate) async fn cycles(lab: &Lab, count: u64) {
+    let counted = async || {
+        let metrics = lab.get("/metrics").await.body;
+        let lines =
+            metrics.lines().filter_map(|line| line.strip_prefix("n720d_cycles_total{")?.split(' ').nth(1));
+        lines.map(|count| count.parse::<u64>().unwrap()).sum::<u64>()
+    };
+    let before = counted().await;
+    eventually("more cycles", async || (counted().await >= before + count).then_some(())).await;
+}
+
+/// What was told of missing secrets: where, and where it stood.
+fn of_trouble(told: &[Told]) -> Vec<(&str, &str)> {
+    let of_trouble = told.iter().filter_map(|told| Some((told, told.alert("secret-missing")?)));
+    of_trouble
+        .map(|(told, alert)| (told.body["site"].as_str().unwrap(), alert["state"].as_str().unwrap()))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sink_that_was_down_gets_the_present_state_and_not_what_was() {
+    let lab = Lab::with(Settings { interval: "1s", interval_open: "1s", ..Settings::default() }).await;
+    let names = ["over", "holds", "again"];
+    let mut devices = Vec::new();
+    for (number, name) in names.iter().enumerate() {
+        let device = manager(&format!("7C2F80CA21E{number}")).start().await.unwrap();
+        lab.site(name, &observed(&device, &format!("{name}.secret")));
+        devices.push(device);
+    }
+    // Known of one before it goes down.
+    lab.write_secret("over.secret", secrets::WEB);
+    lab.write_secret("holds.secret", secrets::WEB);
+    let daemon = lab.start().await;
+    lab.hook.hears("the first", |told| told.body["site"] == "again").await;
+    cycles(&lab, 3).await;
+    lab.hook.refuse(true);
+    let (works, broken) = (
+        |name: &str| lab.write_secret(&format!("{name}.secret"), secrets::WEB),
+        |name: &str| std::fs::remove_file(lab.path(&format!("{name}.secret"))).unwrap(),
+    );
+    // It ends and comes back, another comes and goes, a third comes.
+    works("again");
+    lab.until("again", "its end", |status| status["observed_at"].is_string()).await;
+    broken("over");
+    broken("holds");
+    lab.fires("over", "secret-missing").await;
+    lab.fires("holds", "secret-missing").await;
+    broken("again");
+    lab.fires("again", "secret-missing").await;
+    works("over");
+    lab.readings("over", 2).await;
+    eventually("a refusal", async || (lab.hook.answered() > 1).then_some(())).await;
+    lab.hook.refuse(false);
+    let holds = |told: &Told| told.body["site"] == "holds" && told.alert("secret-missing").is_some();
+    lab.hook.hears("what holds", holds).await;
+    lab.readings("over", 3).await;
+    let told = lab.hook.told();
+    assert_eq!(
+        of_trouble(&told),
+        [("again", "firing"), ("holds", "firing")],
+        "nothing of what was over, nothing twice"
+    );
+    assert_eq!(daemon.terminate().await.0, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sink_that_takes_nothing_for_long_is_told_by_the_other() {
+    let pager = Receiver::start().await;
+    let more = format!(
+        "[[alerts.sink]]\nname = 'pager'\ntype = 'webhook'\nurl = '{}'\nsecret = 'env:WEBHOOK_KEY'\n",
+        pager.url()
+    );
+    let settings = Settings {
+        interval: "1s",
+        interval_open: "1s",
+        alerts: "sink_failing = '2s'",
+        more,
+        ..Settings::default()
+    };
+    let lab = Lab::with(settings).await;
+    let device = manager("7C2F80CA21E4").start().await.unwrap();
+    lab.site("acme", &observed(&device, "missing.secret"));
+    pager.refuse(true);
+    let daemon = lab.start().await;
+    let failing = |told: &Told| told.alert("sink-failing").is_some();
+    let told = lab.hook.hears("the sink that fails", failing).await;
+    let alert = told.alert("sink-failing").unwrap();
+    assert_eq!((&alert["id"], &told.body["site"]), (&"fleet/sink-failing/pager".into(), &"fleet".into()));
+    let summary = alert["summary"].as_str().unwrap();
+    assert!(summary.contains("since ") && summary.contains("'n720d alerts test pager'"), "{summary}");
+    let metrics = lab.get("/metrics").await.body;
+    for line in ["n720d_sink_failing{sink=\"pager\"} 1", "n720d_notifications_waiting{sink=\"pager\"} 1"] {
+        assert!(metrics.contains(line), "{metrics}");
+    }
+    // A restart is no proof that it works.
+    daemon.kill().await;
+    let daemon = lab.start().await;
+    // The second try comes ten seconds after the first.
+    let twice = "n720d_notifications_total{sink=\"pager\",result=\"postponed\"} 2";
+    eventually("two tries", async || lab.get("/metrics").await.body.contains(twice).then_some(())).await;
+    assert_eq!(lab.hook.told().iter().filter(|told| failing(told)).count(), 1);
+
+    pager.refuse(false);
+    let over = |told: &Told| failing(told) && told.reason == "resolved";
+    lab.hook.hears("that it works again", over).await;
+    let told = pager.told();
+    assert!(told.iter().all(|told| told.alert("sink-failing").is_none()), "not of itself: {told:?}");
+    assert_eq!(of_trouble(&told).len(), 1);
+    assert_eq!(daemon.terminate().await.0, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_cannot_be_read_are_told_until_they_can() {
+    let lab = Lab::with(Settings { interval: "1s", interval_open: "1s", ..Settings::default() }).await;
+    let device = manager("7C2F80CA21E4").start().await.unwrap();
+    lab.site("acme", &observed(&device, "web.secret"));
+    lab.site_text("beta", "[site\n");
+    let daemon = lab.start().await;
+    let invalid = |told: &Told| told.alert("site-file-invalid").is_some();
+    let told = lab.hook.hears("the file", invalid).await;
+    let summary = told.alert("site-file-invalid").unwrap()["summary"].as_str().unwrap().to_owned();
+    assert!(summary.contains("beta") && summary.contains("not watched"), "{summary}");
+
+    lab.site_text("gamma", "[site\n");
+    assert_ne!(lab.n720d(&["reload"]).await.code, 0);
+    let changed = |told: &Told| invalid(told) && told.reason == "changed";
+    let told = lab.hook.hears("another file", changed).await;
+    let summary = told.alert("site-file-invalid").unwrap()["summary"].as_str().unwrap().to_owned();
+    assert!(summary.contains("beta, gamma") && summary.contains("still is"), "{summary}");
+
+    lab.no_site("beta");
+    lab.no_site("gamma");
+    assert_eq!(lab.n720d(&["reload"]).await.code, 0);
+    lab.hook.hears("that all can be read", |told| invalid(told) && told.reason == "resolved").await;
+    assert_eq!(daemon.terminate().await.0, 0);
+}

@@ -1,0 +1,172 @@
+//! Killed between every two stages on the way from an alert to its receiver: nobody is left untold, and nobody is told twice
+//! but with the same id, by which receivers tell that it is the same.
+
+use n720_sim::Device;
+use serde_json::Value;
+
+use super::alerts::cycles;
+use crate::support::{Lab, Settings, Site, Told, alert, eventually, manager, secrets};
+
+/// A laboratory with a site whose trouble comes and goes with the file of its password.
+struct Scene {
+    lab: Lab,
+    _device: Device,
+}
+
+impl Scene {
+    async fn new(group_wait: &'static str) -> Self {
+        let settings = Settings { interval: "1s", interval_open: "1s", group_wait, ..Settings::default() };
+        let lab = Lab::with(settings).await;
+        let device = manager("7C2F80CA21E4").start().await.unwrap();
+        let site = Site::of(&device).with(|site| {
+            site.mode = "observe";
+            site.window = None;
+        });
+        lab.site("acme", &site);
+        let scene = Self { lab, _device: device };
+        scene.trouble();
+        scene
+    }
+
+    fn trouble(&self) {
+        std::fs::remove_file(self.lab.path("web.secret")).unwrap();
+    }
+
+    fn no_trouble(&self) {
+        self.lab.write_secret("web.secret", secrets::WEB);
+    }
+
+    /// What was told of the trouble, each message once: where it stood.
+    fn told(&self) -> Vec<String> {
+        self.lab.hook.told().iter().filter_map(state).collect()
+    }
+
+    async fn until_told(&self, wanted: &str) {
+        self.lab.hook.hears(wanted, |told| state(told).as_deref() == Some(wanted)).await;
+    }
+
+    /// From the beginning, told once, to the end, told once; by a daemon that was just started.
+    async fn ends_well(&self) {
+        let daemon = self.lab.start().await;
+        self.until_told("firing").await;
+        cycles(&self.lab, 2).await;
+        assert_eq!(self.told(), ["firing"]);
+        self.no_trouble();
+        self.until_told("resolved").await;
+        let before = self.lab.hook.deliveries();
+        let status = self.lab.readings("acme", 3).await;
+        assert_eq!(alert(&status, "secret-missing"), None);
+        assert_eq!(self.told(), ["firing", "resolved"]);
+        assert_eq!(self.lab.hook.deliveries(), before, "it is over");
+        assert_eq!(daemon.terminate().await.0, 0);
+    }
+}
+
+fn state(told: &Told) -> Option<String> {
+    told.alert("secret-missing")?["state"].as_str().map(str::to_owned)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn right_after_the_alert_was_kept() {
+    let scene = Scene::new("0s").await;
+    let daemon = scene.lab.start().await;
+    scene.lab.fires("acme", "secret-missing").await;
+    daemon.kill().await;
+    scene.ends_well().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_messages_are_gathered() {
+    let scene = Scene::new("8s").await;
+    let daemon = scene.lab.start().await;
+    let status = scene.lab.fires("acme", "secret-missing").await;
+    daemon.kill().await;
+    assert_eq!(scene.lab.hook.deliveries(), 0);
+    let daemon = scene.lab.start().await;
+    scene.until_told("firing").await;
+    let since: Value = alert(&status, "secret-missing").unwrap()["since"].clone();
+    let since: chrono::DateTime<chrono::Utc> = since.as_str().unwrap().parse().unwrap();
+    let waited = chrono::Utc::now() - since;
+    assert!(
+        (7..14).contains(&waited.num_seconds()),
+        "counted from its beginning, not from the start: {waited}"
+    );
+    daemon.kill().await;
+    scene.ends_well().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_receiver_has_the_message_and_has_not_answered() {
+    let scene = Scene::new("0s").await;
+    scene.lab.hook.hold();
+    let daemon = scene.lab.start().await;
+    eventually("a delivery", async || (scene.lab.hook.deliveries() > 0).then_some(())).await;
+    daemon.kill().await;
+    scene.lab.hook.answer();
+    scene.ends_well().await;
+    assert_eq!(scene.lab.hook.deliveries(), 3, "the first one twice, with the same id");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn right_after_the_receiver_answered() {
+    let scene = Scene::new("0s").await;
+    let daemon = scene.lab.start().await;
+    // Without a look every so often: the answer is recorded within milliseconds.
+    while scene.lab.hook.answered() == 0 {
+        tokio::task::yield_now().await;
+    }
+    daemon.kill().await;
+    scene.ends_well().await;
+    assert!(scene.lab.hook.deliveries() <= 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_a_sink_is_left_alone_after_a_failure() {
+    let scene = Scene::new("0s").await;
+    scene.lab.hook.refuse(true);
+    let daemon = scene.lab.start().await;
+    eventually("a refusal", async || (scene.lab.hook.answered() > 0).then_some(())).await;
+    cycles(&scene.lab, 1).await;
+    daemon.kill().await;
+    scene.lab.hook.refuse(false);
+    scene.ends_well().await;
+    assert_eq!(scene.lab.hook.deliveries(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_the_end_on_its_way() {
+    let scene = Scene::new("0s").await;
+    let daemon = scene.lab.start().await;
+    scene.until_told("firing").await;
+    // The answer is recorded before anything else is told.
+    cycles(&scene.lab, 1).await;
+    scene.lab.hook.hold();
+    scene.no_trouble();
+    eventually("a delivery", async || (scene.lab.hook.deliveries() > 1).then_some(())).await;
+    scene.lab.readings("acme", 2).await;
+    daemon.kill().await;
+    scene.lab.hook.answer();
+    let daemon = scene.lab.start().await;
+    eventually("it again", async || (scene.lab.hook.deliveries() > 2).then_some(())).await;
+    scene.lab.readings("acme", 2).await;
+    assert_eq!(scene.told(), ["firing", "resolved"], "with the same id");
+    assert_eq!(scene.lab.hook.deliveries(), 3);
+    assert_eq!(daemon.terminate().await.0, 0);
+}
+
+/// The receiver has heard of it, and nobody here knows that.
+#[tokio::test(flavor = "multi_thread")]
+async fn with_the_beginning_on_its_way_and_over_at_the_next_start() {
+    let scene = Scene::new("0s").await;
+    scene.lab.hook.hold();
+    let daemon = scene.lab.start().await;
+    eventually("a delivery", async || (scene.lab.hook.deliveries() > 0).then_some(())).await;
+    daemon.kill().await;
+    scene.lab.hook.answer();
+    scene.no_trouble();
+    let daemon = scene.lab.start().await;
+    scene.until_told("resolved").await;
+    scene.lab.readings("acme", 3).await;
+    assert_eq!(scene.told(), ["firing", "resolved"]);
+    assert_eq!(daemon.terminate().await.0, 0);
+}
