@@ -12,6 +12,7 @@ mod adoption;
 mod alerts;
 mod alerts_killed;
 mod approvals;
+mod attention;
 mod breaker;
 mod broken_files;
 mod by_hand;
