@@ -14,7 +14,7 @@ async fn device(mac: &str) -> Device {
 /// A site that is only looked at, whose web password is kept in a file of its own.
 fn looked_at(device: &Device, name: &str) -> Site {
     Site::of(device).account(1, "1013", "Reception").with(|site| {
-        (site.mode, site.window) = ("observe", None);
+        (site.mode, site.window, site.enrol) = ("observe", None, false);
         site.password = format!("file:../{name}.secret");
     })
 }
