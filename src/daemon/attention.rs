@@ -384,3 +384,82 @@ fn refused(why: &NotSaid) -> Refusal {
 fn unavailable(error: StoreError) -> Refusal {
     Refusal::new(RefusalKind::Unavailable, chain(&error))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::alert::{AlertKind, AlertState, Severity};
+
+    fn alerts(site: &str, kinds: &[AlertKind]) -> (SiteName, Vec<Alert>) {
+        let alert = |kind: &AlertKind| Alert {
+            id: format!("{site}/{kind}"),
+            kind: *kind,
+            severity: Severity::Warning,
+            summary: String::new(),
+            phase: String::new(),
+            since: DateTime::UNIX_EPOCH,
+            state: AlertState::Firing,
+            resolved_at: None,
+            handsets: Vec::new(),
+            readings: Vec::new(),
+        };
+        (site.parse().unwrap(), kinds.iter().map(alert).collect())
+    }
+
+    fn sites(alerts: Vec<(SiteName, Vec<Alert>)>) -> BTreeMap<SiteName, SiteAlerts> {
+        let facts: Vec<SiteFacts> = alerts
+            .iter()
+            .map(|(name, _)| SiteFacts { name: name.clone(), ..SiteFacts::of_fleet() })
+            .collect();
+        listed::in_force(alerts.into_iter().collect(), facts)
+    }
+
+    #[test]
+    fn who_means_another_alert_is_told_which_there_are() {
+        use AlertKind::{ClockSkew, Drift};
+        let there = sites(vec![alerts("acme", &[Drift, ClockSkew]), alerts("beta", &[Drift])]);
+        assert_eq!(meant(&there, "beta/drift").unwrap().1.id, "beta/drift");
+        let told = |id: &str| meant(&there, id).unwrap_err().to_string();
+        assert_eq!(
+            told("acme/handset-lost"),
+            "there is no alert \"acme/handset-lost\"; there are: acme/drift, acme/clock-skew"
+        );
+        assert_eq!(
+            told("drift"),
+            "there is no alert \"drift\"; there are: acme/drift, acme/clock-skew, beta/drift"
+        );
+        let none = meant(&BTreeMap::new(), "drift").unwrap_err();
+        assert_eq!(none.to_string(), "there is no alert \"drift\"; there is none at all");
+    }
+
+    #[test]
+    fn of_many_alerts_the_first_are_named() {
+        let many = (0..NAMED + 5).map(|number| alerts(&format!("site-{number:02}"), &[AlertKind::Drift]));
+        let told = meant(&sites(many.collect()), "x").unwrap_err().to_string();
+        assert!(told.ends_with("site-19/drift, and 5 more: see 'n720d alerts'"), "{told}");
+    }
+
+    #[test]
+    fn a_status_shows_what_people_said_and_again_what_holds_when_that_is_over() {
+        let (site, alerts) = alerts("acme", &[AlertKind::Drift]);
+        let mut status = super::super::rest::invalid(site, String::new());
+        let given =
+            Acknowledgement::new(&alerts[0], "anna", "", Some(Duration::from_secs(60)), DateTime::UNIX_EPOCH);
+        let attention = Attention {
+            acknowledgements: [(alerts[0].id.clone(), given.unwrap())].into(),
+            silences: Vec::new(),
+        };
+        status.alerts = alerts;
+        let mut state_at = |seconds| {
+            mark(&attention, &mut status, DateTime::UNIX_EPOCH + chrono::TimeDelta::seconds(seconds));
+            status.alerts[0].state
+        };
+        assert_eq!((state_at(59), state_at(60)), (AlertState::Acknowledged, AlertState::Firing));
+    }
+
+    #[test]
+    fn what_makes_no_sense_and_what_comes_too_late_are_told_apart() {
+        assert_eq!(refused(&NotSaid::NoReason).kind, RefusalKind::BadRequest);
+        assert_eq!(refused(&NotSaid::Ended { alert: "acme/drift".into() }).kind, RefusalKind::Refused);
+    }
+}

@@ -164,3 +164,6 @@ fn key(line: &AlertLine) -> impl Ord + '_ {
     };
     (has_ended(line), std::cmp::Reverse(alert.severity), rank, alert.since, &alert.id)
 }
+
+#[cfg(test)]
+mod tests;

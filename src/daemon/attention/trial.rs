@@ -97,3 +97,84 @@ fn message(sink: &str, by: &str, now: DateTime<Utc>) -> Message {
         at: now,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::time::Duration;
+
+    use futures_util::FutureExt;
+    use futures_util::future::{BoxFuture, ready};
+
+    use super::*;
+    use crate::alerting::{FailureReason, Sink, SinkError};
+    use crate::domain::routing::{Gathering, Routing};
+
+    /// Keeps what it is told, or refuses it.
+    struct Receiver {
+        name: &'static str,
+        fails: bool,
+        told: Mutex<Vec<Message>>,
+    }
+
+    impl Sink for Receiver {
+        fn name(&self) -> &str {
+            self.name
+        }
+
+        fn deliver<'a>(
+            &'a self,
+            message: &'a Message,
+            _now: DateTime<Utc>,
+        ) -> BoxFuture<'a, Result<(), SinkError>> {
+            self.told.lock().unwrap().push(message.clone());
+            let error = SinkError::new(FailureReason::Timeout, "no answer within 10 s");
+            ready(if self.fails { Err(error) } else { Ok(()) }).boxed()
+        }
+    }
+
+    fn receiver(name: &'static str, fails: bool) -> Arc<Receiver> {
+        Arc::new(Receiver { name, fails, told: Mutex::default() })
+    }
+
+    fn alerting(sinks: &[Arc<Receiver>]) -> Alerting {
+        let sinks = sinks.iter().map(|sink| (Arc::clone(sink) as Arc<dyn Sink>, Duration::from_secs(1)));
+        Alerting::with_sinks(sinks.collect(), Routing::default(), Gathering::default())
+    }
+
+    fn ask(sink: &str, by: &str) -> TestRequest {
+        TestRequest { sink: sink.to_owned(), by: by.to_owned() }
+    }
+
+    #[tokio::test]
+    async fn the_sink_that_is_meant_is_told_that_it_is_a_test_and_by_whom() {
+        let (mail, pager) = (receiver("mail", false), receiver("pager", false));
+        let alerting = alerting(&[Arc::clone(&mail), Arc::clone(&pager)]);
+        let now = DateTime::UNIX_EPOCH;
+        let answer = test(&alerting, &ask("mail", "anna"), now).await.unwrap();
+        let told = mail.told.lock().unwrap().clone();
+        assert_eq!((told.len(), pager.told.lock().unwrap().len()), (1, 0));
+        let [entry] = told[0].entries.as_slice() else { panic!("{told:?}") };
+        assert_eq!((answer.id.as_str(), told[0].reason), (told[0].id.as_str(), Reason::First));
+        assert_eq!((entry.alert.kind, entry.alert.severity), (AlertKind::Test, Severity::Info));
+        assert_eq!(entry.alert.id, "fleet/test/mail");
+        assert!(entry.alert.summary.contains("anna tries the alert sink mail"), "{}", entry.alert.summary);
+        let later = test(&alerting, &ask("mail", "anna"), now + chrono::TimeDelta::seconds(1)).await.unwrap();
+        assert_ne!(later.id, answer.id, "a receiver takes every trial for a new one");
+    }
+
+    #[tokio::test]
+    async fn why_it_did_not_work_is_told_and_which_sinks_there_are() {
+        let alerting = alerting(&[receiver("mail", true), receiver("pager", false)]);
+        let now = DateTime::UNIX_EPOCH;
+        let failed = test(&alerting, &ask("mail", "anna"), now).await.unwrap_err();
+        assert_eq!(
+            (failed.kind, failed.to_string().as_str()),
+            (RefusalKind::Failed, "the sink mail did not take it: no answer within 10 s")
+        );
+        let unknown = test(&alerting, &ask("fax", "anna"), now).await.unwrap_err();
+        assert_eq!(unknown.to_string(), "there is no sink \"fax\"; there are: mail, pager");
+        let nobody = test(&alerting, &ask("pager", " "), now).await.unwrap_err();
+        assert_eq!(nobody.kind, RefusalKind::BadRequest);
+    }
+}
