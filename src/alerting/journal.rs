@@ -1,11 +1,19 @@
 //! The journal sink: one log event per alert, with fields to filter by. Always delivers.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use futures_util::future::{BoxFuture, FutureExt, ready};
+use tracing::Level;
 
 use super::message::{Entry, Message};
 use super::sink::{Sink, SinkError};
-use crate::domain::alert::{Alert, AlertState, Severity};
+use crate::domain::alert::{Alert, AlertState, HandsetNote, Severity};
+use crate::domain::attention::Acknowledgement;
+
+/// So many alerts of a message are written one by one: with more, the journal drops what comes too fast, and with it what
+/// others have to say at that moment.
+const MOST_EVENTS: usize = 200;
 
 /// Writes alerts to the log, target `n720d::alert`.
 #[derive(Debug, Clone)]
@@ -35,14 +43,26 @@ impl Sink for Journal {
     }
 }
 
-/// Each has a line of its own, however many there are.
 fn write(message: &Message) {
-    for entry in &message.entries {
+    for entry in message.entries.iter().take(MOST_EVENTS) {
         event(message, entry);
+    }
+    let omitted = message.entries.len().saturating_sub(MOST_EVENTS);
+    if omitted > 0 {
+        let alerts = message.entries.len();
+        tracing::warn!(
+            target: "n720d::alert",
+            site = %message.subject.site(),
+            reason = message.reason.as_str(),
+            notification = %message.id,
+            alerts,
+            omitted,
+            "{alerts} alerts at once, {omitted} of which are not written one by one: `n720d alerts` shows all"
+        );
     }
 }
 
-/// Levels are part of the macro's call site, so each has its own call.
+/// Levels are part of the macro's call site, so each has its own call. A field without a value is left out.
 fn event(message: &Message, entry: &Entry) {
     let alert = &*entry.alert;
     macro_rules! log {
@@ -51,24 +71,28 @@ fn event(message: &Message, entry: &Entry) {
                 target: "n720d::alert",
                 $level,
                 site = %entry.site.name,
+                labels = some(labels(&entry.site.labels)),
                 alert = %alert.kind,
                 severity = %alert.severity,
                 state = state(alert),
                 reason = message.reason.as_str(),
                 id = %alert.id,
+                notification = %message.id,
+                acknowledged = entry.acknowledged.as_ref().map(taken),
                 handsets = alert.handsets.len(),
-                slots = %slots(alert),
+                slots = %each(alert, |handset| handset.number.to_string(), ","),
+                names = some(each(alert, name, ", ")),
                 "{}",
                 text(alert)
             )
         };
     }
     match (alert.state, alert.severity) {
-        (AlertState::Resolved, _) | (_, Severity::Info) => log!(tracing::Level::INFO),
+        (AlertState::Resolved, _) | (_, Severity::Info) => log!(Level::INFO),
         (
             AlertState::Firing | AlertState::Acknowledged | AlertState::Silenced,
             Severity::Warning | Severity::Critical,
-        ) => log!(tracing::Level::WARN),
+        ) => log!(Level::WARN),
     }
 }
 
@@ -86,7 +110,27 @@ fn state(alert: &Alert) -> &'static str {
     }
 }
 
-fn slots(alert: &Alert) -> String {
-    let numbers: Vec<String> = alert.handsets.iter().map(|handset| handset.number.to_string()).collect();
-    numbers.join(",")
+/// As `customer=acme,region=berlin`.
+fn labels(labels: &BTreeMap<String, String>) -> String {
+    labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(",")
+}
+
+/// Who has it, and what they say of it.
+fn taken(by: &Acknowledgement) -> String {
+    if by.note.is_empty() { by.by.clone() } else { format!("{}: {}", by.by, by.note) }
+}
+
+/// By what people call it: its number on the phone, and whose it is.
+fn name(handset: &HandsetNote) -> String {
+    let words = [handset.user.as_deref(), handset.display_name.as_deref()];
+    let words: Vec<&str> = words.into_iter().flatten().collect();
+    if words.is_empty() { format!("slot {}", handset.number) } else { words.join(" ") }
+}
+
+fn each(alert: &Alert, word: impl Fn(&HandsetNote) -> String, between: &str) -> String {
+    alert.handsets.iter().map(word).collect::<Vec<_>>().join(between)
+}
+
+fn some(text: String) -> Option<String> {
+    Some(text).filter(|text| !text.is_empty())
 }

@@ -38,8 +38,10 @@ impl Mail {
         let boundary = kind.split_once("boundary=\"").and_then(|(_, rest)| rest.split_once('"'));
         let parts = match boundary {
             Some((boundary, _)) => {
-                let (inner, _) = body.split_once(&format!("--{boundary}--")).unwrap();
-                inner.split(&format!("--{boundary}\n")).skip(1).map(|part| part_of(split(part))).collect()
+                // The end of the line in front of a boundary belongs to the boundary.
+                let body = format!("\n{body}");
+                let (inner, _) = body.split_once(&format!("\n--{boundary}--")).unwrap();
+                inner.split(&format!("\n--{boundary}\n")).skip(1).map(|part| part_of(split(part))).collect()
             }
             None => vec![part_of((head.clone(), body))],
         };

@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use n720d::alerting::{Entry, Message, SiteFacts, Subject};
-use n720d::domain::alert::{Alert, AlertKind, AlertState, Severity};
+use n720d::domain::alert::{Alert, AlertKind, AlertState, HandsetNote, Severity};
+use n720d::domain::attention::Acknowledgement;
+use n720d::domain::ids::SlotNumber;
+use n720d::domain::memory::Registration;
 use n720d::domain::notification::Reason;
 
 pub(crate) fn at(minutes: i64) -> DateTime<Utc> {
@@ -47,6 +50,35 @@ pub(crate) fn message(reason: Reason, alerts: Vec<Alert>) -> Message {
         subject: Subject::Site(Arc::clone(&site)),
         entries: alerts.into_iter().map(entry).collect(),
         at: at(0),
+    }
+}
+
+/// A handset that has to be registered, with a PIN, within a day.
+pub(crate) fn handset(number: u8, user: Option<&str>, display_name: Option<&str>) -> HandsetNote {
+    let until = at(24 * 60).with_timezone(&chrono_tz::Europe::Berlin).fixed_offset();
+    HandsetNote {
+        number: SlotNumber::new(number).unwrap(),
+        ipui: "029E74A599".parse().ok(),
+        user: user.map(str::to_owned),
+        display_name: display_name.map(str::to_owned),
+        registration: Registration::Pending,
+        evidence: "listed as pending on the status page".into(),
+        evidence_at: None,
+        instruction: "on the handset: Settings, Registration, Register handset".into(),
+        pin: Some("0815".into()),
+        until: Some(until),
+    }
+}
+
+/// By Anna, a minute after the alert began.
+pub(crate) fn acknowledgement(alert: &str) -> Acknowledgement {
+    Acknowledgement {
+        alert: alert.into(),
+        since: at(0),
+        by: "anna".into(),
+        note: "on my way".into(),
+        at: at(1),
+        until: None,
     }
 }
 
