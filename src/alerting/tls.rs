@@ -28,6 +28,11 @@ pub(super) fn certificate(host: &str, error: &CertificateError) -> String {
             "was issued by nobody whom this machine trusts; name the issuer's certificate as ca_file"
                 .to_owned()
         }
+        CertificateError::BadSignature => {
+            "does not have the signature of the issuer that it names; if that one has a new \
+                                           certificate, ca_file needs it, too"
+                .to_owned()
+        }
         CertificateError::NotValidForNameContext { presented, .. } if !presented.is_empty() => {
             format!("is for {}, not for {host}; name the server as its certificate does", names(presented))
         }
@@ -73,6 +78,7 @@ mod tests {
             (CertificateError::NotValidForName, "is not for mail.example.net"),
             (CertificateError::Expired, "has expired"),
             (CertificateError::NotValidYet, "clock"),
+            (CertificateError::BadSignature, "ca_file needs it, too"),
             (CertificateError::Revoked, "cannot be used"),
         ] {
             let text = certificate("mail.example.net", &error);

@@ -19,7 +19,9 @@ impl Authority {
     pub(crate) fn new() -> Self {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.distinguished_name.push(DnType::CommonName, "tests");
+        // Of two with the same name one would count as the other with a wrong signature.
+        let own = key.public_key_raw().iter().take(8).map(|byte| format!("{byte:02x}"));
+        params.distinguished_name.push(DnType::CommonName, format!("tests {}", own.collect::<String>()));
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let pem = params.self_signed(&key).unwrap().pem();
         Self { issuer: Issuer::new(params, key), pem }
