@@ -38,7 +38,7 @@ pub(super) fn steps(alert: &Alert, site: &str) -> Vec<String> {
         AlertKind::PauseForgotten => pause(),
         AlertKind::RolloutStopped => rollout(),
         AlertKind::PasswordNotStored => not_stored(site),
-        AlertKind::SinkFailing => sink(alert),
+        AlertKind::SinkFailing => sink(),
         AlertKind::Test => said(["Nothing. Whoever reads this gets n720d's alerts here."]),
     }
 }
@@ -342,13 +342,10 @@ fn exposed(site: &str) -> Vec<String> {
 }
 
 fn invalid() -> Vec<String> {
-    vec![
-        "Nothing is lost: n720d goes on with the last configuration that was right. No phone is disturbed."
-            .to_owned(),
-        "`n720d check` names every error with file and line. Whoever changed the file last mends it."
-            .to_owned(),
-        "Then `n720d reload`.".to_owned(),
-    ]
+    said([
+        "No phone is disturbed. But a site that is not watched tells of no trouble: if some are not, do not leave it until morning.",
+        "Whoever changed the files last mends them, or puts back what was there before; what is wrong stands below, with file and line.",
+    ])
 }
 
 fn secret() -> Vec<String> {
@@ -391,11 +388,9 @@ fn not_stored(site: &str) -> Vec<String> {
     ]
 }
 
-fn sink(alert: &Alert) -> Vec<String> {
-    let name = subject(alert).map_or_else(|| "SINK".to_owned(), shell_word);
-    vec![
-        "Until this is over, look at `n720d alerts` from time to time: whoever relies on that way hears nothing.".to_owned(),
-        "Mend what is named above; what was missed is told in one go as soon as it works.".to_owned(),
-        format!("`n720d alerts test {name}` tries it at once."),
-    ]
+fn sink() -> Vec<String> {
+    said([
+        "Until this is over, look at `n720d alerts` from time to time: whoever relies on that way hears nothing.",
+        "Tell whoever looks after that receiver (mail server, chat, pager). What was missed is told in one go when it works.",
+    ])
 }

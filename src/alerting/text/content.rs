@@ -172,7 +172,7 @@ fn readings(alert: &Alert) -> Option<Block> {
     if more > 0 {
         lines.push(format!("and {more} more"));
     }
-    (!lines.is_empty()).then(|| Block::List("Seen and tried".to_owned(), lines))
+    (!lines.is_empty()).then(|| Block::List("Details".to_owned(), lines))
 }
 
 /// How one says that one sees to it; nothing where somebody has, or nobody can.

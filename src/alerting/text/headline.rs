@@ -35,7 +35,7 @@ pub(super) fn headline(alert: &Alert) -> String {
         AlertKind::ClockSkew => said("DECT manager's clock is wrong"),
         AlertKind::ForeignReservation => said("reserved for a handset that is not listed"),
         AlertKind::WindowExposed => said("registration is open to strangers"),
-        AlertKind::SiteFileInvalid => said("configuration has errors"),
+        AlertKind::SiteFileInvalid => said("site files have errors"),
         AlertKind::SecretMissing => said("a password or other secret is missing"),
         AlertKind::ObservationStale => said("not read for long"),
         AlertKind::PauseForgotten => said("changes are still paused"),

@@ -169,7 +169,7 @@ const SAID: [(AlertKind, Severity, &str, &str); 24] = [
         AlertKind::SiteFileInvalid,
         Severity::Warning,
         "sites/acme-berlin.toml",
-        "the configuration has 1 error and was not taken in force: sites/acme-berlin.toml:12: slot.ipui: not an IPUI",
+        "a reload changed nothing, because files have errors: sites/acme-berlin.toml; what was in force before still is; mend them by what 'n720d check' says, then run 'n720d reload'",
     ),
     (
         AlertKind::SecretMissing,
@@ -209,7 +209,7 @@ const SAID: [(AlertKind, Severity, &str, &str); 24] = [
         AlertKind::SinkFailing,
         Severity::Warning,
         "",
-        "sink mail has taken nothing for 15 min: connection refused",
+        "the alert sink mail has taken nothing since 2026-11-24 02:45 +00:00: connection refused; nobody is told through it until it does, and then what holds at that time; look at its settings and at the receiver, then run 'n720d alerts test mail'",
     ),
     (AlertKind::Test, Severity::Info, "", "somebody tries this sink; nothing is wrong"),
 ];
@@ -249,6 +249,21 @@ fn handsets(kind: AlertKind) -> Vec<HandsetNote> {
     }
 }
 
+fn readings(kind: AlertKind) -> Vec<String> {
+    let lines: &[&str] = if kind == AlertKind::PushIneffective {
+        &[
+            "shown: slot 2 is reserved for nobody",
+            "pushed: VERSION 2411260300, released 2026-11-24 03:00:00 +01:00, fetched 2026-11-24 03:00:09 +01:00 from 10.20.0.2",
+            "look at the VERSION: the manager had fetched another file with 2411260300 before",
+        ]
+    } else if kind == AlertKind::SiteFileInvalid {
+        &["sites/acme-berlin.toml:12:8: slot.ipui: found \"02 B6\", expected ten hex digits"]
+    } else {
+        &[]
+    };
+    lines.iter().map(|line| (*line).to_owned()).collect()
+}
+
 /// Whether it is told of the fleet.
 fn of_fleet(kind: AlertKind) -> bool {
     [AlertKind::SiteFileInvalid, AlertKind::RolloutStopped, AlertKind::SinkFailing, AlertKind::Test]
@@ -260,15 +275,6 @@ pub(super) fn alert(kind: AlertKind) -> Alert {
     let (_, severity, phase, summary) = SAID.into_iter().find(|(one, ..)| *one == kind).unwrap();
     let site = if of_fleet(kind) { "fleet" } else { "acme-berlin" };
     let subject = if kind == AlertKind::SinkFailing { "/mail" } else { "" };
-    let readings = if kind == AlertKind::PushIneffective {
-        vec![
-            "shown: slot 2 is reserved for nobody".to_owned(),
-            "pushed: VERSION 2411260300, released 2026-11-24 03:00:00 +01:00, fetched 2026-11-24 03:00:09 +01:00 from 10.20.0.2".to_owned(),
-            "look at the VERSION: the manager had fetched another file with 2411260300 before".to_owned(),
-        ]
-    } else {
-        Vec::new()
-    };
     Alert {
         id: format!("{site}/{kind}{subject}"),
         kind,
@@ -279,7 +285,7 @@ pub(super) fn alert(kind: AlertKind) -> Alert {
         state: AlertState::Firing,
         resolved_at: None,
         handsets: handsets(kind),
-        readings,
+        readings: readings(kind),
     }
 }
 

@@ -56,7 +56,7 @@ pub(super) fn look(view: &View<'_>, found: &mut Conditions) {
     found.hold(Condition::new(AlertKind::ObservationStale, Severity::Warning, summary));
 }
 
-/// When a site that cannot be read counts as stale, so that it is looked at then; `None`: nothing was tried.
+/// When a site that cannot be read counts as stale, so that it is looked at then; `None`: nothing says since when.
 pub fn stale_at(desired: &DesiredSite, memory: &SiteMemory, pace: &Pace) -> Option<DateTime<Utc>> {
     due(blind(desired, memory)?, pace)
 }
@@ -81,8 +81,8 @@ fn blind(desired: &DesiredSite, memory: &SiteMemory) -> Option<Blind> {
     match (told.chain(tried).min(), last) {
         (Some(since), Some(_)) => Some(Blind::Unreadable(since)),
         (Some(since), None) => Some(Blind::Never(since)),
-        (None, Some(last)) => Some(Blind::Unreadable(last.at)),
-        (None, None) => None,
+        // The first such reading: for how long there have been none is not known yet.
+        (None, _) => None,
     }
 }
 

@@ -342,3 +342,14 @@ fn a_window_that_is_over_by_a_right_clock_alone_was_missed_all_the_same() {
     }
     insta::assert_snapshot!(stage.the(AlertKind::WindowExpiredUnfilled).summary, @"the registration window was to end at 2026-11-24 04:00 +01:00 and 1 handset is not registered: slot 2 Workshop (1014); by the DECT manager's clock, which is wrong or stands still, it is not over; set that clock, then open the window again");
 }
+
+#[test]
+fn a_verdict_that_is_gone_does_not_end_what_was_told_of_its_handset() {
+    let mut stage = one_missing();
+    stage.cycle();
+    stage.verdict(1, Registration::Unknown).verdict(2, Registration::Unknown);
+    let closing = stage.the(AlertKind::WindowClosing);
+    assert_eq!(numbers(&closing), [2], "nobody was told of the other");
+    stage.verdict(2, Registration::Registered);
+    assert_eq!(stage.kinds(), []);
+}
