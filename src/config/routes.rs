@@ -62,14 +62,13 @@ pub(super) fn read(alerts: &Section<'_>, sinks: &[Located<String>]) -> RoutesRea
     let sections = alerts.sections("route", None);
     let first = sections.first().map(|section| section.place.clone());
     for (number, section) in (1..).zip(sections) {
-        let place = section.place.clone();
         let name = section.string("name").and_then(|text| section.report.checked(text, sinks::name));
         let name = name.map_or_else(|| format!("route-{number}"), |name| name.value);
         if !names.insert(name.clone()) {
             let found = format!("{}, which another route has too", quoted(&name));
             section.report.error(&section.place_of("name"), found, "a name used once");
         }
-        let (of, of_sites, labels) = matcher(&section);
+        let marks = marks(&section);
         let group_by = section.strings("group_by");
         let by = group_by.as_ref().map_or(GroupBy::Site, |labels| {
             GroupBy::Labels(labels.iter().map(|label| label.value.to_owned()).collect())
@@ -82,9 +81,9 @@ pub(super) fn read(alerts: &Section<'_>, sinks: &[Located<String>]) -> RoutesRea
         let escalation = escalation(&section, sinks, &mut told);
         used.append(&mut told);
         section.finish();
-        let route = Route { name, of: of.clone(), hours, sinks: to, escalation, group_by: by };
+        let route = Route { name, of: marks.of.clone(), hours, sinks: to, escalation, group_by: by };
         reading.routing.routes.push(route);
-        reading.marks.routes.push(RouteMarks { place, of, sites: of_sites, labels });
+        reading.marks.routes.push(marks);
     }
     if let Some(first) = first {
         doubts(alerts.report, &first, &reading.marks, sinks, &used);
@@ -135,7 +134,7 @@ fn known(text: &str, sinks: &[Located<String>]) -> Result<String, String> {
 }
 
 /// Which alerts, and where the sites and labels stand that it asks for.
-fn matcher(section: &Section<'_>) -> (Matcher, Vec<Located<SiteName>>, Vec<(String, Located<String>)>) {
+fn marks(section: &Section<'_>) -> RouteMarks {
     let sites = list(section, "sites", |text| {
         text.parse::<SiteName>().map_err(|error: NotA| error.expected.to_owned())
     });
@@ -153,7 +152,7 @@ fn matcher(section: &Section<'_>) -> (Matcher, Vec<Located<SiteName>>, Vec<(Stri
         kinds: kinds.into_iter().map(|kind| kind.value).collect(),
         severity,
     };
-    (of, sites, labels)
+    RouteMarks { place: section.place.clone(), of, sites, labels }
 }
 
 fn list<T>(

@@ -272,9 +272,9 @@ fn an_ntfy_topic_may_be_a_secret() {
     let kept =
         sink("type = 'ntfy'\nurl = 'https://ntfy.sh'\ntopic = 'env:TOPIC'\ntoken = 'credential:ntfy'\n");
     let written = sink("type = 'ntfy'\nurl = 'https://ntfy.sh'\ntopic = 'n720'\n");
-    let of = |sink: SinkConfig| match sink.kind {
-        SinkKindConfig::Ntfy(ntfy) => (ntfy.topic, ntfy.token),
-        other => panic!("{other:?}"),
+    let of = |sink: SinkConfig| {
+        let SinkKindConfig::Ntfy(ntfy) = sink.kind else { panic!("{sink:?}") };
+        (ntfy.topic, ntfy.token)
     };
     assert_eq!(of(kept), (env("TOPIC"), Some(SecretRef::Credential("ntfy".to_owned()))));
     assert_eq!(of(written), (literal("n720"), None));
@@ -292,9 +292,10 @@ const MAIL: &str = "server = 'mail.example.net'\nfrom = 'n720@example.net'\nto =
 
 #[test]
 fn a_mail_server_is_spoken_to_as_its_port_has_it() {
-    let of = |rest: &str| match sink(&format!("type = 'email'\n{MAIL}{rest}")).kind {
-        SinkKindConfig::Email(email) => email,
-        other => panic!("{other:?}"),
+    let of = |rest: &str| {
+        let sink = sink(&format!("type = 'email'\n{MAIL}{rest}"));
+        let SinkKindConfig::Email(email) = sink.kind else { panic!("{sink:?}") };
+        email
     };
     let email = of("user = 'n720'\npassword = 'env:P'\n");
     assert_eq!(email.login, Some(("n720".to_owned(), env("P"))));
