@@ -104,6 +104,7 @@ fn subcommands(path: &[&str]) -> Vec<String> {
 /// The long options of a help text, but for those that every program has.
 fn options(text: &str) -> BTreeSet<String> {
     let words = text.split(|c: char| c.is_whitespace() || c == '[' || c == ']');
+    let words = words.map(|word| word.trim_end_matches([':', ',', ';', '.']));
     let options = words.filter(|word| word.starts_with("--") && word.len() > 2).map(str::to_owned);
     options.filter(|option| !["--help", "--version"].contains(&option.as_str())).collect()
 }
