@@ -10,7 +10,8 @@ cd "$(dirname "$0")/.."
 
 name=${1-}
 peers=${CARGO_TARGET_DIR:-$PWD/target}/peers
-home=$peers/$name
+# One that was fetched by another version of this script may lack what was found out since.
+home=$peers/$name-$(cksum <"tests/${0##*/}" | cut -d ' ' -f 1)
 log=$peers/$name.log
 
 impossible() {
