@@ -83,6 +83,7 @@ impl Command {
         Err(SinkError::new(reason, format!("{} {what}{said}", self.program.display())))
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "there are very many, and all others pass")]
     fn not_run(&self, error: &io::Error) -> SinkError {
         let (reason, hint) = match error.kind() {
             io::ErrorKind::NotFound => (

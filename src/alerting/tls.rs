@@ -22,6 +22,7 @@ pub(super) fn among_causes(error: &dyn Error) -> Option<&rustls::Error> {
 }
 
 /// What is wrong with the certificate of `host`, as the end of a sentence about it.
+#[expect(clippy::wildcard_enum_match_arm, reason = "what the library may add has its own words")]
 pub(super) fn certificate(host: &str, error: &CertificateError) -> String {
     match error {
         CertificateError::UnknownIssuer => {

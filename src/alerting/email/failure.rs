@@ -153,6 +153,7 @@ fn said(error: &Error) -> String {
     line.collect::<Vec<_>>().join(" ").chars().take(LONGEST_ANSWER).collect()
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "what the library may add has its own words")]
 fn untrusted(server: &Server, error: &rustls::Error) -> (FailureReason, String) {
     let Server { host, port, .. } = server;
     let text = match error {

@@ -30,6 +30,7 @@ pub(super) fn not_sent(error: &reqwest::Error) -> SinkError {
 }
 
 /// Nothing of the URL, so not its host either.
+#[expect(clippy::wildcard_enum_match_arm, reason = "what the library may add has its own words")]
 fn words(error: &rustls::Error) -> String {
     match error {
         rustls::Error::InvalidCertificate(fault) => {
