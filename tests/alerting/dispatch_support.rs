@@ -101,9 +101,8 @@ impl Ledger for MemoryLedger {
     }
 
     async fn withdraw(&self, sink: &str, alerts: &BTreeMap<String, SiteName>) -> Result<(), LedgerError> {
-        self.write(|book| {
-            alerts.keys().for_each(|alert| drop(book.offers.remove(&format!("{sink}: {alert}"))))
-        })
+        let withdrawn: Vec<String> = alerts.keys().map(|alert| format!("{sink}: {alert}")).collect();
+        self.write(|book| book.offers.retain(|offer| !withdrawn.contains(offer)))
     }
 
     fn tried(&self, attempt: &Attempt<'_>) {
@@ -112,7 +111,7 @@ impl Ledger for MemoryLedger {
     }
 
     fn waiting(&self, sink: &str, messages: usize) {
-        self.0.send_modify(|book| drop(book.waiting.insert(sink.to_owned(), messages)));
+        self.0.send_modify(|book| *book.waiting.entry(sink.to_owned()).or_default() = messages);
     }
 
     fn gone(&self, sink: &str) {
@@ -223,7 +222,6 @@ pub(crate) fn put(desk: &Desk, site: &str, state: AlertState) {
 
 /// A running dispatch.
 pub(crate) struct Running {
-    pub(crate) desk: Arc<Desk>,
     pub(crate) book: watch::Sender<Book>,
     pub(crate) attention: watch::Sender<Arc<Attention>>,
     pub(crate) alerting: watch::Sender<Arc<Alerting>>,
@@ -251,7 +249,7 @@ impl Running {
         let start = tokio::time::Instant::now();
         let clock = move || begin() + TimeDelta::from_std(start.elapsed()).unwrap();
         let task = tokio::spawn(dispatch(sources, known, ledger, clock, shutdown.clone()));
-        Self { desk: Arc::clone(desk), book, attention, alerting, shutdown, task }
+        Self { book, attention, alerting, shutdown, task }
     }
 
     /// Waits for the book to look so; bounded by two hours of the test's clock.
