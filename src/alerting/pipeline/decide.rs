@@ -59,6 +59,9 @@ mod tests {
         fleet.after(STAGES[1]).0.first().map(|(_, news)| *news)
     }
 
+    /// Case, alert, what the sink knows, time, and the reason if the alert is kept.
+    type Row = (&'static str, Alert, Option<Told>, i64, Option<Option<Reason>>);
+
     #[test]
     fn the_decision_table() {
         let critical = Alert { severity: Severity::Critical, ..drift() };
@@ -67,7 +70,7 @@ mod tests {
         let owed = Told { content: Some(String::new()), ..told(&drift(), 0) };
         let told = told(&drift(), 0);
         let day = hours(24);
-        let rows: [(&str, Alert, Option<Told>, i64, Option<Option<Reason>>); 16] = [
+        let rows: Vec<Row> = vec![
             ("never told", drift(), None, 1, Some(Some(Reason::First))),
             ("an end of which nobody knew the beginning", ended(&drift(), 1), None, 1, None),
             ("the same", drift(), Some(told.clone()), hours(4) - 1, Some(None)),

@@ -87,9 +87,9 @@ pub(super) fn every_alert(sinks: &[&str]) -> Route {
     }
 }
 
-pub(super) fn daily(start: &str, length_hours: u64) -> Option<MaintenanceWindow> {
+pub(super) fn daily(start: &str, length_hours: u64) -> MaintenanceWindow {
     let length = Duration::from_secs(length_hours * 3600);
-    Some(MaintenanceWindow { start: start.parse().unwrap(), length, time_zone: None })
+    MaintenanceWindow { start: start.parse().unwrap(), length, time_zone: None }
 }
 
 impl Fleet {

@@ -75,7 +75,7 @@ fn the_end_is_told_to_whom_no_route_leads_any_more() {
 #[test]
 fn what_comes_outside_the_hours_waits_for_them_and_so_does_an_end() {
     let mut fleet = Fleet::quiet();
-    fleet.routing.routes = vec![Route { hours: daily("0 14 * * *", 2), ..every_alert(&[PAGER]) }];
+    fleet.routing.routes = vec![Route { hours: Some(daily("0 14 * * *", 2)), ..every_alert(&[PAGER]) }];
     fleet.with(&[lost()]);
     assert_eq!(here(&fleet), (false, Some(hours(2))), "noon");
     assert_eq!(here(fleet.at(hours(2))), (true, Some(hours(4))), "from 14:00 to 16:00");
@@ -85,15 +85,16 @@ fn what_comes_outside_the_hours_waits_for_them_and_so_does_an_end() {
     fleet.knows(&lost(), -100);
     assert_eq!(here(&fleet), (false, Some(hours(2))));
     assert!(here(fleet.at(hours(2))).0);
-    fleet.routing.routes = vec![Route { hours: daily("0 14 * * *", 2), ..every_alert(&[MAIL]) }];
+    fleet.routing.routes = vec![Route { hours: Some(daily("0 14 * * *", 2)), ..every_alert(&[MAIL]) }];
     assert!(here(fleet.at(hours(1))).0, "no route leads here any more");
 }
 
 #[test]
 fn of_several_routes_the_one_that_is_open_counts() {
     let mut fleet = Fleet::quiet();
-    let evening = Route { hours: daily("0 18 * * *", 2), ..every_alert(&[PAGER]) };
-    fleet.routing.routes = vec![Route { hours: daily("0 14 * * *", 2), ..every_alert(&[PAGER]) }, evening];
+    let evening = Route { hours: Some(daily("0 18 * * *", 2)), ..every_alert(&[PAGER]) };
+    fleet.routing.routes =
+        vec![Route { hours: Some(daily("0 14 * * *", 2)), ..every_alert(&[PAGER]) }, evening];
     fleet.with(&[lost()]);
     assert_eq!(here(&fleet), (false, Some(hours(2))));
     assert!(here(fleet.at(hours(3))).0);
@@ -103,7 +104,7 @@ fn of_several_routes_the_one_that_is_open_counts() {
 #[test]
 fn hours_are_those_of_the_sites_zone_where_they_name_none() {
     let mut fleet = Fleet::quiet();
-    fleet.routing.routes = vec![Route { hours: daily("0 14 * * *", 2), ..every_alert(&[PAGER]) }];
+    fleet.routing.routes = vec![Route { hours: Some(daily("0 14 * * *", 2)), ..every_alert(&[PAGER]) }];
     fleet.with(&[lost(), firing("tokyo", AlertKind::Drift, 0)]);
     let facts = SiteFacts { time_zone: chrono_tz::Europe::Berlin, ..(*fleet.site("acme").facts).clone() };
     fleet.site("acme").facts = Arc::new(facts);
@@ -137,10 +138,10 @@ fn where_the_first_sink_is_down_the_next_is_told_all_the_same() {
 #[test]
 fn outside_the_hours_nobody_is_waited_for_and_the_wait_is_not_begun_anew_each_day() {
     let mut fleet = Fleet::quiet();
-    let slow = Route { hours: daily("0 14 * * *", 2), ..escalating(60) };
+    let slow = Route { hours: Some(daily("0 14 * * *", 2)), ..escalating(60) };
     fleet.routing.routes = vec![slow.clone()];
     fleet.with(&[lost()]);
-    assert_eq!(here(fleet.at(minutes(90))).0, false, "an hour since, and not due before 14:00");
+    assert!(!here(fleet.at(minutes(90))).0, "an hour since, and not due before 14:00");
     assert_eq!(here(fleet.at(hours(2))), (false, Some(hours(3))));
     assert!(here(fleet.at(hours(3))).0);
     assert_eq!(here(fleet.at(hours(5))), (false, Some(hours(26))));
@@ -200,7 +201,7 @@ fn what_came_back_is_waited_for_anew() {
     let mut fleet = Fleet::quiet();
     fleet.routing.routes = vec![escalating(30)];
     let back = firing("acme", AlertKind::HandsetLost, hours(1));
-    fleet.with(&[back.clone()]).row(MAIL, &back, told(&lost(), 0));
+    fleet.with(std::slice::from_ref(&back)).row(MAIL, &back, told(&lost(), 0));
     assert_eq!(here(fleet.at(hours(1))), (false, Some(hours(1) + minutes(30))));
 }
 
@@ -217,7 +218,7 @@ fn a_clock_that_was_set_back_far_holds_nobody_back() {
 #[test]
 fn that_a_sink_fails_is_told_by_all_others_whatever_the_routes_say() {
     let mut fleet = Fleet::quiet();
-    let night = Route { hours: daily("0 14 * * *", 2), ..every_alert(&["other"]) };
+    let night = Route { hours: Some(daily("0 14 * * *", 2)), ..every_alert(&["other"]) };
     fleet.routing.routes = vec![night];
     let failing = |sink: &str| Alert {
         id: format!("fleet/sink-failing/{sink}"),
@@ -232,7 +233,7 @@ fn that_a_sink_fails_is_told_by_all_others_whatever_the_routes_say() {
 fn a_sink_that_forgets_is_reminded_of_what_is_not_for_it_now() {
     let mut fleet = Fleet::quiet();
     fleet.sink.forgets = true;
-    fleet.routing.routes = vec![Route { hours: daily("0 14 * * *", 2), ..every_alert(&[PAGER]) }];
+    fleet.routing.routes = vec![Route { hours: Some(daily("0 14 * * *", 2)), ..every_alert(&[PAGER]) }];
     fleet.with(&[Alert { severity: Severity::Critical, ..lost() }]).knows(&lost(), -hours(4)).at(0);
     assert_eq!(fleet.after(STAGES[1]).0, [("acme/handset-lost".to_owned(), Some(Reason::Repeat))]);
     fleet.knows(&lost(), -10);
