@@ -65,6 +65,14 @@ struct Taken {
     is_kept: bool,
 }
 
+/// That somebody has an alert.
+#[derive(Debug)]
+struct Acknowledged {
+    since: DateTime<Utc>,
+    at: DateTime<Utc>,
+    until: DateTime<Utc>,
+}
+
 #[derive(Debug)]
 pub(crate) struct Model {
     pub(crate) plan: Plan,
@@ -77,7 +85,7 @@ pub(crate) struct Model {
     nobodys: BTreeMap<Key, TimeDelta>,
     /// Since when a sink waits for news.
     owed: BTreeMap<(&'static str, Key), TimeDelta>,
-    acknowledged: BTreeMap<Key, (DateTime<Utc>, DateTime<Utc>, DateTime<Utc>)>,
+    acknowledged: BTreeMap<Key, Acknowledged>,
     silenced: Vec<(SiteName, DateTime<Utc>, DateTime<Utc>)>,
     /// When the clock was set last.
     set: Option<TimeDelta>,
@@ -124,7 +132,7 @@ impl Model {
 
     pub(crate) fn acknowledged(&mut self, key: Key, at: DateTime<Utc>, until: DateTime<Utc>) {
         let since = self.lives[&key].since;
-        self.acknowledged.insert(key, (since, at, until));
+        self.acknowledged.insert(key, Acknowledged { since, at, until });
     }
 
     pub(crate) fn withdrawn(&mut self, key: &Key) {
@@ -248,8 +256,8 @@ impl Model {
 
     fn is_acknowledged(&self, key: &Key, daemon: &Daemon) -> bool {
         let now = daemon.now();
-        self.acknowledged.get(key).is_some_and(|(since, at, until)| {
-            *since == self.lives[key].since && *at <= now + SLACK && now < *until
+        self.acknowledged.get(key).is_some_and(|given| {
+            given.since == self.lives[key].since && given.at <= now + SLACK && now < given.until
         })
     }
 

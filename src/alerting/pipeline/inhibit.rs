@@ -2,7 +2,7 @@
 
 use super::decide::is_repeated;
 use super::{Batch, Item, Scene};
-use crate::domain::inhibition::inhibitor;
+use crate::domain::inhibition::{explained_by, inhibitor};
 use crate::domain::notification::Reason;
 
 /// Keeps what stands for itself, and every end. What explains an alert is looked for among all alerts of its site, for it
@@ -21,6 +21,9 @@ pub(super) fn inhibit<'a>(scene: &Scene<'a>, mut batch: Batch<'a>) -> Batch<'a> 
 }
 
 fn is_explained(scene: &Scene<'_>, item: &Item<'_>) -> bool {
+    if explained_by(item.alert.kind).is_empty() {
+        return false;
+    }
     let of_site = scene.sites.get(&item.facts.name).map(|site| site.alerts.as_slice()).unwrap_or_default();
     // Nearly every site has one alert or none, and nothing explains itself.
     of_site.len() > 1 && inhibitor(item.alert, of_site.iter().map(AsRef::as_ref)).is_some()
