@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::context::Context;
+use super::reload::ReloadError;
 use crate::alerting::Alerting;
 use crate::config::{Config, Finding};
 use crate::domain::alert::Alert;
@@ -40,7 +41,7 @@ impl Seen {
             SinkSight::Fails { .. } => true,
             SinkSight::Untried | SinkSight::Works => false,
         };
-        !self.sinks.values().any(fails) && self.files.files.is_empty()
+        !self.sinks.values().any(fails) && self.files.is_empty()
     }
 
     /// The conditions that hold. `before` are the alerts until then.
@@ -64,17 +65,24 @@ impl Seen {
 /// The site files that are not watched since the start, because they have errors.
 pub(super) fn not_watched(config: &Config) -> BrokenFiles {
     let files = config.invalid.iter().map(|(name, findings)| (name.clone(), lines(findings)));
-    BrokenFiles { files: files.collect(), kept_in_force: false }
+    BrokenFiles { not_watched: files.collect(), refused: BTreeMap::new() }
 }
 
-/// The files because of which a reload was refused.
-pub(super) fn refused(findings: &[Finding]) -> BrokenFiles {
+/// The files because of which a reload was refused; what no file can be blamed for is that of the daemon, `n720d`.
+pub(super) fn refused(error: &ReloadError) -> BTreeMap<String, Vec<String>> {
     let mut files: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for finding in findings.iter().filter(|finding| finding.is_error()) {
-        let name = finding.file.file_stem().unwrap_or(finding.file.as_os_str());
-        files.entry(name.to_string_lossy().into_owned()).or_default().push(finding.to_string());
+    match error {
+        ReloadError::Findings(findings) => {
+            for finding in findings.iter().filter(|finding| finding.is_error()) {
+                let name = finding.file.file_stem().unwrap_or(finding.file.as_os_str());
+                files.entry(name.to_string_lossy().into_owned()).or_default().push(finding.to_string());
+            }
+        }
+        ReloadError::NeedsRestart(_) | ReloadError::Sink(_) | ReloadError::Store(_) => {
+            files.insert("n720d".to_owned(), error.lines());
+        }
     }
-    BrokenFiles { files, kept_in_force: true }
+    files
 }
 
 fn lines(findings: &[Finding]) -> Vec<String> {

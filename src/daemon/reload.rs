@@ -92,9 +92,8 @@ pub(super) async fn reload(
         }
         Err(error) => {
             tracing::warn!(error = super::chain(&error), "not reloaded");
-            if let ReloadError::Findings(findings) = &error {
-                context.broken_files.send_replace(fleet_alerts::refused(findings));
-            }
+            let refused = fleet_alerts::refused(&error);
+            context.broken_files.send_modify(|broken| broken.refused = refused);
             Err(error)
         }
     };

@@ -49,6 +49,9 @@ pub struct Silence {
     pub from: DateTime<Utc>,
     /// Until when.
     pub until: DateTime<Utc>,
+    /// Whether a person ended it before its time, at `until`: it is over then whatever the clock does.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ended: bool,
 }
 
 /// Which alerts are meant: those for which all of this is true. Empty sets ask for nothing.
@@ -110,7 +113,7 @@ impl Acknowledgement {
 impl Silence {
     /// Whether it holds.
     pub fn holds(&self, now: DateTime<Utc>) -> bool {
-        self.from <= now + CLOCK_SLACK && now < self.until
+        !self.ended && self.from <= now + CLOCK_SLACK && now < self.until
     }
 }
 
@@ -163,7 +166,7 @@ impl Attention {
         now: DateTime<Utc>,
     ) -> Option<DateTime<Utc>> {
         let taken = self.acknowledgements.get(&alert.id).filter(|given| given.since == alert.since);
-        let silences = self.silences.iter().filter(|silence| silence.until <= now);
+        let silences = self.silences.iter().filter(|silence| silence.ended || silence.until <= now);
         silences
             .filter(|silence| silence.of.matches(site, labels, alert))
             .map(|silence| silence.until)
@@ -174,7 +177,7 @@ impl Attention {
     /// When what holds now stops to hold next; `None`: never, or not before somebody says so.
     pub fn next_end(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let acknowledged = self.acknowledgements.values().filter_map(|given| given.until);
-        let silenced = self.silences.iter().map(|silence| silence.until);
+        let silenced = self.silences.iter().filter(|silence| !silence.ended).map(|silence| silence.until);
         acknowledged.chain(silenced).filter(|end| *end > now).min()
     }
 }
@@ -226,7 +229,7 @@ mod tests {
 
     fn silence(id: i64, from: i64, until: i64) -> Silence {
         let (by, reason) = ("anna".to_owned(), "works".to_owned());
-        Silence { id, of: Matcher::default(), by, reason, from: at(from), until: at(until) }
+        Silence { id, of: Matcher::default(), by, reason, from: at(from), until: at(until), ended: false }
     }
 
     fn said(acknowledgement: Option<Acknowledgement>, silences: Vec<Silence>) -> Attention {
@@ -288,6 +291,13 @@ mod tests {
             ("silenced", alert(), said(None, vec![silence(1, 0, 11)]), 10, Silenced),
             ("silenced until now", alert(), said(None, vec![silence(1, 0, 10)]), 10, Firing),
             ("both", alert(), said(Some(given(1, None)), vec![silence(1, 0, 11)]), 10, Silenced),
+            (
+                "ended by a person, and the clock was set back",
+                alert(),
+                said(None, vec![Silence { ended: true, ..silence(1, 0, 11) }]),
+                10,
+                Firing,
+            ),
             ("ended", ended, said(Some(given(1, None)), vec![silence(1, 0, 11)]), 10, Resolved),
             (
                 "the clock was set back a little",

@@ -123,7 +123,7 @@ impl Store {
             let silence: Option<Silence> = codec::from_optional_json("silence.silence", text.as_deref())?;
             let Some(silence) = silence.filter(|silence| silence.until > at) else { return Ok(None) };
             let silence = Silence { id, ..silence };
-            let ended = Silence { until: at, ..silence.clone() };
+            let ended = Silence { until: at, ended: true, ..silence.clone() };
             db.prepare_cached("UPDATE silence SET silence = ?2 WHERE id = ?1")?
                 .execute(params![id, codec::json("silence.silence", &ended)?])?;
             let outcome = format!("ended silence {id} of {}", silence.by);
@@ -237,7 +237,15 @@ mod tests {
     }
 
     fn silence(of: Matcher, until: i64) -> Silence {
-        Silence { id: 0, of, by: "ben".into(), reason: "cable works".into(), from: at(5), until: at(until) }
+        Silence {
+            id: 0,
+            of,
+            by: "ben".into(),
+            reason: "cable works".into(),
+            from: at(5),
+            until: at(until),
+            ended: false,
+        }
     }
 
     fn keep(store: &Store, alerts: Vec<Alert>) {
@@ -338,7 +346,10 @@ mod tests {
         assert_eq!((first.id, second.id), (1, 2));
         assert_eq!(store.attention().unwrap().silences, [first.clone(), second.clone()]);
         assert_eq!(store.end_silence(2, "carl", at(8)).unwrap(), Some(second.clone()));
-        assert_eq!(store.attention().unwrap().silences, [first, Silence { until: at(8), ..second }]);
+        assert_eq!(
+            store.attention().unwrap().silences,
+            [first, Silence { until: at(8), ended: true, ..second }]
+        );
         for none in [2, 3] {
             assert_eq!(store.end_silence(none, "carl", at(9)).unwrap(), None);
         }

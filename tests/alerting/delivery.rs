@@ -347,6 +347,7 @@ async fn a_silence_is_followed_at_once_and_over_at_its_end() {
         reason: "works".into(),
         from: begin(),
         until: begin() + TimeDelta::minutes(30),
+        ended: false,
     };
     let silences = vec![silence];
     running.attention.send_replace(Arc::new(Attention { silences, ..Attention::default() }));

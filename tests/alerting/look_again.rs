@@ -142,7 +142,15 @@ fn daemon(cases: &[Case], silences: &[(usize, i64)], routes: Vec<Route>, forgets
     for (site, until) in silences {
         let of = Matcher { sites: [SITES[*site].parse().unwrap()].into(), ..Matcher::default() };
         let (by, reason) = ("anna".to_owned(), "works".to_owned());
-        daemon.attention.silences.push(Silence { id: 1, of, by, reason, from: now, until: at(*until) });
+        daemon.attention.silences.push(Silence {
+            id: 1,
+            of,
+            by,
+            reason,
+            from: now,
+            until: at(*until),
+            ended: false,
+        });
     }
     daemon
 }

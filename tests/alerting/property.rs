@@ -164,7 +164,7 @@ impl Night {
         let of = Matcher { sites: [site.clone()].into(), ..Matcher::default() };
         let id = i64::try_from(self.daemon.attention.silences.len()).unwrap() + 1;
         let (by, reason) = ("anna".to_owned(), "works".to_owned());
-        self.daemon.attention.silences.push(Silence { id, of, by, reason, from, until });
+        self.daemon.attention.silences.push(Silence { id, of, by, reason, from, until, ended: false });
         self.model.silenced(site, from, until);
     }
 

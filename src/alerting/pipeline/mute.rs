@@ -1,5 +1,6 @@
 //! The stage that leaves out what people have silenced, and what they have taken, where it would only be repeated.
 
+use super::decide::is_repeated;
 use super::{Batch, Scene};
 use crate::domain::alert::AlertState;
 use crate::domain::notification::Reason;
@@ -7,7 +8,16 @@ use crate::domain::notification::Reason;
 /// Keeps what is neither silenced nor a mere repetition of what somebody has taken. When either runs out, the scene is
 /// looked at again: see [`super::everything`].
 pub(super) fn mute<'a>(scene: &Scene<'a>, mut batch: Batch<'a>) -> Batch<'a> {
-    batch.items.retain(|item| item.state != AlertState::Silenced);
+    batch.items.retain_mut(|item| {
+        if item.state != AlertState::Silenced {
+            return true;
+        }
+        // A sink that forgets would take it for ended, and a silence may last longer than it remembers.
+        let Some(told) = item.told.filter(|_| scene.sink.forgets) else { return false };
+        item.upkeep = true;
+        item.news = is_repeated(scene, told).then_some(Reason::Repeat);
+        true
+    });
     if scene.sink.forgets {
         return batch;
     }
@@ -48,6 +58,20 @@ mod tests {
         assert_eq!(left(&fleet), None, "worse");
         fleet.with(&[ended(&drift(), hours(5))]);
         assert_eq!(left(&fleet), Some(Some(Reason::Resolved)));
+    }
+
+    #[test]
+    fn a_sink_that_forgets_is_kept_from_taking_what_is_silenced_for_ended() {
+        let mut fleet = Fleet::quiet();
+        fleet.sink.forgets = true;
+        fleet.with(&[drift()]).silence(Matcher::default(), 0, hours(900)).at(1);
+        assert_eq!(left(&fleet), None, "not known");
+        fleet.knows(&drift(), 0).at(hours(1));
+        assert_eq!(left(&fleet), Some(None), "known");
+        assert_eq!(
+            (left(fleet.at(hours(4))), left(fleet.at(hours(800)))),
+            (Some(Some(Reason::Repeat)), Some(Some(Reason::Repeat)))
+        );
     }
 
     #[test]

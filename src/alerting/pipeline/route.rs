@@ -8,6 +8,7 @@ use super::group::values_of;
 use super::hours::Hours;
 use super::{Batch, Group, Item, Scene};
 use crate::domain::alert::{AlertKind, AlertState};
+use crate::domain::inhibition::explained_by;
 use crate::domain::maintenance::MaintenanceStanding;
 use crate::domain::routing::{GroupBy, Route};
 
@@ -136,8 +137,8 @@ fn open(
 /// When nobody has answered for long enough; `None`: that is so.
 ///
 /// Counted from when the first of the route's sinks was told of this life of the alert; where none has taken it, from when
-/// it was due there. What somebody had taken or silenced for a time is counted from the end of that: only since then is
-/// it nobody's.
+/// it was due there. What somebody had taken or silenced for a time, and what only followed from other trouble, is
+/// counted from the end of that: only since then is it nobody's.
 fn escalates_at(
     scene: &Scene<'_>,
     way: &Way<'_>,
@@ -155,7 +156,16 @@ fn escalates_at(
     };
     let (site, labels) = (&item.facts.name, &item.facts.labels);
     let answered = scene.attention.last_over(site, labels, item.alert, scene.now);
-    scene.over_at(begun.max(answered.unwrap_or(begun)), after)
+    let waited = [answered, explained_until(scene, item)].into_iter().flatten().max();
+    scene.over_at(waited.map_or(begun, |waited| begun.max(waited)), after)
+}
+
+/// When the last of what explained an alert ended: nobody was told of it before, so that nobody could answer.
+fn explained_until(scene: &Scene<'_>, item: &Item<'_>) -> Option<DateTime<Utc>> {
+    let sources = explained_by(item.alert.kind);
+    let of_site = scene.sites.get(&item.facts.name).filter(|_| !sources.is_empty())?;
+    let ended = of_site.alerts.iter().filter(|other| sources.contains(&other.kind));
+    ended.filter_map(|other| other.resolved_at).max()
 }
 
 #[cfg(test)]

@@ -165,7 +165,15 @@ impl Fleet {
     pub(super) fn silence(&mut self, of: Matcher, from: i64, until: i64) -> &mut Self {
         let id = i64::try_from(self.attention.silences.len()).unwrap() + 1;
         let (by, reason) = ("anna".to_owned(), "works".to_owned());
-        self.attention.silences.push(Silence { id, of, by, reason, from: at(from), until: at(until) });
+        self.attention.silences.push(Silence {
+            id,
+            of,
+            by,
+            reason,
+            from: at(from),
+            until: at(until),
+            ended: false,
+        });
         self
     }
 

@@ -37,7 +37,8 @@ impl Known<'_> {
     /// the end those that have ended and that some sink knows of.
     pub(super) fn list(&self, ended: bool) -> AlertList {
         let lines = self.sites.values().flat_map(|site| self.of_site(site));
-        let mut alerts: Vec<AlertLine> = lines.filter(|line| ended || !has_ended(line)).collect();
+        let mut alerts: Vec<AlertLine> =
+            lines.filter(|line| !has_ended(line) || (ended && !line.told.is_empty())).collect();
         sort(&mut alerts);
         AlertList { alerts }
     }

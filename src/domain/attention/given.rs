@@ -87,7 +87,7 @@ impl Silence {
         if reason.is_empty() {
             return Err(NotSaid::NoReason);
         }
-        Ok(Self { id: 0, of, by, reason, from: now, until: end(length, now)? })
+        Ok(Self { id: 0, of, by, reason, from: now, until: end(length, now)?, ended: false })
     }
 }
 

@@ -36,11 +36,17 @@ pub enum SinkSight {
 /// What is wrong with the files of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct BrokenFiles {
-    /// The names of the files, with a line for each thing that is wrong.
-    pub files: BTreeMap<String, Vec<String>>,
-    /// Whether a reload was refused because of them, so that what was in force still is; else they are not watched since
-    /// the start.
-    pub kept_in_force: bool,
+    /// The site files that are not watched since the start, by name, with a line for each thing that is wrong.
+    pub not_watched: BTreeMap<String, Vec<String>>,
+    /// The files because of which the last reload was refused, so that what was in force before still is.
+    pub refused: BTreeMap<String, Vec<String>>,
+}
+
+impl BrokenFiles {
+    /// Whether nothing is wrong.
+    pub fn is_empty(&self) -> bool {
+        self.not_watched.is_empty() && self.refused.is_empty()
+    }
 }
 
 /// Sinks that have taken nothing for long. One that was said to fail stays so until it takes something: a start, or that
@@ -83,28 +89,29 @@ fn standing(sink: &str, before: &[Alert]) -> Option<Condition> {
 
 /// Files that cannot be read, all in one: they are mended together.
 pub fn of_files(broken: &BrokenFiles) -> Option<Condition> {
-    if broken.files.is_empty() {
+    if broken.is_empty() {
         return None;
     }
-    let names = named(broken.files.keys());
-    let summary = if broken.kept_in_force {
-        format!(
-            "a reload changed nothing, because files have errors: {names}; what was in force before still is; mend them by \
-             what 'n720d check' says, then run 'n720d reload'"
-        )
-    } else {
-        format!(
-            "site files have errors, and their sites are not watched: {names}; mend them by what 'n720d check' says, then \
-             run 'n720d reload'"
-        )
-    };
-    let lines = broken.files.values().flatten();
+    let (not_watched, refused) = (named(broken.not_watched.keys()), named(broken.refused.keys()));
+    let mut said = Vec::new();
+    if !not_watched.is_empty() {
+        said.push(format!("site files have errors, and their sites are not watched: {not_watched}"));
+    }
+    if !refused.is_empty() {
+        said.push(format!(
+            "a reload changed nothing, and what was in force before still is, because of {refused}"
+        ));
+    }
+    let summary =
+        format!("{}; mend them by what 'n720d check' says, then run 'n720d reload'", said.join("; "));
+    let lines = broken.not_watched.values().chain(broken.refused.values()).flatten();
     let mut readings: Vec<String> = lines.clone().take(LINES).cloned().collect();
     let more = lines.count().saturating_sub(LINES);
     if more > 0 {
         readings.push(format!("and {more} more"));
     }
-    let condition = Condition::new(AlertKind::SiteFileInvalid, Severity::Warning, summary).in_phase(names);
+    let phase = format!("not watched: {not_watched}; refused: {refused}");
+    let condition = Condition::new(AlertKind::SiteFileInvalid, Severity::Warning, summary).in_phase(phase);
     Some(Condition { readings, ..condition })
 }
 
@@ -168,7 +175,7 @@ mod tests {
     fn broken(count: usize) -> BrokenFiles {
         let file =
             |number| (format!("site{number:02}.toml"), vec![format!("site{number:02}.toml:1:1: wrong")]);
-        BrokenFiles { files: (0..count).map(file).collect(), kept_in_force: false }
+        BrokenFiles { not_watched: (0..count).map(file).collect(), refused: BTreeMap::new() }
     }
 
     #[test]
@@ -181,9 +188,17 @@ mod tests {
             one.summary
         );
         assert_eq!(one.readings, ["site00.toml:1:1: wrong"]);
-        let refused = of_files(&BrokenFiles { kept_in_force: true, ..broken(2) }).unwrap();
+        let refused =
+            of_files(&BrokenFiles { refused: broken(2).not_watched, ..BrokenFiles::default() }).unwrap();
         assert!(refused.summary.contains("still is"), "{}", refused.summary);
         assert_ne!(refused.phase, one.phase, "another file is worth another message");
+        let both = of_files(&BrokenFiles { refused: broken(2).not_watched, ..broken(1) }).unwrap();
+        assert!(
+            both.summary.contains("are not watched: site00.toml; a reload changed nothing"),
+            "{}",
+            both.summary
+        );
+        assert_ne!(both.phase, one.phase, "so is that a reload was refused because of the same one");
     }
 
     #[test]

@@ -136,6 +136,18 @@ fn where_the_first_sink_is_down_the_next_is_told_all_the_same() {
 }
 
 #[test]
+fn what_followed_from_other_trouble_is_waited_for_from_the_end_of_that() {
+    let mut fleet = Fleet::quiet();
+    fleet.routing.routes = vec![escalating(30)];
+    let unreachable = ended(&firing("acme", AlertKind::Unreachable, 0), hours(3));
+    let drift = firing("acme", AlertKind::Drift, 0);
+    fleet.with(&[unreachable, drift.clone()]).at(hours(3) + 10);
+    let left = fleet.after(STAGES[0]);
+    assert!(left.0.iter().all(|(id, _)| *id != drift.id), "nobody has had the time to answer");
+    assert_eq!(left.1, Some(hours(3) + minutes(30)));
+}
+
+#[test]
 fn outside_the_hours_nobody_is_waited_for_and_the_wait_is_not_begun_anew_each_day() {
     let mut fleet = Fleet::quiet();
     let slow = Route { hours: Some(daily("0 14 * * *", 2)), ..escalating(60) };

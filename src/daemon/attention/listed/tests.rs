@@ -60,7 +60,15 @@ impl World {
 
     fn silence(&mut self, of: Matcher) {
         let (by, reason) = ("ben".to_owned(), "move".to_owned());
-        self.attention.silences.push(Silence { id: 7, of, by, reason, from: at(0), until: at(2_000) });
+        self.attention.silences.push(Silence {
+            id: 7,
+            of,
+            by,
+            reason,
+            from: at(0),
+            until: at(2_000),
+            ended: false,
+        });
     }
 
     fn take(&mut self, alert: &Alert) {
@@ -76,17 +84,19 @@ fn ids(lines: &[AlertLine]) -> Vec<&str> {
 #[test]
 fn what_is_worst_and_what_nobody_has_comes_first_and_ends_last() {
     let lost = alert("acme", AlertKind::HandsetLost, Severity::Critical, 50);
-    let ended =
-        Alert { state: AlertState::Resolved, ..alert("acme", AlertKind::PushFailed, Severity::Critical, 1) };
+    let ended = |kind| Alert { state: AlertState::Resolved, ..alert("acme", kind, Severity::Critical, 1) };
     let of_acme = vec![
         alert("acme", AlertKind::Drift, Severity::Warning, 90),
         lost.clone(),
-        ended,
+        ended(AlertKind::PushFailed),
+        ended(AlertKind::SessionBusy),
         alert("acme", AlertKind::SecretMissing, Severity::Warning, 80),
     ];
     let of_beta = vec![alert("beta", AlertKind::HandsetLost, Severity::Critical, 60)];
     let mut world = World::new(vec![("acme", of_acme), ("beta", of_beta)]);
     world.take(&lost);
+    // Of the end of the other nobody has to hear.
+    world.ledger.insert("mail".into(), [("acme/push-failed".into(), told("acme", 1, 1))].into());
     let all = world.known().list(true).alerts;
     assert_eq!(
         ids(&all),
