@@ -55,7 +55,7 @@ fn list(config: &Config, args: &AlertsArgs) -> Result<Exit, CliError> {
         let zone = |site: &SiteName| zone(config, site);
         blocks(&list.alerts, zone, daemon::now(), width).iter().try_for_each(output::line)?;
     }
-    let needed = list.alerts.iter().any(|line| is_alarming(&line.alert));
+    let needed = list.alerts.iter().any(|line| asks_for_somebody(line, &list.alerts));
     Ok(if needed { Exit::NeedsPerson } else { Exit::Fine })
 }
 
@@ -129,7 +129,35 @@ pub(super) fn zone(config: &Config, site: &SiteName) -> Tz {
     config.sites.get(site).map_or(Tz::UTC, |site| site.time_zone)
 }
 
-/// Whether it holds and nobody has taken or silenced it.
+/// Whether it is one to be taken: it holds, stands for itself, and nobody has taken or silenced it.
 fn is_open(line: &AlertLine) -> bool {
-    line.alert.state == AlertState::Firing
+    line.alert.state == AlertState::Firing && line.inhibited_by.is_none()
+}
+
+/// Whether somebody has to look at an alert; not at one that follows from what somebody has taken or silenced.
+fn asks_for_somebody(line: &AlertLine, all: &[AlertLine]) -> bool {
+    let source = line.inhibited_by.as_ref().and_then(|id| all.iter().find(|other| other.alert.id == *id));
+    is_alarming(&line.alert) && source.is_none_or(|source| source.alert.state == AlertState::Firing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::{in_state, lost};
+    use super::*;
+    use crate::domain::alert::{Alert, Severity};
+
+    #[test]
+    fn somebody_is_asked_for_until_what_it_comes_from_is_taken() {
+        let follows = AlertLine { inhibited_by: Some(lost().alert.id), ..lost() };
+        let follows =
+            AlertLine { alert: Alert { id: "acme-berlin/drift".into(), ..follows.alert }, ..follows };
+        let asks = |line: &AlertLine, source: AlertLine| asks_for_somebody(line, &[line.clone(), source]);
+        assert!(asks(&follows, lost()));
+        assert!(!asks(&follows, in_state(AlertState::Acknowledged)));
+        assert!(!asks(&follows, in_state(AlertState::Silenced)));
+        assert!(!is_open(&follows) && is_open(&lost()));
+        assert!(!asks_for_somebody(&in_state(AlertState::Acknowledged), &[]));
+        let info = AlertLine { alert: Alert { severity: Severity::Info, ..lost().alert }, ..lost() };
+        assert!(!asks_for_somebody(&info, &[]));
+    }
 }

@@ -104,10 +104,20 @@ pub(in super::super) fn noted(text: &str) -> String {
 /// How many there are, and the commands for them.
 fn end(alerts: &[AlertLine]) -> Vec<String> {
     let mut states: BTreeMap<AlertState, usize> = BTreeMap::new();
+    let mut follow = 0;
     for line in alerts {
-        *states.entry(line.alert.state).or_default() += 1;
+        if line.alert.state == AlertState::Firing && !is_open(line) {
+            follow += 1;
+        } else {
+            *states.entry(line.alert.state).or_default() += 1;
+        }
     }
-    let counted: Vec<String> = states.into_iter().map(|(state, count)| counted(state, count)).collect();
+    let mut counted: Vec<String> = states.into_iter().map(|(state, count)| counted(state, count)).collect();
+    match follow {
+        0 => {}
+        1 => counted.push("1 that follows from another".to_owned()),
+        many => counted.push(format!("{many} that follow from others")),
+    }
     if counted.is_empty() {
         return vec!["no alert".to_owned()];
     }
@@ -245,9 +255,14 @@ mod tests {
     #[test]
     fn they_are_counted_by_where_they_stand() {
         assert_eq!(shown(&[]), ["no alert"]);
-        let all = [lost(), lost(), taken("", None), in_state(AlertState::Silenced)];
+        let follows = AlertLine { inhibited_by: Some("acme-berlin/unreachable".into()), ..lost() };
+        let all = [lost(), lost(), taken("", None), in_state(AlertState::Silenced), follows.clone()];
         let lines = shown(&all);
-        assert_eq!(lines[lines.len() - 4], "2 that nobody has, 1 acknowledged, 1 silenced");
+        assert_eq!(
+            lines[lines.len() - 4],
+            "2 that nobody has, 1 acknowledged, 1 silenced, 1 that follows from another"
+        );
+        assert_eq!(shown(&[follows]).last().unwrap(), "1 that follows from another");
     }
 
     #[test]
