@@ -12,8 +12,8 @@ use crate::email::{PATIENT, settings, sink};
 use crate::exim::{Exim, HOST, PASSWORD, Setup, Tls, USER, authority};
 use crate::support::{at, drift};
 
-fn login(password: &str) -> Option<(String, Secret)> {
-    Some((USER.to_owned(), Secret::new(password)))
+fn login(password: &str) -> (String, Secret) {
+    (USER.to_owned(), Secret::new(password))
 }
 
 /// Tries once, and shows nothing of a password.
@@ -40,7 +40,8 @@ fn is(error: &SinkError, reason: FailureReason, needs_a_person: bool, words: &[&
 async fn a_wrong_password_is_told_with_the_servers_words() {
     for mechanism in ["PLAIN", "LOGIN"] {
         let Some(exim) = Exim::set_up(&Setup { mechanism, ..Setup::default() }).await else { return };
-        let settings = EmailSettings { login: login("h%nter"), ..settings(&exim, MailSecurity::StartTls) };
+        let settings =
+            EmailSettings { login: Some(login("h%nter")), ..settings(&exim, MailSecurity::StartTls) };
         let error = failure(settings, PATIENT).await;
         is(
             &error,
@@ -55,7 +56,7 @@ async fn a_wrong_password_is_told_with_the_servers_words() {
 #[tokio::test]
 async fn a_server_that_takes_no_logins_is_told() {
     let Some(exim) = Exim::start(Tls::No).await else { return };
-    let settings = EmailSettings { login: login(PASSWORD), ..settings(&exim, MailSecurity::None) };
+    let settings = EmailSettings { login: Some(login(PASSWORD)), ..settings(&exim, MailSecurity::None) };
     let error = failure(settings, PATIENT).await;
     is(&error, FailureReason::Auth, true, &["takes no user and password", "as most do not without TLS"]);
 }
@@ -78,7 +79,7 @@ async fn certificate_trouble_is_put_into_words() {
             let Some(exim) = Exim::set_up(&setup).await else { return };
             let settings = EmailSettings {
                 authorities: authorities.clone(),
-                login: login(PASSWORD),
+                login: Some(login(PASSWORD)),
                 ..settings(&exim, security)
             };
             is(&failure(settings, PATIENT).await, FailureReason::Untrusted, true, &[words]);
@@ -186,12 +187,15 @@ async fn converse(stream: TcpStream, lines: &[&str], then: Then) -> std::io::Res
     let (reader, mut writer) = stream.into_split();
     let mut heard = BufReader::new(reader).lines();
     for (number, line) in lines.iter().enumerate() {
-        // The last but one before a message is taken is the answer to DATA; behind it comes the mail, up to its dot.
+        // The answer to the mail is due at its dot, any other at the end of a line; the greeting at once.
         let is_mail = number > 0 && lines[number - 1].starts_with("354");
-        while number > 0 {
-            let Some(line) = heard.next_line().await? else { return Ok(()) };
-            if !is_mail || line == "." {
-                break;
+        if number > 0 {
+            let mut heard_last = heard.next_line().await?;
+            while is_mail && heard_last.as_ref().is_some_and(|line| line != ".") {
+                heard_last = heard.next_line().await?;
+            }
+            if heard_last.is_none() {
+                return Ok(());
             }
         }
         writer.write_all(line.as_bytes()).await?;
@@ -276,7 +280,7 @@ async fn a_server_that_repeats_what_it_heard_shows_no_password() {
     let echo = "535 AG43MjBkAGh1bnRlcjIgJiBzM2NyZXQ= is wrong, n720d, and so is hunter2 & s3cret\r\n";
     let server =
         Scripted::start(Box::leak(vec![GREETING, HELLO, echo].into_boxed_slice()), Then::Close).await;
-    let settings = EmailSettings { login: login(PASSWORD), ..server.settings() };
+    let settings = EmailSettings { login: Some(login(PASSWORD)), ..server.settings() };
     let error = failure(settings, PATIENT).await;
     is(&error, FailureReason::Auth, true, &["535", "******** is wrong, n720d, and so is ********"]);
 }
