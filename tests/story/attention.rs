@@ -21,7 +21,7 @@ fn looked_at(device: &Device, name: &str) -> Site {
 
 /// Everything at once, and again every two seconds.
 fn quick(more: String) -> Settings {
-    Settings { alerts: "repeat_interval = '2s'\ngroup_wait = '0s'", more, ..Settings::default() }
+    Settings { alerts: "repeat_interval = '2s'", group_wait: "0s", more, ..Settings::default() }
 }
 
 /// The receiver of the laboratory has this name.
