@@ -161,7 +161,12 @@ async fn killed_after_the_window_closed_before_and_after_the_alert_arrived() {
     assert_eq!(lab.hook.told().len(), 1, "the same notification");
     let told = lab.hook.told();
     assert!(told[0].alert("window-expired-unfilled").is_some(), "{told:?}");
-    lab.readings("acme", 1).await;
+    // Killed before it is recorded, it would be sent once more, with the same id.
+    eventually("its record", async || {
+        let history = lab.n720d(&["history", "acme"]).await.out;
+        history.contains("(first").then_some(())
+    })
+    .await;
     daemon.kill().await;
 
     let daemon = lab.start().await;
