@@ -141,9 +141,9 @@ async fn index() -> &'static str {
      /api/v1/sites/{site}/history   its history\n\
      /api/v1/sites/{site}/windows   its registration windows, who came in when, statistics\n\
      /api/v1/sites/{site}/handoff   whom to call, and what to tell them\n\
-     /api/v1/alerts                 alerts of all, who has taken them, who was told; ?all=true: ends that are owed too
-     /api/v1/alerts/sent            what was sent to whom, ?limit=100
-     /api/v1/silences               silences that hold
+     /api/v1/alerts                 alerts of all, who has taken them, who was told; ?all=true: ends that are owed too\n\
+     /api/v1/alerts/sent            what was sent to whom, ?limit=100\n\
+     /api/v1/silences               silences that hold\n\
      /api/v1/history                history of all, ?limit=100\n\
      /metrics                       Prometheus\n\
      /healthz /readyz\n"

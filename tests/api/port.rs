@@ -233,6 +233,8 @@ async fn bound_to_loopback_only_local_names_are_answered() {
     for host in ["localhost", "127.0.0.1:8721", "[::1]"] {
         assert_eq!(get_as(&server, host, "/api/v1/sites").await.status, 200, "{host}");
     }
+    let index = get(&server, "/").await.body;
+    assert!(index.lines().count() >= 12 && !index.lines().any(|line| line.starts_with(' ')), "{index}");
     for path in ["/", "/api/v1/sites", "/metrics", "/nothing"] {
         let answer = get_as(&server, "rebound.example.net", path).await;
         assert_eq!((answer.status, answer.json()["kind"].as_str()), (403, Some("foreign-host")), "{path}");
