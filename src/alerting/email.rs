@@ -68,10 +68,14 @@ impl Email {
         let letter = Letter::write(message, &self.from, &self.to).map_err(|error| {
             SinkError::new(FailureReason::Malformed, format!("no mail can be made of it: {error}"))
         })?;
-        self.server.hand_over(&letter, self.timeout).await.map_err(|problem| {
-            let SinkError { reason, text } = problem.explain(&self.server, self.timeout);
-            SinkError::new(reason, self.confidential.mask(&text))
-        })
+        let handed_over = self.server.hand_over(&letter, self.timeout).await;
+        let passed_over =
+            handed_over.map_err(|problem| problem.explain(&self.server, self.timeout, &self.confidential))?;
+        for problem in passed_over {
+            let text = problem.passed_over(&self.server, self.timeout, &self.confidential);
+            tracing::error!(sink = %self.name, "{text}");
+        }
+        Ok(())
     }
 }
 

@@ -7,9 +7,11 @@ use n720d::domain::secret::Secret;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
+use tracing::instrument::WithSubscriber;
 
 use crate::email::{PATIENT, settings, sink};
 use crate::exim::{Exim, HOST, PASSWORD, Setup, Tls, USER, authority};
+use crate::log::Log;
 use crate::support::{at, drift};
 
 fn login(password: &str) -> (String, Secret) {
@@ -108,12 +110,41 @@ async fn the_wrong_kind_of_tls_is_told() {
 }
 
 #[tokio::test]
-async fn one_refused_recipient_is_named_and_nobody_is_told() {
+async fn a_recipient_that_is_refused_for_good_is_named_and_the_others_are_told() {
     let Some(exim) = Exim::start(Tls::Starttls).await else { return };
     let to = ["noc@example.net", "nobody@example.net", "boss@example.net"].map(str::to_owned).to_vec();
-    let error = failure(EmailSettings { to, ..settings(&exim, MailSecurity::StartTls) }, PATIENT).await;
-    let words = "localhost refused recipient nobody@example.net (550 no such user here): none of the recipients was told";
-    is(&error, FailureReason::Rejected, true, &[words]);
+    let log = Log::default();
+    let sink = sink(EmailSettings { to, ..settings(&exim, MailSecurity::StartTls) }, PATIENT);
+    sink.deliver(&drift(), at(0)).with_subscriber(log.subscriber()).await.unwrap();
+    let words = "localhost refused recipient nobody@example.net (550 no such user here): the other recipients were told";
+    assert!(log.text().contains(words) && log.text().contains("ERROR"), "{}", log.text());
+    for recipient in ["noc@example.net", "boss@example.net"] {
+        assert_eq!(exim.mails(recipient, 1).await.len(), 1, "{recipient}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_told_where_all_are_refused_or_one_is_for_now() {
+    let Some(exim) = Exim::start(Tls::Starttls).await else { return };
+    for (refused, reason, words) in [
+        (
+            "nobody@example.net",
+            FailureReason::Rejected,
+            "(550 no such user here): none of the recipients was told",
+        ),
+        (
+            "later@example.net",
+            FailureReason::RateLimited,
+            "come back in five minutes): none of the recipients",
+        ),
+    ] {
+        let mut to = vec![refused.to_owned()];
+        if reason == FailureReason::RateLimited {
+            to.extend(["noc@example.net", "boss@example.net"].map(str::to_owned));
+        }
+        let error = failure(EmailSettings { to, ..settings(&exim, MailSecurity::StartTls) }, PATIENT).await;
+        is(&error, reason, reason == FailureReason::Rejected, &[words]);
+    }
     for recipient in ["noc@example.net", "boss@example.net"] {
         assert!(exim.arrived(recipient).is_empty());
     }

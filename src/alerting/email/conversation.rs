@@ -56,11 +56,12 @@ pub(super) enum Step {
 }
 
 impl Server {
-    /// Hands a mail over: to all its recipients or to none, since the transaction is left before the mail itself as soon as
-    /// one is refused. Otherwise a refused one would be told never, or the others again with every further try.
+    /// Hands a mail over, to all its recipients but those that the server refuses for good, which are handed back: they would
+    /// keep the others from being told for as long as nobody mends the settings. A recipient that is refused for now
+    /// ends the transaction before the mail itself, for the next try to reach all of them.
     ///
     /// Takes no longer than `within`, and a second for leaving.
-    pub(super) async fn hand_over(&self, letter: &Letter, within: Duration) -> Result<(), Problem> {
+    pub(super) async fn hand_over(&self, letter: &Letter, within: Duration) -> Result<Vec<Problem>, Problem> {
         let deadline = Instant::now() + within;
         let mut step = Step::Greeting;
         let connection = timeout_at(deadline, self.connect(within)).await;
@@ -76,7 +77,8 @@ impl Server {
                 if outcome.as_ref().err().is_none_or(|error| error.status().is_some()) {
                     timeout(FAREWELL_WITHIN, connection.abort()).await.ok();
                 }
-                outcome.map_err(|error| Problem { step, trouble: Trouble::Smtp(error) })
+                let refused = outcome.map_err(|error| Problem { step, trouble: Trouble::Smtp(error) })?;
+                Ok(refused.into_iter().map(Problem::from).collect())
             }
             Err(_) => Err(Problem { step, trouble: Trouble::TimedOut }),
         }
@@ -97,7 +99,7 @@ impl Server {
         connection: &mut AsyncSmtpConnection,
         letter: &Letter,
         step: &mut Step,
-    ) -> Result<(), Error> {
+    ) -> Result<Vec<(Address, Error)>, Error> {
         if let Connecting::ThenTls(tls) = &self.connecting {
             *step = Step::StartTls;
             connection.starttls(tls.clone(), &hello()).await?;
@@ -108,15 +110,26 @@ impl Server {
         }
         *step = Step::Sender(letter.sender.clone());
         connection.command(Mail::new(Some(letter.sender.clone()), Vec::new())).await?;
+        let mut refused = Vec::new();
         for recipient in &letter.recipients {
             *step = Step::Recipient(recipient.clone());
-            connection.command(Rcpt::new(recipient.clone(), Vec::new())).await?;
+            match connection.command(Rcpt::new(recipient.clone(), Vec::new())).await {
+                Ok(_) => {}
+                Err(error) if error.is_permanent() => refused.push((recipient.clone(), error)),
+                Err(error) => return Err(error),
+            }
+        }
+        if refused.len() == letter.recipients.len()
+            && let Some((recipient, error)) = refused.pop()
+        {
+            *step = Step::Recipient(recipient);
+            return Err(error);
         }
         *step = Step::Data;
         connection.command(Data).await?;
         *step = Step::Content;
         connection.message(&letter.bytes).await?;
-        Ok(())
+        Ok(refused)
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use lettre::address::Address;
 use lettre::transport::smtp::Error;
 
 use super::conversation::{Connecting, Server, Step};
@@ -35,28 +36,54 @@ pub(super) enum Trouble {
 
 impl Problem {
     /// In words, with the reason that decides what comes of it.
-    pub(super) fn explain(&self, server: &Server, within: Duration) -> SinkError {
-        let Server { host, port, .. } = server;
-        let (reason, text) = match &self.trouble {
-            Trouble::TimedOut => {
-                let text = format!("{host}:{port} did not answer within {within:?} {}", self.step.doing());
-                (FailureReason::Timeout, text)
-            }
-            Trouble::Smtp(error) => match error.status() {
-                Some(code) => self.refused(host, u16::from(code), &said(error)),
-                None => self.broken(server, error),
-            },
-        };
+    pub(super) fn explain(
+        &self,
+        server: &Server,
+        within: Duration,
+        confidential: &Confidential,
+    ) -> SinkError {
+        let (reason, text) = self.words(server, within, confidential);
         let hint = match (&self.step, reason) {
             (Step::Greeting, FailureReason::Connection | FailureReason::Timeout) => {
                 format!("; {NOT_PRIVATE}")
             }
+            (Step::Recipient(_), _) => ": none of the recipients was told".to_owned(),
             (Step::Content, FailureReason::Timeout) => {
                 "; it may have taken the mail: the next one carries the same Message-ID".to_owned()
             }
             _ => String::new(),
         };
         SinkError::new(reason, format!("{text}{hint}"))
+    }
+
+    /// In words, of a recipient without whom the mail was sent.
+    pub(super) fn passed_over(
+        &self,
+        server: &Server,
+        within: Duration,
+        confidential: &Confidential,
+    ) -> String {
+        let (_, text) = self.words(server, within, confidential);
+        format!("{text}: the other recipients were told")
+    }
+
+    fn words(
+        &self,
+        server: &Server,
+        within: Duration,
+        confidential: &Confidential,
+    ) -> (FailureReason, String) {
+        let Server { host, port, .. } = server;
+        match &self.trouble {
+            Trouble::TimedOut => {
+                let text = format!("{host}:{port} did not answer within {within:?} {}", self.step.doing());
+                (FailureReason::Timeout, text)
+            }
+            Trouble::Smtp(error) => match error.status() {
+                Some(code) => self.refused(host, u16::from(code), &said(error, confidential)),
+                None => self.broken(server, error, confidential),
+            },
+        }
     }
 
     /// The server answered with a code.
@@ -71,9 +98,7 @@ impl Problem {
         };
         let text = match &self.step {
             Step::Recipient(recipient) => {
-                format!(
-                    "{host} refused recipient {recipient} ({code} {said}): none of the recipients was told"
-                )
+                format!("{host} refused recipient {recipient} ({code} {said})")
             }
             Step::Greeting | Step::StartTls | Step::Login | Step::Sender(_) | Step::Data | Step::Content => {
                 format!("{host} answered {code} {}: {said}", self.step.doing())
@@ -83,7 +108,7 @@ impl Problem {
     }
 
     /// The conversation broke off, or did not come about.
-    fn broken(&self, server: &Server, error: &Error) -> (FailureReason, String) {
+    fn broken(&self, server: &Server, error: &Error, confidential: &Confidential) -> (FailureReason, String) {
         let Server { host, port, .. } = server;
         if let Some(error) = tls::among_causes(error) {
             return untrusted(server, error);
@@ -109,15 +134,23 @@ impl Problem {
             }
             // The mail is on its way, and whether it was taken nobody knows.
             (Step::Content, _) => {
-                let text = format!("{host}:{port} broke off {}: {}", self.step.doing(), said(error));
+                let said = said(error, confidential);
+                let text = format!("{host}:{port} broke off {}: {said}", self.step.doing());
                 (FailureReason::Timeout, text)
             }
             _ => {
-                let text =
-                    format!("no conversation with {host}:{port} {}: {}", self.step.doing(), said(error));
+                let said = said(error, confidential);
+                let text = format!("no conversation with {host}:{port} {}: {said}", self.step.doing());
                 (FailureReason::Connection, text)
             }
         }
+    }
+}
+
+impl From<(Address, Error)> for Problem {
+    /// Of a recipient that the server refused.
+    fn from((recipient, error): (Address, Error)) -> Self {
+        Self { step: Step::Recipient(recipient), trouble: Trouble::Smtp(error) }
     }
 }
 
@@ -142,13 +175,19 @@ fn asks_for_patience(code: u16, said: &str) -> bool {
 }
 
 /// The innermost words, in one line: those of the server if it has said any.
-fn said(error: &Error) -> String {
+fn said(error: &Error, confidential: &Confidential) -> String {
     let mut words = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
         words = cause.to_string();
         source = cause.source();
     }
+    in_a_line(&words, confidential)
+}
+
+/// Masked before anything else: a password with two blanks in it, or half of one at the end, would not be known any more.
+fn in_a_line(words: &str, confidential: &Confidential) -> String {
+    let words = confidential.mask(words);
     let line = words.split(|c: char| c.is_control() || c == ' ').filter(|word| !word.is_empty());
     line.collect::<Vec<_>>().join(" ").chars().take(LONGEST_ANSWER).collect()
 }
@@ -190,7 +229,7 @@ impl Confidential {
     }
 
     /// The text without it.
-    pub(super) fn mask(&self, text: &str) -> String {
+    fn mask(&self, text: &str) -> String {
         self.0.iter().fold(text.to_owned(), |text, secret| text.replace(secret.expose(), MASK))
     }
 }
@@ -215,6 +254,16 @@ mod tests {
         {
             assert!(!asks_for_patience(code, said), "{code} {said}");
         }
+    }
+
+    #[test]
+    fn a_password_is_masked_before_blanks_are_joined_and_the_end_is_cut_off() {
+        let login = ("n720d".to_owned(), Secret::new("hunter  2"));
+        let confidential = Confidential::of(Some(&login));
+        assert_eq!(in_a_line("hunter  2\r\nis  wrong", &confidential), format!("{MASK} is wrong"));
+        let long = "x".repeat(LONGEST_ANSWER - 6);
+        let said = in_a_line(&format!("{long} hunter  2"), &confidential);
+        assert!(!said.contains("hunt"), "{said}");
     }
 
     #[test]
