@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::config::BodyConfig;
 use crate::domain::secret::Secret;
 
 /// One sink.
@@ -75,6 +76,19 @@ pub enum WebhookFormat {
         /// What the request says that the body is.
         content_type: String,
     },
+}
+
+impl From<&BodyConfig> for WebhookFormat {
+    fn from(body: &BodyConfig) -> Self {
+        match body {
+            BodyConfig::Native => Self::Native,
+            BodyConfig::Slack => Self::Slack,
+            BodyConfig::Teams => Self::Teams,
+            BodyConfig::Template { source, content_type } => {
+                Self::Template { source: source.clone(), content_type: content_type.clone() }
+            }
+        }
+    }
 }
 
 /// An Alertmanager.

@@ -13,7 +13,7 @@ use sha2::Sha256;
 use super::formats::Format;
 use super::http::Http;
 use super::message::Message;
-use super::settings::WebhookSettings;
+use super::settings::{WebhookFormat, WebhookSettings};
 use super::sink::{FailureReason, Sink, SinkBuildError, SinkError};
 use crate::domain::secret::Secret;
 
@@ -40,14 +40,18 @@ impl Webhook {
     pub fn new(name: String, settings: WebhookSettings, timeout: Duration) -> Result<Self, SinkBuildError> {
         let WebhookSettings { target, secret, format } = settings;
         let http = Http::new(&name, &target, secret.as_ref(), timeout)?;
-        let Ok(key) = secret.as_ref().map(Key::new).transpose() else {
-            return Err(SinkBuildError::Secret { sink: name });
-        };
-        let format = match Format::new(format) {
-            Ok(format) => format,
-            Err(source) => return Err(SinkBuildError::Template { sink: name, source }),
-        };
+        let key = key(&name, secret.as_ref())?;
+        let format = formatter(&name, format)?;
         Ok(Self { name, http, key, format })
+    }
+
+    /// Whether a webhook of this name can sign with `secret`, as far as that is known, and make what it is to post.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn check(name: &str, secret: Option<&Secret>, format: WebhookFormat) -> Result<(), SinkBuildError> {
+        key(name, secret)?;
+        formatter(name, format).map(drop)
     }
 
     async fn post(&self, message: &Message, now: DateTime<Utc>) -> Result<(), SinkError> {
@@ -75,6 +79,15 @@ impl Sink for Webhook {
     ) -> BoxFuture<'a, Result<(), SinkError>> {
         self.post(message, now).boxed()
     }
+}
+
+fn key(sink: &str, secret: Option<&Secret>) -> Result<Option<Key>, SinkBuildError> {
+    let key = secret.map(Key::new).transpose();
+    key.map_err(|NotBase64| SinkBuildError::Secret { sink: sink.to_owned() })
+}
+
+fn formatter(sink: &str, format: WebhookFormat) -> Result<Format, SinkBuildError> {
+    Format::new(format).map_err(|source| SinkBuildError::Template { sink: sink.to_owned(), source })
 }
 
 fn value(text: &str) -> Result<HeaderValue, SinkError> {
@@ -112,7 +125,7 @@ impl Key {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alerting::settings::{HttpTarget, WebhookFormat};
+    use crate::alerting::settings::HttpTarget;
 
     fn signed(secret: &str, id: &str, timestamp: &str, body: &str) -> String {
         Key::new(&Secret::new(secret)).map_err(|NotBase64| "not base64").unwrap().sign(id, timestamp, body)

@@ -6,7 +6,9 @@ use serde::Serialize;
 
 use super::args::CheckArgs;
 use super::{CliError, Exit, output};
-use crate::config::{self, Finding};
+use crate::alerting::{SinkBuildError, Webhook};
+use crate::config::{self, Finding, Severity, SinkConfig, SinkKindConfig};
+use crate::domain::secret::SecretRef;
 
 /// What `check --json` prints.
 #[derive(Debug, Serialize)]
@@ -22,7 +24,10 @@ struct Outcome {
 impl Outcome {
     fn of(file: &Path) -> Self {
         let (findings, sites) = match config::load(file) {
-            Ok(config) => (config.findings(), Some(config.sites.len())),
+            Ok(config) => {
+                let unfit = unfit(file, &config.daemon.alerts.sinks);
+                (unfit.into_iter().chain(config.findings()).collect(), Some(config.sites.len()))
+            }
             Err(findings) => (findings, None),
         };
         let errors = findings.iter().filter(|finding| finding.is_error()).count();
@@ -50,6 +55,40 @@ pub(super) fn run(file: &Path, args: &CheckArgs) -> Result<Exit, CliError> {
     Ok(if outcome.errors == 0 { Exit::Fine } else { Exit::Configuration })
 }
 
+/// What a start would refuse of sinks, as far as it follows from the file alone: secrets that are kept elsewhere are not looked at.
+fn unfit(file: &Path, sinks: &[SinkConfig]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (number, sink) in (1..).zip(sinks) {
+        let SinkKindConfig::Webhook(webhook) = &sink.kind else { continue };
+        let literal = webhook.secret.as_ref().and_then(|secret| match secret {
+            SecretRef::Literal(literal) => Some(literal),
+            SecretRef::Keyring(_) | SecretRef::Credential(_) | SecretRef::File(_) | SecretRef::Env(_) => None,
+        });
+        let Err(error) = Webhook::check(&sink.name, literal, (&webhook.body).into()) else { continue };
+        let (key, found, expected) = match error {
+            SinkBuildError::Template { source, .. } => {
+                let expected =
+                    "a template that makes something of every message, with the names in docs/REFERENCE.md";
+                ("template", format!("a template that fails: {source}"), expected)
+            }
+            SinkBuildError::Secret { .. } => {
+                ("secret", "a secret that begins with whsec_".to_owned(), "base64 behind whsec_")
+            }
+            other => ("type", other.to_string(), "a webhook that can be used"),
+        };
+        findings.push(Finding {
+            severity: Severity::Error,
+            file: file.to_owned(),
+            line: 0,
+            column: 0,
+            key: format!("alerts.sink[#{number}].{key}"),
+            found,
+            expected: expected.to_owned(),
+        });
+    }
+    findings
+}
+
 fn counted(number: usize, what: &str) -> String {
     match number {
         0 => format!("no {what}s"),
@@ -67,6 +106,32 @@ mod tests {
         let outcome = |sites, errors, warnings| Outcome { findings: Vec::new(), errors, warnings, sites };
         assert_eq!(outcome(Some(1), 0, 2).summary(), "1 site usable, no errors, 2 warnings");
         assert_eq!(outcome(None, 1, 0).summary(), "nothing usable, 1 error, no warnings");
+    }
+
+    #[test]
+    fn what_a_start_would_refuse_of_a_webhook_is_found_without_showing_its_secret() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("sites")).unwrap();
+        let file = folder.path().join("n720d.toml");
+        let said = |template: &str, secret: &str| {
+            std::fs::write(folder.path().join("page.j2"), template).unwrap();
+            let text = format!(
+                "[provisioning]\npublic_url = \"http://10.1.0.5:8720\"\n\n[[alerts.sink]]\ntype = \"journal\"\n\n\
+                 [[alerts.sink]]\ntype = \"webhook\"\nurl = \"https://h\"\nsecret = \"{secret}\"\n\
+                 template = \"page.j2\"\ncontent_type = \"text/plain\"\n"
+            );
+            std::fs::write(&file, text).unwrap();
+            let outcome = Outcome::of(&file);
+            let lines = outcome.findings.iter().filter(|finding| finding.is_error()).map(ToString::to_string);
+            (outcome.errors, lines.collect::<String>())
+        };
+        assert_eq!(said("{{ title }}", "env:HOOK"), (0, String::new()));
+        let (errors, text) = said("a\n{{ titel }}", "env:HOOK");
+        assert!(errors == 1 && text.contains("alerts.sink[#2].template: found"), "{text}");
+        assert!(text.contains("line 2: undefined"), "{text}");
+        let (errors, text) = said("{{ title }}", "whsec_%%hunter2");
+        assert!(errors == 1 && text.contains("alerts.sink[#2].secret: found"), "{text}");
+        assert!(!text.contains("hunter2"), "{text}");
     }
 
     #[test]

@@ -3,11 +3,11 @@
 
 use crate::alerting::{
     AlertmanagerSettings, CommandSettings, EmailSettings, HttpTarget, MailSecurity, NtfySettings, SinkKind,
-    SinkSettings, WebhookFormat, WebhookSettings,
+    SinkSettings, WebhookSettings,
 };
 use crate::config::{
-    AlertmanagerConfig, BodyConfig, CommandConfig, EmailConfig, HttpConfig, MailProtection, NtfyConfig,
-    SinkConfig, SinkKindConfig, WebhookConfig,
+    AlertmanagerConfig, CommandConfig, EmailConfig, HttpConfig, MailProtection, NtfyConfig, SinkConfig,
+    SinkKindConfig, WebhookConfig,
 };
 use crate::domain::secret::{Secret, SecretRef};
 use crate::secrets;
@@ -58,14 +58,7 @@ impl Resolver<'_> {
         WebhookSettings {
             target: self.target(&webhook.target),
             secret: webhook.secret.as_ref().map(|secret| self.secret("secret", secret)),
-            format: match &webhook.body {
-                BodyConfig::Native => WebhookFormat::Native,
-                BodyConfig::Slack => WebhookFormat::Slack,
-                BodyConfig::Teams => WebhookFormat::Teams,
-                BodyConfig::Template { source, content_type } => {
-                    WebhookFormat::Template { source: source.clone(), content_type: content_type.clone() }
-                }
-            },
+            format: (&webhook.body).into(),
         }
     }
 
@@ -110,6 +103,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::alerting::WebhookFormat;
+    use crate::config::BodyConfig;
 
     /// A reference to a file that only its owner can read.
     fn kept(folder: &Path, text: &str) -> SecretRef {
