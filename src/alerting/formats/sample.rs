@@ -12,7 +12,8 @@ use crate::domain::ids::SlotNumber;
 use crate::domain::memory::Registration;
 use crate::domain::notification::Reason;
 
-/// One that fires with a handset, one that somebody has taken, one that has ended, and one about several sites.
+/// One that fires with a handset, one that somebody has taken, one that has ended, one about several sites, one of which no more
+/// is known than must be, and one of which everything is.
 pub(super) fn samples() -> Vec<Message> {
     let firing = |severity| entry(AlertKind::WindowClosing, severity, AlertState::Firing);
     let taken = Entry { acknowledged: Some(acknowledgement()), ..firing(Severity::Warning) };
@@ -23,6 +24,8 @@ pub(super) fn samples() -> Vec<Message> {
         message(Reason::Changed, site(), vec![taken, ended.clone()]),
         message(Reason::Resolved, site(), vec![ended]),
         message(Reason::Repeat, several, vec![firing(Severity::Critical), firing(Severity::Warning)]),
+        message(Reason::First, site(), vec![bare(firing(Severity::Warning))]),
+        message(Reason::First, site(), vec![full(firing(Severity::Warning))]),
     ]
 }
 
@@ -51,6 +54,32 @@ fn entry(kind: AlertKind, severity: Severity, state: AlertState) -> Entry {
         readings: vec!["a sample".to_owned()],
     };
     Entry { site: Arc::new(facts), alert: Arc::new(alert), acknowledged: None, news: None }
+}
+
+/// As most are: about no handset, with nothing to look into.
+fn bare(entry: Entry) -> Entry {
+    let alert = Alert {
+        phase: String::new(),
+        handsets: Vec::new(),
+        readings: Vec::new(),
+        ..Alert::clone(&entry.alert)
+    };
+    Entry { alert: Arc::new(alert), ..entry }
+}
+
+/// With one handset of which nothing is null, and one of which everything is that can be.
+fn full(entry: Entry) -> Entry {
+    let known = |one: HandsetNote| HandsetNote {
+        ipui: "029E74A599".parse().ok(),
+        evidence_at: Some(DateTime::UNIX_EPOCH.fixed_offset()),
+        pin: Some("0000".to_owned()),
+        until: Some(DateTime::UNIX_EPOCH.fixed_offset()),
+        ..one
+    };
+    let unknown = |one: HandsetNote| HandsetNote { user: None, display_name: None, ..one };
+    let handsets = entry.alert.handsets.iter().cloned();
+    let handsets = handsets.flat_map(|one| [known(one.clone()), unknown(one)]).collect();
+    Entry { alert: Arc::new(Alert { handsets, ..Alert::clone(&entry.alert) }), ..entry }
 }
 
 fn handset(number: SlotNumber) -> HandsetNote {

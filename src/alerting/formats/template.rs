@@ -243,6 +243,8 @@ mod tests {
             ("\n{% for alert in alerts %}\n{{ alert.sumary }}{% endfor %}", 3, "undefined"),
             ("{{ title|shout }}", 1, "unknown filter"),
             ("{{ open('/etc/passwd') }}", 1, "unknown function"),
+            ("{{ alerts[0].handsets[0].pin }}", 1, "undefined"),
+            ("{% for h in alerts[0].handsets %}{{ h.user|length }}{% endfor %}", 1, "length"),
             (
                 "\n{% for alert in alerts if alert.state == 'resolved' %}{{ alert.x }}{% endfor %}",
                 2,
