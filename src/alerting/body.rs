@@ -6,15 +6,12 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::message::{Entry, Message};
+use super::message::{Entry, MOST_NAMED, Message, foremost};
 use super::text;
 use crate::domain::alert::Alert;
 use crate::domain::attention::Acknowledgement;
 use crate::domain::ids::SiteName;
 use crate::domain::notification::Reason;
-
-/// So many alerts are told one by one: with more, a receiver's limit on the size of a body would keep all of them back.
-const MOST_ALERTS: usize = 200;
 
 /// What a message says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,7 +27,7 @@ pub struct Body {
     pub site: SiteName,
     /// The site's labels, or those that several sites have in common.
     pub labels: BTreeMap<String, String>,
-    /// What holds, worst first, then what has ended; at most 200.
+    /// What holds, worst first, then what has ended; of more than 2000 what is new and what has ended before the rest.
     pub alerts: Vec<BodyAlert>,
     /// How many more there are.
     #[serde(default)]
@@ -71,8 +68,8 @@ impl Body {
             title: text::title(message),
             site: message.subject.site(),
             labels: message.subject.labels().clone(),
-            alerts: message.entries.iter().take(MOST_ALERTS).map(BodyAlert::from).collect(),
-            omitted: message.entries.len().saturating_sub(MOST_ALERTS),
+            alerts: foremost(&message.entries, MOST_NAMED).into_iter().map(BodyAlert::from).collect(),
+            omitted: message.entries.len().saturating_sub(MOST_NAMED),
         }
     }
 
@@ -186,15 +183,21 @@ mod tests {
     }
 
     #[test]
-    fn of_very_many_alerts_the_first_are_told_and_the_others_counted() {
-        let sites: Vec<_> = (0..MOST_ALERTS + 7).map(|number| site(&format!("s{number}"))).collect();
+    fn of_very_many_alerts_what_is_new_is_told_and_the_others_counted() {
+        let sites: Vec<_> = (0..MOST_NAMED + 7).map(|number| site(&format!("s{number}"))).collect();
         let mut message = told();
         message.entries = sites
             .iter()
             .map(|site| entry(site, alert(site.name.as_str(), AlertKind::Unreachable, AlertState::Firing)))
             .collect();
+        for new in &mut message.entries[MOST_NAMED..] {
+            new.news = Some(Reason::First);
+        }
         let body = Body::of(&message);
-        assert_eq!((body.alerts.len(), body.omitted), (MOST_ALERTS, 7));
-        assert_eq!(body.alerts.last().unwrap().alert.id, "s199/unreachable");
+        assert_eq!((body.alerts.len(), body.omitted), (MOST_NAMED, 7));
+        let ids: Vec<&str> = body.alerts.iter().rev().take(8).map(|one| one.alert.id.as_str()).collect();
+        let news = (MOST_NAMED..MOST_NAMED + 7).rev().map(|number| format!("s{number}/unreachable"));
+        let last = format!("s{}/unreachable", MOST_NAMED - 8);
+        assert_eq!(ids, news.chain([last]).collect::<Vec<_>>());
     }
 }

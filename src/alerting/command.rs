@@ -116,6 +116,10 @@ impl Sink for Command {
     ) -> BoxFuture<'a, Result<(), SinkError>> {
         self.run(message).boxed()
     }
+
+    fn names_each(&self) -> bool {
+        true
+    }
 }
 
 /// What a program that reads no JSON has to go by.

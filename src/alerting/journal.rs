@@ -6,14 +6,11 @@ use chrono::{DateTime, Utc};
 use futures_util::future::{BoxFuture, FutureExt, ready};
 use tracing::Level;
 
-use super::message::{Entry, Message};
+use super::message::{Entry, MOST_NAMED, Message, foremost};
 use super::sink::{Sink, SinkError};
+use super::text::clean;
 use crate::domain::alert::{Alert, AlertState, HandsetNote, Severity};
 use crate::domain::attention::Acknowledgement;
-
-/// So many alerts of a message are written one by one: with more, the journal drops what comes too fast, and with it what
-/// others have to say at that moment.
-const MOST_EVENTS: usize = 200;
 
 /// Writes alerts to the log, target `n720d::alert`.
 #[derive(Debug, Clone)]
@@ -41,13 +38,18 @@ impl Sink for Journal {
         write(message);
         ready(Ok(())).boxed()
     }
+
+    fn names_each(&self) -> bool {
+        true
+    }
 }
 
 fn write(message: &Message) {
-    for entry in message.entries.iter().take(MOST_EVENTS) {
+    // With more, the journal drops what comes too fast, and with it what others have to say at that moment.
+    for entry in foremost(&message.entries, MOST_NAMED) {
         event(message, entry);
     }
-    let omitted = message.entries.len().saturating_sub(MOST_EVENTS);
+    let omitted = message.entries.len().saturating_sub(MOST_NAMED);
     if omitted > 0 {
         let alerts = message.entries.len();
         tracing::warn!(
@@ -96,9 +98,14 @@ fn event(message: &Message, entry: &Entry) {
     }
 }
 
-/// The summary, and behind it the readings.
+/// The summary, and behind it the readings: in one line, whatever a device or a site file has put into them.
 fn text(alert: &Alert) -> String {
-    [&alert.summary].into_iter().chain(&alert.readings).map(String::as_str).collect::<Vec<_>>().join(" | ")
+    [&alert.summary]
+        .into_iter()
+        .chain(&alert.readings)
+        .map(|line| clean(line))
+        .collect::<Vec<_>>()
+        .join(" | ")
 }
 
 fn state(alert: &Alert) -> &'static str {

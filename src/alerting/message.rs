@@ -1,7 +1,7 @@
 //! What is told to a sink: one message about one site, or about several together. Plain data with no words of its own:
 //! `text` makes sentences of it, `body` the JSON. Built at the moment of delivery, so that it tells the present state.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -12,6 +12,14 @@ use crate::domain::attention::Acknowledgement;
 use crate::domain::desired::DesiredSite;
 use crate::domain::ids::SiteName;
 use crate::domain::notification::Reason;
+
+/// So many alerts of a message are told one by one to what reads by program: with more, a receiver's limit on the size of a
+/// body would keep all of them back.
+pub(super) const MOST_NAMED: usize = 2_000;
+
+/// So many ends are in one message to what reads by program, and none of them is left to a count: whoever waits for the end
+/// of what it knows by name would wait for ever. What is left is told next.
+pub(super) const MOST_ENDS: usize = MOST_NAMED / 2;
 
 /// One message to one sink.
 #[derive(Debug, Clone, PartialEq)]
@@ -78,6 +86,44 @@ impl Message {
         };
         worst(false).or_else(|| worst(true)).unwrap_or(Severity::Info)
     }
+}
+
+impl Entry {
+    /// Whether it tells something that the receiver does not know.
+    pub fn is_news(&self) -> bool {
+        self.has_ended() || matches!(self.news, Some(Reason::First | Reason::Changed))
+    }
+}
+
+/// Where there is not room for all, the `most` that are told, in the order in which they came: what is news, of which what
+/// has ended is sure of half the room, then what is told again, then what is told along with it.
+pub(super) fn foremost<'a>(entries: impl IntoIterator<Item = &'a Entry>, most: usize) -> Vec<&'a Entry> {
+    let entries: Vec<&Entry> = entries.into_iter().collect();
+    if entries.len() <= most {
+        return entries;
+    }
+    let mut ends = 0;
+    let mut rank = |entry: &Entry| {
+        if entry.has_ended() {
+            ends += 1;
+            return if ends <= most / 2 { 0 } else { 2 };
+        }
+        match entry.news {
+            Some(Reason::First | Reason::Changed) => 1,
+            Some(Reason::Repeat) => 3,
+            Some(Reason::Resolved) | None => 4,
+        }
+    };
+    let mut ranked: Vec<(u8, usize)> =
+        entries.iter().enumerate().map(|(place, entry)| (rank(entry), place)).collect();
+    ranked.sort_unstable();
+    let kept: BTreeSet<usize> = ranked.into_iter().take(most).map(|(_, place)| place).collect();
+    entries
+        .into_iter()
+        .enumerate()
+        .filter(|(place, _)| kept.contains(place))
+        .map(|(_, entry)| entry)
+        .collect()
 }
 
 impl SiteFacts {
@@ -176,5 +222,36 @@ mod tests {
         let knows = entry(Severity::Info, AlertState::Firing);
         assert_eq!(message(vec![knows, holds, ended.clone()]).severity(), Severity::Warning);
         assert_eq!(message(vec![ended]).severity(), Severity::Critical);
+    }
+
+    #[test]
+    fn where_there_is_not_room_for_all_ends_and_news_come_before_what_is_known() {
+        use crate::alerting::testing::{alert, entry, site};
+        use crate::domain::alert::AlertKind;
+        let site = site("acme");
+        let one = |state, news| Entry { news, ..entry(&site, alert("acme", AlertKind::Drift, state)) };
+        let holds = |news| one(AlertState::Firing, news);
+        let over = || one(AlertState::Resolved, Some(Reason::Resolved));
+        let entries = [
+            holds(None),
+            holds(Some(Reason::Repeat)),
+            holds(Some(Reason::First)),
+            holds(None),
+            holds(Some(Reason::Changed)),
+            over(),
+            over(),
+            over(),
+        ];
+        let told = |most| {
+            let told = foremost(&entries, most);
+            let places = told.iter().map(|entry| entries.iter().position(|one| std::ptr::eq(one, *entry)));
+            places.map(Option::unwrap).collect::<Vec<_>>()
+        };
+        assert_eq!(told(8), [0, 1, 2, 3, 4, 5, 6, 7]);
+        assert_eq!(told(7), [0, 1, 2, 4, 5, 6, 7]);
+        assert_eq!(told(5), [2, 4, 5, 6, 7]);
+        assert_eq!(told(4), [2, 4, 5, 6]);
+        assert_eq!(told(2), [2, 5]);
+        assert_eq!(told(1), [2]);
     }
 }

@@ -161,6 +161,7 @@ impl SinkProfile {
             repeat,
             forgets: sink.forgets(),
             gathers_itself: sink.gathers_itself(),
+            names_each: sink.names_each(),
         }
     }
 }

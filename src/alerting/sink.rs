@@ -38,6 +38,11 @@ pub trait Sink: Send + Sync {
     fn gathers_itself(&self) -> bool {
         false
     }
+
+    /// Whether programs read each alert by its name there, so that no end may be lost in a count.
+    fn names_each(&self) -> bool {
+        false
+    }
 }
 
 /// Why a sink was not told. The text holds no secret, and nothing of a URL, whose path and query may be one.

@@ -79,6 +79,10 @@ impl Sink for Webhook {
     ) -> BoxFuture<'a, Result<(), SinkError>> {
         self.post(message, now).boxed()
     }
+
+    fn names_each(&self) -> bool {
+        self.format.names_each()
+    }
 }
 
 fn key(sink: &str, secret: Option<&Secret>) -> Result<Option<Key>, SinkBuildError> {

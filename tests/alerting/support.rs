@@ -71,7 +71,13 @@ impl Daemon {
     pub(crate) fn new(sinks: &[&'static str]) -> Self {
         let line = |name: &&'static str| {
             let name = (*name).to_owned();
-            let profile = SinkProfile { name, repeat: REPEAT, forgets: false, gathers_itself: false };
+            let profile = SinkProfile {
+                name,
+                repeat: REPEAT,
+                forgets: false,
+                gathers_itself: false,
+                names_each: false,
+            };
             Line { profile, is_up: true, due: None }
         };
         Self {

@@ -84,18 +84,28 @@ async fn handsets_are_named_and_so_is_who_has_taken_it() {
 
 #[tokio::test]
 async fn alerts_of_several_sites_name_each_and_are_bounded() {
-    let events = written(&storm(200)).await;
-    assert_eq!(events.len(), 200);
-    assert_eq!(events[199]["fields"]["site"], "s199");
+    let events = written(&storm(2_000)).await;
+    assert_eq!(events.len(), 2_000);
+    assert_eq!(events[1_999]["fields"]["site"], "s1999");
     let events = written(&storm(10_000)).await;
-    assert_eq!(events.len(), 201);
+    assert_eq!(events.len(), 2_001);
     let last = events.last().unwrap();
     assert_eq!(last["level"], "WARN");
     let fields = &last["fields"];
     assert_eq!(
         (&fields["site"], &fields["alerts"], &fields["omitted"]),
-        (&"fleet".into(), &10_000.into(), &9_800.into())
+        (&"fleet".into(), &10_000.into(), &8_000.into())
     );
-    let words = "10000 alerts at once, 9800 of which are not written one by one: `n720d alerts` shows all";
+    let words = "10000 alerts at once, 8000 of which are not written one by one: `n720d alerts` shows all";
     assert_eq!(fields["message"], words);
+}
+
+#[tokio::test]
+async fn nothing_of_others_ends_or_begins_a_line() {
+    let mut drift = alert(AlertKind::Drift, AlertState::Firing);
+    drift.summary = "the name is \"Bob\nNov 24 host n720d: all is well\"".into();
+    drift.readings = vec!["shown:\r\u{202E}slot 2".into()];
+    let [event] = written(&message(Reason::First, vec![drift])).await.try_into().unwrap();
+    let words = "the name is \"Bob Nov 24 host n720d: all is well\" | shown: slot 2";
+    assert_eq!(event["fields"]["message"], words);
 }

@@ -43,6 +43,14 @@ impl Format {
         }
     }
 
+    /// Whether programs read each alert by its name in it.
+    pub(super) fn names_each(&self) -> bool {
+        match self {
+            Self::Native | Self::Template(_) => true,
+            Self::Slack | Self::Teams => false,
+        }
+    }
+
     /// What is to be posted of a message.
     ///
     /// # Errors

@@ -14,10 +14,10 @@ use crate::alerting::http::Content;
 use crate::alerting::message::Message;
 use crate::alerting::text;
 
-/// Steps of a template's program; some hundred thousand are enough for the longest message.
-const FUEL: u64 = 2_000_000;
-/// Bytes that a template may write.
-const LARGEST: usize = 1024 * 1024;
+/// Steps of a template's program; some million are enough for the longest message.
+const FUEL: u64 = 10_000_000;
+/// Bytes that a template may write: 2 kB for each alert of the longest message.
+const LARGEST: usize = 4 * 1024 * 1024;
 /// Characters of `brief`.
 const BRIEF: usize = 500;
 /// What the template is called in its environment, where there is no other.
@@ -276,7 +276,7 @@ mod tests {
     fn it_ends_and_what_it_makes_is_bounded() {
         let endless = "{% for a in range(3000) %}{% for b in range(3000) %}{% endfor %}{% endfor %}";
         assert_eq!(problem(endless, "text/plain"), TemplateProblem::Endless);
-        let large = "{% for a in range(2000) %}{{ 'x' * 1000 }}{% endfor %}";
+        let large = "{% for a in range(5000) %}{{ 'x' * 1000 }}{% endfor %}";
         assert_eq!(problem(large, "text/plain"), TemplateProblem::TooLarge);
     }
 }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 
 use super::{Batch, Group, Item, Scene};
-use crate::alerting::message::{Entry, Message, Subject};
+use crate::alerting::message::{Entry, MOST_ENDS, Message, Subject};
 use crate::domain::alert::{Alert, AlertState, Severity};
 use crate::domain::notification::Reason;
 use crate::domain::told::{Delivery, Told, content_hash, hex};
@@ -27,6 +27,11 @@ pub(super) fn messages(scene: &Scene<'_>, batch: &Batch<'_>) -> Vec<Message> {
 
 fn message(scene: &Scene<'_>, group: &Group, mut items: Vec<&Item<'_>>) -> Message {
     items.sort_by_key(|item| (item.has_ended(), std::cmp::Reverse(item.alert.severity), &item.alert.id));
+    if scene.sink.names_each {
+        // Nothing waits longer for the rest than for a message to be taken: it is news until then.
+        let holding = items.iter().filter(|item| !item.has_ended()).count();
+        items.truncate(holding + MOST_ENDS);
+    }
     let subject = subject(group, &items);
     Message {
         id: id(scene, group, &items),

@@ -63,6 +63,9 @@ pub struct SinkProfile {
     pub forgets: bool,
     /// Whether it tells many alerts apart by itself: then nothing is gathered for it, and each group comes at once.
     pub gathers_itself: bool,
+    /// Whether programs read each alert by its name there: then no end is left to a count, and very many come in several
+    /// messages.
+    pub names_each: bool,
 }
 
 /// The alerts of a site: all that have not ended, and those whose end some sink has yet to be told.

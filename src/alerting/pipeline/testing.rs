@@ -101,6 +101,7 @@ impl Fleet {
                 repeat: Duration::from_secs(4 * 3600),
                 forgets: false,
                 gathers_itself: false,
+                names_each: false,
             },
             sites: BTreeMap::new(),
             ledger: NotificationLedger::new(),

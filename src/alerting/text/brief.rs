@@ -4,8 +4,8 @@
 use super::advice;
 use super::clean::{clean, clip};
 use super::headline::{headline, known_as};
-use super::words::{count, ended, held, holding, news, since, thousands, whom};
-use crate::alerting::message::{Entry, Message, Subject};
+use super::words::{differ, ended, held, holding, news, since, thousands, whom};
+use crate::alerting::message::{Entry, Message, Subject, foremost};
 
 /// So many sites or alerts have a line of their own.
 const MOST_LINES: usize = 5;
@@ -80,15 +80,16 @@ fn of_site(message: &Message) -> Vec<String> {
         let taken = taken(entry).map(|taken| format!(" ({taken})")).unwrap_or_default();
         format!("{} ({}){taken}: {}", headline(&entry.alert), news(entry), clean(&entry.alert.summary))
     };
-    let mut lines: Vec<String> = message.entries.iter().take(MOST_LINES).map(line).collect();
-    lines.extend(left(message.entries.len(), "alert", "alerts"));
+    let mut lines: Vec<String> = foremost(&message.entries, MOST_LINES).into_iter().map(line).collect();
+    lines.extend(left(message.entries.len()));
     let facts = holding(message).next().map(|entry| &entry.site);
     lines.extend(facts.and_then(|facts| whom(facts)).map(|whom| format!("Call {}", clean(whom))));
     lines
 }
 
+/// A line an alert, those with news first, then the worst.
 fn of_several(message: &Message) -> Vec<String> {
-    let entries: Vec<&Entry> =
+    let mut entries: Vec<&Entry> =
         if holding(message).next().is_some() { holding(message).collect() } else { ended(message).collect() };
     let mut lines = Vec::new();
     if let Some(first) = entries.first() {
@@ -96,20 +97,22 @@ fn of_several(message: &Message) -> Vec<String> {
         let advice = advice::at_several_sites(kind).filter(|_| !first.has_ended() && entries.len() > 1);
         lines.extend(advice.map(str::to_owned));
     }
-    let mut names: Vec<String> =
-        entries.iter().map(|entry| format!("{}: {}", entry.site.name, headline(&entry.alert))).collect();
-    names.sort();
-    let all = names.len();
-    lines.extend(names.into_iter().take(MOST_LINES));
-    lines.extend(left(all, "site", "sites"));
+    let marked = differ(&entries);
+    entries.sort_by_key(|entry| !entry.is_news());
+    let line = |entry: &&Entry| {
+        let word = if marked { format!(" ({})", news(entry)) } else { String::new() };
+        format!("{}{word}: {}", entry.site.name, headline(&entry.alert))
+    };
+    lines.extend(entries.iter().take(MOST_LINES).map(line));
+    lines.extend(left(entries.len()));
     lines
 }
 
-fn left(all: usize, one: &str, many: &str) -> Option<String> {
+fn left(all: usize) -> Option<String> {
     let left = all.checked_sub(MOST_LINES).filter(|left| *left > 0)?;
     Some(if left == 1 {
-        format!("and {}", count(1, one, many))
+        "and 1 alert more".to_owned()
     } else {
-        format!("and {} {many} more", thousands(left))
+        format!("and {} alerts more", thousands(left))
     })
 }

@@ -5,7 +5,7 @@
 const LONGEST: usize = 2_000;
 
 /// The text in one line: blanks of all kinds are single ones, control characters and those that are not seen are gone.
-pub(super) fn clean(text: &str) -> String {
+pub(in crate::alerting) fn clean(text: &str) -> String {
     let spaced: String = text.chars().map(|one| if one.is_control() { ' ' } else { one }).collect();
     let seen: String = spaced.chars().filter(|one| !is_unseen(*one)).collect();
     clip(&seen.split_whitespace().collect::<Vec<_>>().join(" "), LONGEST)

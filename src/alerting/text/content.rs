@@ -10,12 +10,12 @@ use super::headline::{headline, known_as};
 use super::several;
 use super::title::title;
 use super::words::{count, held, holding, loud, news, since, site, whom, why_sent, zone_of};
-use crate::alerting::message::{Entry, Message, SiteFacts, Subject};
+use crate::alerting::message::{Entry, Message, SiteFacts, Subject, foremost};
 use crate::domain::alert::{Alert, AlertKind, Severity};
 use crate::domain::ids::SiteName;
 use crate::domain::wording::{clock, local};
 
-/// So many alerts of one message are told, the worst; the others are counted.
+/// So many alerts of one message are told, news before the rest; the others are counted.
 pub(super) const MOST_ALERTS: usize = 200;
 
 /// So many lines for whoever looks into an alert are told.
@@ -87,7 +87,7 @@ fn of_site(message: &Message, facts: &SiteFacts) -> Vec<Block> {
     blocks.extend(call.map(|whom| Block::Fact("Contact", clean(whom))));
     blocks.push(Block::Fact("Reason", why_sent(message)));
     let alone = message.entries.len() == 1;
-    for entry in message.entries.iter().take(MOST_ALERTS) {
+    for entry in foremost(&message.entries, MOST_ALERTS) {
         if !alone {
             blocks.push(head(entry));
         }
@@ -189,7 +189,7 @@ fn ack(id: &str) -> String {
 pub(super) fn untold(all: usize) -> Option<Block> {
     let left = all.checked_sub(MOST_ALERTS).filter(|left| *left > 0)?;
     let left = count(left, "alert", "alerts");
-    Some(Block::Note(format!("And {left} more, none of them worse: `n720d alerts` shows all.")))
+    Some(Block::Note(format!("And {left} more: `n720d alerts` shows all.")))
 }
 
 /// The commands that show more of a site.

@@ -24,6 +24,7 @@ mod title;
 mod words;
 
 pub use brief::brief;
+pub(in crate::alerting) use clean::clean;
 pub use html::html;
 pub use plain::plain;
 pub use title::title;

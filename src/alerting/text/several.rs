@@ -11,13 +11,13 @@ use super::content::{Block, MOST_ALERTS, Mark, WHAT_TO_DO, facts, over, take_it,
 use super::handsets::batches;
 use super::headline::headline;
 use super::words::{
-    count, ended, held, holding, in_common, news, since, site, thousands, whom, why_sent, zone_of,
+    count, differ, ended, held, holding, in_common, news, since, site, thousands, whom, why_sent, zone_of,
 };
-use crate::alerting::message::{Entry, Message, Subject};
+use crate::alerting::message::{Entry, Message, Subject, foremost};
 use crate::domain::alert::{AlertKind, Severity};
 use crate::domain::ids::SiteName;
 
-/// So many sites are named, by name; the others are counted.
+/// So many sites are named, those with news first and by name; the others are counted.
 const MOST_SITES: usize = 20;
 
 /// So many handsets are listed in all.
@@ -125,18 +125,20 @@ fn together(message: &Message, entries: &[&Entry]) -> Vec<Block> {
     blocks
 }
 
-/// The sites by name, whom to call there, and since when.
+/// The sites, those with news first, whom to call there, and since when.
 fn which(message: &Message, entries: &[&Entry]) -> Block {
     let mut sorted: Vec<&&Entry> = entries.iter().collect();
-    sorted.sort_by_key(|entry| (&entry.site.name, &entry.alert.id));
+    sorted.sort_by_key(|entry| (!entry.is_news(), &entry.site.name, &entry.alert.id));
+    let marked = differ(entries);
     let line = |entry: &&Entry| {
+        let word = if marked { format!(" ({})", news(entry)) } else { String::new() };
         let since = since(entry.alert.since, entry.site.time_zone, message.at);
         let handsets = match entry.alert.handsets.len() {
             0 => String::new(),
             number => format!("; {}", count(number, "handset", "handsets")),
         };
         let call = whom(&entry.site).map(|whom| format!("; call {}", clean(whom))).unwrap_or_default();
-        format!("{} since {since}{handsets}{call}", entry.site.name)
+        format!("{}{word} since {since}{handsets}{call}", entry.site.name)
     };
     let mut lines: Vec<String> = sorted.iter().take(MOST_SITES).map(|entry| line(entry)).collect();
     lines.extend(left(sorted.len()));
@@ -161,10 +163,11 @@ fn over_together(message: &Message, entries: &[&Entry]) -> Vec<Block> {
     vec![Block::Head { mark: Mark::Over, text }, Block::List("Where".to_owned(), lines)]
 }
 
-/// Site by site, the worst first; what to do stands once a kind, behind them.
+/// Site by site, the worst first, and where there is not room for all, news before the rest; what to do stands once a kind, behind them.
 fn one_by_one(message: &Message) -> Vec<Block> {
     let mut sites: Vec<Vec<&Entry>> = Vec::new();
-    for entry in message.entries.iter().take(MOST_ALERTS) {
+    let told = foremost(&message.entries, MOST_ALERTS);
+    for entry in told.iter().copied() {
         match sites.iter_mut().find(|site| site.iter().any(|one| one.site.name == entry.site.name)) {
             Some(site) => site.push(entry),
             None => sites.push(vec![entry]),
@@ -176,7 +179,7 @@ fn one_by_one(message: &Message) -> Vec<Block> {
         blocks.extend(of_one_site(message, entries, &mut room));
     }
     blocks.extend(untold(message.entries.len()));
-    for entries in by_kind(holding(message).take(MOST_ALERTS)) {
+    for entries in by_kind(told.into_iter().filter(|entry| !entry.has_ended())) {
         let Some(first) = entries.first() else { continue };
         let head = format!("{WHAT_TO_DO}: {}", of_kind(first.alert.kind, &entries));
         let common = (distinct(&entries) > 1).then(|| advice::at_several_sites(first.alert.kind)).flatten();

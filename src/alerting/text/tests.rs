@@ -8,7 +8,7 @@ use super::testing::{
 };
 use super::{brief, html, plain, title};
 use crate::alerting::message::{Entry, Message, SiteFacts};
-use crate::domain::alert::{Alert, AlertKind, HandsetNote};
+use crate::domain::alert::{Alert, AlertKind, HandsetNote, Severity};
 use crate::domain::notification::Reason;
 
 const REASONS: [Reason; 4] = [Reason::First, Reason::Changed, Reason::Repeat, Reason::Resolved];
@@ -133,8 +133,48 @@ fn sites_that_are_told_together_by_label_keep_their_handsets() {
 #[test]
 fn of_very_many_alerts_the_first_two_hundred_are_told() {
     let text = plain(&several(Reason::First, false, unreachable(250)));
-    assert!(text.contains("And 50 alerts more, none of them worse"), "{text}");
+    assert!(text.contains("And 50 alerts more: `n720d alerts`"), "{text}");
     assert!(text.contains("site-00200:") && !text.contains("site-00201:"));
+}
+
+#[test]
+fn what_is_new_is_told_however_much_is_known_already() {
+    let known = |mut entries: Vec<Entry>| {
+        for entry in &mut entries {
+            entry.news = None;
+        }
+        entries
+    };
+    let new = entry(&numbered(99_999), alert(AlertKind::Unreachable), Some(Reason::First));
+    let entries = [known(unreachable(300)), vec![new]].concat();
+    for storm in [true, false] {
+        let message = several(Reason::Changed, storm, entries.clone());
+        assert!(plain(&message).contains("site-99999"), "{}", plain(&message));
+        let brief = brief(&message, 1_000);
+        let (_, names) = brief.split_once('\n').unwrap();
+        assert!(
+            names.starts_with("site-99999 (new): DECT manager unreachable\nsite-00001 (as told"),
+            "{brief}"
+        );
+        assert!(names.ends_with("\nand 296 alerts more"), "{brief}");
+    }
+    let storm = plain(&several(Reason::Changed, true, entries.clone()));
+    let list = storm.split("Where\n").nth(1).unwrap();
+    assert!(list.trim_start().starts_with("site-99999 (new) since"), "{list}");
+    let of_site = plain(&message(Reason::Changed, 12, entries));
+    assert!(of_site.contains("unreachable (new)") && of_site.contains("And 101 alerts more"), "{of_site}");
+}
+
+#[test]
+fn the_worst_stands_first_on_a_phone_whatever_its_name() {
+    let minor = Alert { severity: Severity::Warning, ..alert(AlertKind::Unreachable) };
+    let entries = vec![
+        entry(&numbered(9), alert(AlertKind::Unreachable), Some(Reason::First)),
+        entry(&numbered(1), minor, Some(Reason::First)),
+    ];
+    let brief = brief(&several(Reason::First, true, entries), 1_000);
+    let names: Vec<&str> = brief.lines().skip(1).collect();
+    assert_eq!(names, ["site-00009: DECT manager unreachable", "site-00001: DECT manager unreachable"]);
 }
 
 #[test]

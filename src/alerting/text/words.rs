@@ -63,6 +63,11 @@ pub(super) fn news(entry: &Entry) -> &'static str {
     }
 }
 
+/// Whether they are told for different reasons, so that each needs a word on its own.
+pub(super) fn differ(entries: &[&Entry]) -> bool {
+    entries.windows(2).any(|pair| matches!(pair, [one, other] if news(one) != news(other)))
+}
+
 /// Since when, and for how long: `2026-11-24 04:00 +01:00, for 12 min`.
 pub(super) fn since(at: DateTime<Utc>, zone: Tz, now: DateTime<Utc>) -> String {
     format!("{}, for {}", clock(local(at, zone)), lasted(now - at))

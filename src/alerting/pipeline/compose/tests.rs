@@ -80,6 +80,23 @@ fn what_is_worst_comes_first_and_what_has_ended_last() {
 }
 
 #[test]
+fn where_each_is_named_no_end_is_lost_in_a_count_and_what_is_left_comes_next() {
+    let alerts: Vec<Alert> =
+        (0..MOST_ENDS + 7).map(|n| firing(&format!("site-{n:05}"), AlertKind::Unreachable, 0)).collect();
+    let ends: Vec<Alert> = alerts.iter().map(|alert| ended(alert, 50)).collect();
+    for (names_each, expected) in [(true, &[MOST_ENDS, 7][..]), (false, &[MOST_ENDS + 7])] {
+        let mut fleet = fleet(&alerts, &[]);
+        fleet.sink.names_each = names_each;
+        assert_eq!(fleet.tell()[0].entries.len(), MOST_ENDS + 7, "what holds is one message");
+        fleet.with(&ends).at(hours(1));
+        let told = [fleet.tell(), fleet.tell(), fleet.tell()].concat();
+        assert_eq!(told.iter().map(|message| message.entries.len()).collect::<Vec<_>>(), expected);
+        assert!(told.iter().all(|message| message.reason == Reason::Resolved));
+        assert!(fleet.ledger[PAGER].is_empty());
+    }
+}
+
+#[test]
 fn entries_show_who_has_what() {
     let mut fleet = fleet(&[drift(), lost()], &[]);
     fleet.take(&drift(), 10, None);
