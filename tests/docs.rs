@@ -155,6 +155,33 @@ fn every_metric_is_in_the_reference() {
     }
 }
 
+/// The lines of a page that are no part of a fenced block.
+fn prose(page: &str) -> impl Iterator<Item = &str> {
+    let mut fenced = false;
+    page.lines().filter(move |line| {
+        let fence = line.starts_with("```");
+        fenced ^= fence;
+        !fenced && !fence
+    })
+}
+
+#[test]
+fn nothing_is_said_twice() {
+    for page in [README, REFERENCE] {
+        let (mut headings, mut cells) = (BTreeSet::new(), BTreeSet::new());
+        for line in prose(page) {
+            if line.starts_with('#') {
+                assert!(headings.insert(line.trim_start_matches('#').trim()), "twice: {line}");
+            }
+            match line.strip_prefix("| ").and_then(|row| row.split(" | ").next()) {
+                Some(cell) => assert!(cells.insert(cell), "twice in a table: {line}"),
+                None => cells.clear(),
+            }
+        }
+        assert!(headings.len() >= 3, "{headings:?}");
+    }
+}
+
 /// What links to the headings of a page are called: lower case, blanks as hyphens, nothing but letters, digits, `-` and `_`.
 fn anchors(page: &str) -> BTreeSet<String> {
     let mut fenced = false;
