@@ -74,7 +74,12 @@ fn unfit(file: &Path, sinks: &[SinkConfig]) -> Vec<Finding> {
             SinkBuildError::Secret { .. } => {
                 ("secret", "a secret that begins with whsec_".to_owned(), "base64 behind whsec_")
             }
-            other => ("type", other.to_string(), "a webhook that can be used"),
+            other @ (SinkBuildError::Url { .. }
+            | SinkBuildError::Header { .. }
+            | SinkBuildError::Topic { .. }
+            | SinkBuildError::Address { .. }
+            | SinkBuildError::Authorities { .. }
+            | SinkBuildError::Client { .. }) => ("type", other.to_string(), "a webhook that can be used"),
         };
         findings.push(Finding {
             severity: Severity::Error,
