@@ -22,6 +22,9 @@ pub use self::http::{AlertmanagerConfig, BodyConfig, HttpConfig, NtfyConfig, Web
 /// For one attempt, where the file does not say.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// A sink is told one thing after the other, so one that hangs holds up what is behind it for as long.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(120);
+
 /// Alertmanager takes an alert that it does not hear of for ended, so it has to be told far more often than people.
 const ALERTMANAGER_REPEATS: Duration = Duration::from_secs(300);
 
@@ -30,7 +33,7 @@ const ALERTMANAGER_REPEATS: Duration = Duration::from_secs(300);
 pub struct SinkConfig {
     /// What it is called in messages, routes and metrics; unique.
     pub name: String,
-    /// For one attempt, at least a second.
+    /// For one attempt, from a second to two minutes.
     pub timeout: Duration,
     /// After so long what still holds is told again; `None`: as `[alerts]` says.
     pub repeat: Option<Duration>,
@@ -123,12 +126,12 @@ fn numbered(section: &Section<'_>, kind: Kind, so_far: &[Kind]) -> Located<Strin
 }
 
 fn sink(section: Section<'_>, kind: Kind, name: String) -> Option<SinkConfig> {
-    let length = |key| {
+    let length = |key, read: fn(&str) -> Result<Duration, String>| {
         let text = section.string(key)?;
-        section.report.checked(text, value::positive_duration).map(|length| length.value)
+        section.report.checked(text, read).map(|length| length.value)
     };
-    let timeout = length("timeout").unwrap_or(DEFAULT_TIMEOUT);
-    let repeat = length("repeat_interval");
+    let timeout = length("timeout", timeout).unwrap_or(DEFAULT_TIMEOUT);
+    let repeat = length("repeat_interval", value::positive_duration);
     let repeat = if kind == Kind::Alertmanager { repeat.or(Some(ALERTMANAGER_REPEATS)) } else { repeat };
     let kind = match kind {
         Kind::Journal => Some(SinkKindConfig::Journal),
@@ -147,6 +150,11 @@ impl SinkConfig {
     fn of(name: String, kind: SinkKindConfig) -> Self {
         Self { name, timeout: DEFAULT_TIMEOUT, repeat: None, kind }
     }
+}
+
+fn timeout(text: &str) -> Result<Duration, String> {
+    let length = value::positive_duration(text)?;
+    if length > LONGEST_TIMEOUT { Err("a duration of at most 2m".to_owned()) } else { Ok(length) }
 }
 
 /// The name of a sink or a route.

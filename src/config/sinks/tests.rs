@@ -81,6 +81,16 @@ fn sinks_are_named_by_kind_and_count_and_hide_their_urls() {
 }
 
 #[test]
+fn a_sink_has_two_minutes_at_most() {
+    let of = |timeout: &str| reading(&format!("[[sink]]\ntype = 'journal'\ntimeout = '{timeout}'\n"));
+    let (sinks, findings) = of("2m");
+    assert_eq!((sinks[0].timeout.as_secs(), findings.len()), (120, 0));
+    for odd in ["121s", "0s", "soon"] {
+        assert!(of(odd).1.iter().any(|line| line.contains("sink[#1].timeout: found")), "{odd}");
+    }
+}
+
+#[test]
 fn names_are_used_once_and_those_of_wrong_sinks_are_known() {
     let text = "[[sink]]\ntype = 'journal'\nname = 'a'\n[[sink]]\ntype = 'jurnal'\nname = 'b'\n[[sink]]\n\
                 type = 'email'\nname = 'a'\n[[sink]]\nname = 'c d'\n";
