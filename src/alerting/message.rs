@@ -7,6 +7,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
+use super::pipeline::Group;
 use crate::domain::alert::{Alert, AlertState, Severity};
 use crate::domain::attention::Acknowledgement;
 use crate::domain::desired::DesiredSite;
@@ -30,6 +31,8 @@ pub struct Message {
     pub reason: Reason,
     /// What it is about.
     pub subject: Subject,
+    /// What was put together in it, by which a later message is known to tell more of the same.
+    pub group: Group,
     /// What holds, worst first, then what has ended. Never empty.
     pub entries: Vec<Entry>,
     /// When it was made.
@@ -211,8 +214,9 @@ mod tests {
 
     fn message(entries: Vec<Entry>) -> Message {
         let subject = Subject::Site(Arc::new(SiteFacts::of_fleet()));
+        let group = Group::Site(SiteName::of_fleet());
         let at = DateTime::UNIX_EPOCH;
-        Message { id: "msg_1".into(), reason: Reason::Changed, subject, entries, at }
+        Message { id: "msg_1".into(), reason: Reason::Changed, subject, group, entries, at }
     }
 
     #[test]

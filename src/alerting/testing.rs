@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta};
 use chrono_tz::Tz;
 
 use super::message::{Entry, Message, SiteFacts, Subject};
+use super::pipeline::Group;
 use crate::domain::alert::{Alert, AlertKind, AlertState, Severity};
 use crate::domain::notification::Reason;
 
@@ -49,6 +50,7 @@ pub(super) fn message(reason: Reason, alerts: impl IntoIterator<Item = Alert>) -
         id: "msg_1".into(),
         reason,
         subject: Subject::Site(Arc::clone(&site)),
+        group: Group::Site(site.name.clone()),
         entries: alerts.into_iter().map(|alert| entry(&site, alert)).collect(),
         at: DateTime::UNIX_EPOCH + TimeDelta::hours(1),
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use n720d::alerting::pipeline::Group;
 use n720d::alerting::{Entry, Message, SiteFacts, Subject};
 use n720d::domain::alert::{Alert, AlertKind, AlertState, HandsetNote, Severity};
 use n720d::domain::attention::Acknowledgement;
@@ -48,6 +49,7 @@ pub(crate) fn message(reason: Reason, alerts: Vec<Alert>) -> Message {
         id: "msg_1".into(),
         reason,
         subject: Subject::Site(Arc::clone(&site)),
+        group: Group::Site(site.name.clone()),
         entries: alerts.into_iter().map(entry).collect(),
         at: at(0),
     }
@@ -99,6 +101,7 @@ pub(crate) fn storm(sites: usize) -> Message {
         id: "msg_2".into(),
         reason: Reason::First,
         subject: Subject::Several { labels: BTreeMap::new(), storm: true },
+        group: Group::Storm(AlertKind::Unreachable, BTreeMap::new()),
         entries: (0..sites).map(entry).collect(),
         at: at(0),
     }

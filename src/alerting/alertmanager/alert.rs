@@ -92,6 +92,7 @@ fn annotations(message: &Message, entry: &Entry) -> BTreeMap<&'static str, Strin
         id: message.id.clone(),
         reason: message.reason,
         subject: Subject::Site(entry.site.clone()),
+        group: message.group.clone(),
         entries: vec![entry.clone()],
         at: message.at,
     };

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta};
 
 use crate::alerting::message::{Entry, Message, SiteFacts, Subject};
+use crate::alerting::pipeline::Group;
 use crate::domain::alert::{Alert, AlertKind, AlertState, HandsetNote, Severity};
 use crate::domain::attention::Acknowledgement;
 use crate::domain::ids::SlotNumber;
@@ -31,7 +32,8 @@ pub(super) fn samples() -> Vec<Message> {
 
 fn message(reason: Reason, subject: Subject, entries: Vec<Entry>) -> Message {
     let at = DateTime::UNIX_EPOCH + TimeDelta::hours(1);
-    Message { id: "msg_sample".to_owned(), reason, subject, entries, at }
+    let group = Group::Site(subject.site());
+    Message { id: "msg_sample".to_owned(), reason, subject, group, entries, at }
 }
 
 fn site() -> Subject {

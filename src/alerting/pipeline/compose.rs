@@ -37,6 +37,7 @@ fn message(scene: &Scene<'_>, group: &Group, mut items: Vec<&Item<'_>>) -> Messa
         id: id(scene, group, &items),
         reason: reason(scene, &subject, &items),
         subject,
+        group: group.clone(),
         entries: items.into_iter().map(|item| entry(scene, item)).collect(),
         at: scene.now,
     }

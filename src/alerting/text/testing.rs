@@ -7,6 +7,7 @@ use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use crate::alerting::message::{Entry, Message, SiteFacts, Subject};
+use crate::alerting::pipeline::Group;
 use crate::domain::alert::{Alert, AlertKind, AlertState, HandsetNote, Severity};
 use crate::domain::attention::Acknowledgement;
 use crate::domain::memory::Registration;
@@ -303,7 +304,8 @@ pub(super) fn entry(site: &SiteFacts, alert: Alert, news: Option<Reason>) -> Ent
 /// A message about the site of its first entry, so many minutes after 04:00.
 pub(super) fn message(reason: Reason, minutes: i64, entries: Vec<Entry>) -> Message {
     let subject = Subject::Site(Arc::clone(&entries[0].site));
-    Message { id: "msg_7f3a".to_owned(), reason, subject, entries, at: at(minutes) }
+    let group = Group::Site(subject.site());
+    Message { id: "msg_7f3a".to_owned(), reason, subject, group, entries, at: at(minutes) }
 }
 
 /// A message about one alert of this kind.

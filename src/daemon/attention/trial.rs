@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
 use super::super::{chain, clock, reload};
+use crate::alerting::pipeline::Group;
 use crate::alerting::{Alerting, Entry, Message, SiteFacts, Subject};
 use crate::api::{Refusal, RefusalKind, TestAnswer, TestRequest};
 use crate::config::Config;
@@ -93,6 +94,7 @@ fn message(sink: &str, by: &str, now: DateTime<Utc>) -> Message {
         id: format!("msg_{}", hex(hash)),
         reason: Reason::First,
         subject: Subject::Site(facts),
+        group: Group::Site(fleet),
         entries: vec![entry],
         at: now,
     }
