@@ -80,7 +80,9 @@ impl Command {
             }
         };
         let said = if ended.said.is_empty() { String::new() } else { format!(": {}", ended.said) };
-        Err(SinkError::new(reason, format!("{} {what}{said}", self.program.display())))
+        // Whatever it ends with, it had the message, and may have passed it on before.
+        let text = format!("{} {what}{said}", self.program.display());
+        Err(SinkError::new(reason, text).in_doubt(true))
     }
 
     #[expect(clippy::wildcard_enum_match_arm, reason = "there are very many, and all others pass")]
@@ -152,7 +154,7 @@ mod tests {
             (How::TimedOut, FailureReason::Timeout, "was still running after 10s and was ended: busy"),
         ] {
             let error = command().judge(&Ended { how, said: "busy".into() }).unwrap_err();
-            assert_eq!(error, SinkError::new(reason, format!("/usr/local/lib/page {words}")));
+            assert_eq!(error, SinkError::new(reason, format!("/usr/local/lib/page {words}")).in_doubt(true));
             assert!(error.is_retryable() && !reason.needs_a_person());
         }
         assert_eq!(command().judge(&Ended { how: How::Exited(0), said: "busy".into() }), Ok(()));
@@ -172,6 +174,7 @@ mod tests {
         ] {
             let error = command().not_run(&errno.into());
             assert_eq!(error.reason.needs_a_person(), needs_a_person, "{error}");
+            assert!(!error.may_have_been_taken, "{error}");
             assert!(
                 error.is_retryable() && error.text.starts_with("cannot run /usr/local/lib/page: "),
                 "{error}"

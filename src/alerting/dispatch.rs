@@ -8,7 +8,7 @@
 mod known;
 mod line;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -19,22 +19,22 @@ use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use futures_util::future::pending;
 use tokio::sync::watch;
-use tokio::task::{JoinError, JoinSet};
-use tokio::time::Instant;
+use tokio::task::{AbortHandle, JoinError, JoinSet};
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-use self::line::{Line, Next};
-use super::Alerting;
+use self::line::{Failure, Line, Next};
 use super::desk::Desk;
 use super::message::Message;
 use super::pipeline::{self, Scene};
 use super::sink::{FailureReason, Sink, SinkError};
+use super::{Alerting, Member};
 use crate::domain::attention::Attention;
 use crate::domain::ids::SiteName;
 use crate::domain::told::Delivery;
 
 pub use known::{Known, Offers};
-pub use line::back_off;
+pub use line::{Stuck, back_off};
 
 /// So long changes are gathered before they are looked at: a cycle over all sites is one look rather than thousands.
 const GATHER: Duration = Duration::from_millis(200);
@@ -74,11 +74,15 @@ pub trait Ledger: Send + Sync + 'static {
     /// Hears of every attempt. To be quick.
     fn tried(&self, attempt: &Attempt<'_>);
 
-    /// Hears how many messages wait for a sink, the one under way counted. To be quick.
-    fn waiting(&self, sink: &str, messages: usize);
+    /// Hears how many messages wait for a sink, the one under way counted, and what it does not take. To be quick.
+    fn waiting(&self, sink: &str, messages: usize, stuck: Option<&Stuck>);
 
-    /// Hears that a sink is not in force any more. To be quick.
-    fn gone(&self, sink: &str);
+    /// Forgets what sinks know that are not in force any more; these are `left`.
+    fn gone(
+        &self,
+        sinks: &BTreeSet<String>,
+        left: &BTreeSet<String>,
+    ) -> impl Future<Output = Result<(), LedgerError>> + Send;
 }
 
 /// The ledger could not be written.
@@ -111,11 +115,12 @@ pub async fn dispatch<L: Ledger>(
         ledger,
         clock,
         lines: BTreeMap::new(),
+        generations: 0,
         flights: JoinSet::new(),
+        under_way: BTreeMap::new(),
         alerting: Arc::clone(&sources.alerting.borrow()),
         sources: sources.clone(),
     };
-    dispatcher.follow();
     tokio::select! {
         () = shutdown.cancelled() => {}
         () = dispatcher.run(sources) => {}
@@ -128,7 +133,11 @@ struct Dispatcher<L, C> {
     ledger: Arc<L>,
     clock: C,
     lines: BTreeMap<String, Line>,
+    /// How many lines there have been.
+    generations: u64,
     flights: JoinSet<Landed>,
+    /// What was set going last for each sink.
+    under_way: BTreeMap<String, AbortHandle>,
     sources: Sources,
     alerting: Arc<Alerting>,
 }
@@ -136,6 +145,7 @@ struct Dispatcher<L, C> {
 /// What came of what was under way.
 enum Landed {
     Tried {
+        generation: u64,
         sink: Arc<dyn Sink>,
         message: Message,
         /// What was not on offer before.
@@ -143,6 +153,7 @@ enum Landed {
         result: Result<(), SinkError>,
     },
     Recorded {
+        generation: u64,
         delivery: Delivery,
         result: Result<(), LedgerError>,
     },
@@ -152,6 +163,7 @@ impl<L: Ledger, C: Fn() -> DateTime<Utc>> Dispatcher<L, C> {
     async fn run(&mut self, mut sources: Sources) {
         let mut desk = sources.desk.changes();
         let mut gathered: Option<Instant> = None;
+        self.follow().await;
         loop {
             let due = self.work(Instant::now()).into_iter().chain(gathered).min();
             tokio::select! {
@@ -165,32 +177,46 @@ impl<L: Ledger, C: Fn() -> DateTime<Utc>> Dispatcher<L, C> {
                 }
                 () = changed(&mut sources.alerting) => {
                     self.alerting = Arc::clone(&sources.alerting.borrow());
-                    self.follow();
+                    self.follow().await;
                 }
             }
             if gathered.is_some_and(|at| at <= Instant::now()) {
                 gathered = None;
-                self.lines.values_mut().for_each(Line::is_stale);
+                self.lines.values_mut().for_each(Line::make_stale);
             }
         }
     }
 
     /// Makes the lines those of the sinks in force. One whose settings are the same is left as it is.
-    fn follow(&mut self) {
+    async fn follow(&mut self) {
         let mut before = std::mem::take(&mut self.lines);
         for member in self.alerting.members() {
             let name = member.profile.name.clone();
             let mut line = match before.remove(&name) {
                 Some(line) if line.member.is_same_sink(member) => line.told_by(member.profile.clone()),
                 Some(line) => line.replaced_by(member.clone()),
-                None => Line::new(member.clone()),
+                None => {
+                    self.generations += 1;
+                    Line::new(member.clone(), self.generations)
+                }
             };
-            line.is_stale();
+            line.make_stale();
             self.lines.insert(name, line);
         }
-        for gone in before.keys() {
-            self.known.forget(gone);
-            self.ledger.gone(gone);
+        let gone: BTreeSet<String> = before.into_keys().collect();
+        if gone.is_empty() {
+            return;
+        }
+        for sink in &gone {
+            self.known.forget(sink);
+            if let Some(under_way) = self.under_way.remove(sink) {
+                under_way.abort();
+            }
+        }
+        let left = self.lines.keys().cloned().collect();
+        if let Err(error) = guarded(self.ledger.gone(&gone, &left)).await {
+            let sinks = gone.into_iter().collect::<Vec<_>>().join(", ");
+            complain(&sinks, &error, "what sinks knew that are gone is forgotten at the next start");
         }
     }
 
@@ -205,14 +231,17 @@ impl<L: Ledger, C: Fn() -> DateTime<Utc>> Dispatcher<L, C> {
             let line = self.lines.get_mut(name)?;
             match line.next(now) {
                 Next::Wait(until) => {
-                    self.ledger.waiting(name, line.waiting());
+                    self.ledger.waiting(name, line.waiting(), line.stuck());
                     return until;
                 }
                 Next::Look => self.look(name, now),
-                Next::Record(delivery) => self.record(*delivery),
+                Next::Record(delivery) => {
+                    let generation = line.generation;
+                    self.record(generation, *delivery);
+                }
                 Next::Send(message) => {
-                    let sink = Arc::clone(&line.member.sink);
-                    self.send(sink, *message);
+                    let (generation, member) = (line.generation, line.member.clone());
+                    self.send(generation, member, *message);
                 }
             }
         }
@@ -236,63 +265,70 @@ impl<L: Ledger, C: Fn() -> DateTime<Utc>> Dispatcher<L, C> {
         line.looked(outcome.messages, again, now);
     }
 
-    fn send(&mut self, sink: Arc<dyn Sink>, message: Message) {
-        let offers = self.known.offer(sink.name(), &message);
+    fn send(&mut self, generation: u64, member: Member, message: Message) {
+        let name = member.profile.name.clone();
+        let offers = self.known.offer(&name, &message);
         let (ledger, at) = (Arc::clone(&self.ledger), (self.clock)());
-        self.flights.spawn(async move {
+        let flight = self.flights.spawn(async move {
+            let Member { sink, .. } = &member;
             if !offers.is_empty()
-                && let Err(error) = ledger.offer(sink.name(), &offers).await
+                && let Err(error) = guarded(ledger.offer(sink.name(), &offers)).await
             {
                 complain(sink.name(), &error, "an end may stay untold after a restart");
             }
-            let told = AssertUnwindSafe(sink.deliver(&message, at)).catch_unwind().await;
-            let result = told.unwrap_or_else(|_| {
-                Err(SinkError::new(FailureReason::Malformed, "the sink broke down over this message"))
-            });
+            let result = deliver(&member, &message, at).await;
             if is_not_taken(&result)
                 && !offers.is_empty()
-                && let Err(error) = ledger.withdraw(sink.name(), &offers).await
+                && let Err(error) = guarded(ledger.withdraw(sink.name(), &offers)).await
             {
                 complain(sink.name(), &error, "an end may be told of what was not");
             }
-            Landed::Tried { sink, message, offers, result }
+            Landed::Tried { generation, sink: Arc::clone(sink), message, offers, result }
         });
+        self.under_way.insert(name, flight);
     }
 
-    fn record(&mut self, delivery: Delivery) {
-        let ledger = Arc::clone(&self.ledger);
-        self.flights.spawn(async move {
-            let result = ledger.record(&delivery).await;
-            Landed::Recorded { delivery, result }
+    fn record(&mut self, generation: u64, delivery: Delivery) {
+        let (ledger, name) = (Arc::clone(&self.ledger), delivery.sink.clone());
+        let flight = self.flights.spawn(async move {
+            let result = guarded(ledger.record(&delivery)).await;
+            Landed::Recorded { generation, delivery, result }
         });
+        self.under_way.insert(name, flight);
+    }
+
+    /// The line for which something was under way; `None`: it is gone, even if its sink has come back since.
+    fn line(&mut self, sink: &str, generation: u64) -> Option<&mut Line> {
+        self.lines.get_mut(sink).filter(|line| line.generation == generation)
     }
 
     fn landed(&mut self, landed: Result<Landed, JoinError>) {
         match landed {
-            Ok(Landed::Tried { sink, message, offers, result }) => {
+            Ok(Landed::Tried { generation, sink, message, offers, result }) => {
+                if self.line(sink.name(), generation).is_none() {
+                    return;
+                }
                 if is_not_taken(&result) {
                     self.known.withdraw(sink.name(), &offers);
                 }
                 self.tried(&sink, message, result);
             }
-            Ok(Landed::Recorded { delivery, result }) => {
+            Ok(Landed::Recorded { generation, delivery, result }) => {
                 let unrecorded = result.err().map(|error| {
                     complain(&delivery.sink, &error, "notifications wait");
                     delivery.clone()
                 });
-                if let Some(line) = self.lines.get_mut(&delivery.sink) {
+                if let Some(line) = self.line(&delivery.sink, generation) {
                     line.recorded(unrecorded, Instant::now());
                 }
             }
+            Err(error) if error.is_cancelled() => tracing::debug!(%error, "a sink is gone"),
             Err(error) => tracing::error!(%error, "what became of a notification is not known"),
         }
     }
 
     fn tried(&mut self, sink: &Arc<dyn Sink>, message: Message, result: Result<(), SinkError>) {
-        let (name, at) = (sink.name().to_owned(), (self.clock)());
-        if !self.lines.contains_key(&name) {
-            return;
-        }
+        let (name, at, now) = (sink.name().to_owned(), (self.clock)(), Instant::now());
         self.ledger.tried(&Attempt { sink: &name, result: result.as_ref().copied(), at });
         let refused = match result {
             Ok(()) => None,
@@ -308,22 +344,30 @@ impl<L: Ledger, C: Fn() -> DateTime<Utc>> Dispatcher<L, C> {
                 Some(error.to_string())
             }
         };
-        let known = self.known.ledger.get(&name);
-        let delivery = pipeline::delivery(&name, known, &message, refused, at);
-        self.known.enter(&delivery);
-        if let Some(line) = self.lines.get_mut(&name) {
-            line.settled(&message, delivery.refused.is_none(), Instant::now());
+        let Some(line) = self.lines.get_mut(&name) else { return };
+        match &refused {
+            None => line.took(&message, now),
+            // What has its name by then may know better what to make of it.
+            Some(_) if !Arc::ptr_eq(sink, &line.member.sink) => return line.free(),
+            Some(why) => line.gave_up(&message, Failure { why, at, now }),
         }
-        self.record(delivery);
+        let generation = line.generation;
+        let known = self.known.ledger.get(&name);
+        let mut delivery = pipeline::delivery(&name, known, &message, refused, at);
+        if delivery.refused.is_some() {
+            delivery = self.known.given_up(delivery);
+        }
+        self.known.enter(&delivery);
+        self.record(generation, delivery);
     }
 
     fn failed(&mut self, sink: &Arc<dyn Sink>, message: Message, error: &SinkError) {
         let name = sink.name();
         let Some(line) = self.lines.get_mut(name) else { return };
         if !Arc::ptr_eq(sink, &line.member.sink) {
-            return line.is_free();
+            return line.free();
         }
-        if error.reason.needs_a_person() && line.is_first_complaint() {
+        if error.reason.needs_a_person() && line.complain_once() {
             tracing::error!(
                 sink = name,
                 reason = error.reason.as_str(),
@@ -332,7 +376,8 @@ impl<L: Ledger, C: Fn() -> DateTime<Utc>> Dispatcher<L, C> {
             );
         }
         let (about, id) = (message.subject.words(), message.id.clone());
-        let retry = line.failed(message, Instant::now());
+        let failure = Failure { why: &error.text, at: (self.clock)(), now: Instant::now() };
+        let retry = line.failed(message, failure);
         tracing::warn!(
             sink = name,
             about,
@@ -346,7 +391,31 @@ impl<L: Ledger, C: Fn() -> DateTime<Utc>> Dispatcher<L, C> {
 }
 
 fn is_not_taken(result: &Result<(), SinkError>) -> bool {
-    result.as_ref().is_err_and(|error| !error.reason.may_have_been_taken())
+    result.as_ref().is_err_and(|error| !error.may_have_been_taken)
+}
+
+/// Has a sink told once, whatever it does: one that breaks down or does not come to an end holds up nothing but itself.
+async fn deliver(member: &Member, message: &Message, at: DateTime<Utc>) -> Result<(), SinkError> {
+    let patience = member.patience();
+    // A sink may do all its work before it gives the future out.
+    let told = AssertUnwindSafe(async { member.sink.deliver(message, at).await }).catch_unwind();
+    match timeout(patience, told).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(_)) => {
+            let text = "the sink broke down over this message";
+            Err(SinkError::new(FailureReason::Malformed, text).in_doubt(true))
+        }
+        Err(_) => {
+            let text = format!("the sink did not come to an end within {patience:?} and was abandoned");
+            Err(SinkError::new(FailureReason::Timeout, text).in_doubt(true))
+        }
+    }
+}
+
+/// A ledger that breaks down is one that could not be written.
+async fn guarded(write: impl Future<Output = Result<(), LedgerError>>) -> Result<(), LedgerError> {
+    let broken = |_| Err(LedgerError("it broke down".into()));
+    AssertUnwindSafe(write).catch_unwind().await.unwrap_or_else(broken)
 }
 
 fn complain(sink: &str, error: &LedgerError, what_follows: &str) {

@@ -35,7 +35,7 @@ pub use alertmanager::Alertmanager;
 pub use body::{Body, BodyAlert, Taken};
 pub use command::Command;
 pub use desk::Desk;
-pub use dispatch::{Attempt, Known, Ledger, LedgerError, Offers, Sources, back_off, dispatch};
+pub use dispatch::{Attempt, Known, Ledger, LedgerError, Offers, Sources, Stuck, back_off, dispatch};
 pub use email::Email;
 pub use formats::TemplateProblem;
 pub use journal::Journal;
@@ -141,7 +141,17 @@ impl Alerting {
     }
 }
 
+/// What a sink without settings has for one attempt.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+
 impl Member {
+    /// After so long an attempt is abandoned that has not ended by itself, as it should have long before: some sinks ask
+    /// first and tell then, or take leave.
+    pub(crate) fn patience(&self) -> Duration {
+        let timeout = self.settings.as_ref().map_or(DEFAULT_TIMEOUT, |settings| settings.timeout);
+        timeout * 2 + Duration::from_secs(5)
+    }
+
     /// Whether both are made from the same, but for how often they are told.
     pub(crate) fn is_same_sink(&self, other: &Self) -> bool {
         match (&self.settings, &other.settings) {

@@ -53,12 +53,20 @@ pub struct SinkError {
     pub reason: FailureReason,
     /// For a person.
     pub text: String,
+    /// Whether the receiver may have taken the notification all the same, so that it must hear how it ends. Rather too often
+    /// than not: an end without a beginning is odd, a beginning without an end is waited for.
+    pub may_have_been_taken: bool,
 }
 
 impl SinkError {
-    /// An error of this kind.
+    /// An error of this kind; the receiver has certainly not taken it.
     pub fn new(reason: FailureReason, text: impl Into<String>) -> Self {
-        Self { reason, text: text.into() }
+        Self { reason, text: text.into(), may_have_been_taken: false }
+    }
+
+    /// The same, when the receiver may have taken it, or certainly has not.
+    pub fn in_doubt(self, may_have_been_taken: bool) -> Self {
+        Self { may_have_been_taken, ..self }
     }
 
     /// Whether the same notification may pass at another try.
@@ -104,21 +112,6 @@ impl FailureReason {
             | Self::Rejected
             | Self::Redirected => true,
             Self::Malformed => false,
-        }
-    }
-
-    /// Whether the receiver may have taken the notification all the same, so that it must hear how it ends.
-    pub fn may_have_been_taken(self) -> bool {
-        match self {
-            Self::Timeout => true,
-            Self::Connection
-            | Self::RateLimited
-            | Self::Server
-            | Self::Auth
-            | Self::Untrusted
-            | Self::Rejected
-            | Self::Redirected
-            | Self::Malformed => false,
         }
     }
 

@@ -1,10 +1,10 @@
 //! What sinks were told, into the store; and how they do, to whoever watches.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::context::Context;
-use crate::alerting::{Attempt, Known, Ledger, LedgerError};
+use crate::alerting::{Attempt, Known, Ledger, LedgerError, Stuck};
 use crate::api::DeliveryResult;
 use crate::domain::ids::SiteName;
 use crate::domain::told::Delivery;
@@ -64,13 +64,17 @@ impl Ledger for StoreLedger {
         self.context.sinks.tried(attempt);
     }
 
-    fn waiting(&self, sink: &str, messages: usize) {
+    fn waiting(&self, sink: &str, messages: usize, stuck: Option<&Stuck>) {
         self.context.metrics.notifications_wait(sink, messages);
-        self.context.sinks.waits(sink, messages);
+        self.context.sinks.waits(sink, messages, stuck);
     }
 
-    fn gone(&self, sink: &str) {
-        self.context.metrics.sink_is_gone(sink);
-        self.context.sinks.forget(sink);
+    async fn gone(&self, sinks: &BTreeSet<String>, left: &BTreeSet<String>) -> Result<(), LedgerError> {
+        for sink in sinks {
+            self.context.metrics.sink_is_gone(sink);
+            self.context.sinks.forget(sink);
+        }
+        let left = left.clone();
+        self.write(move |store| store.forget_sinks(&left)).await
     }
 }

@@ -78,13 +78,6 @@ pub(super) async fn reload(
             let sites = next.config.sites.len();
             in_force.send_replace(Arc::clone(&next));
             context.desk.follow(next.config.sites.values().map(SiteFacts::from));
-            let sinks = next.alerting.names();
-            if let Err(error) = context.store_of_all(move |store| store.forget_sinks(&sinks)).await {
-                tracing::warn!(
-                    error = super::chain(&error),
-                    "what sinks knew that are gone stays in the store"
-                );
-            }
             fleet.follow(&next.config);
             tracing::info!(sites, "reloaded");
             context.broken_files.send_replace(BrokenFiles::default());

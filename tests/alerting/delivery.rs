@@ -88,7 +88,7 @@ async fn what_is_tried_again_is_what_holds_by_then() {
 
 #[tokio::test(start_paused = true)]
 async fn a_message_that_we_made_wrong_is_given_up_and_the_next_one_goes() {
-    for act in [Act::Fail(FailureReason::Malformed), Act::Panic] {
+    for act in [Act::Fail(FailureReason::Malformed), Act::Panic, Act::PanicAtOnce] {
         let sink = ScriptedSink::new("a", [act]);
         let running = Running::start(&desk(&["bad", "good"]), &[Arc::clone(&sink)]);
         let book = running.told(2).await;
@@ -98,6 +98,108 @@ async fn a_message_that_we_made_wrong_is_given_up_and_the_next_one_goes() {
         assert_eq!(sink.seconds(), [0, 0], "without a rest between them, and not again");
         running.stop().await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_given_up_counts_as_known_to_nobody_and_is_told_when_it_changes() {
+    let sink = ScriptedSink::new("a", [Act::Fail(FailureReason::Malformed), Act::Take]);
+    let desk = desk(&["acme"]);
+    let running = Running::start(&desk, &[Arc::clone(&sink)]);
+    let book = running.until(|book| matches!(book.stuck.get("a"), Some(Some(_)))).await;
+    assert_eq!(book.recorded[0].told["acme/drift"].content.as_deref(), Some(""));
+    let stuck = book.stuck["a"].clone().unwrap();
+    assert!(stuck.is_given_up && stuck.about == "acme" && stuck.why.contains("scripted"), "{stuck:?}");
+    let mut worse = alert("acme", AlertState::Firing);
+    worse.phase = "under 2h".into();
+    desk.put(&"acme".parse().unwrap(), &[worse]);
+    running.told(2).await;
+    assert_eq!(sink.ids().len(), 2);
+    running.until(|book| book.stuck["a"].is_none()).await;
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_given_up_is_told_to_what_replaces_the_sink_and_after_a_restart() {
+    let desk = desk(&["acme"]);
+    let running = Running::start(&desk, &[ScriptedSink::new("a", [Act::Fail(FailureReason::Malformed)])]);
+    let before = running.told(1).await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let mended = ScriptedSink::new("a", []);
+    running.alerting.send_replace(alerting(&[Arc::clone(&mended)]));
+    let book = running.told(2).await;
+    assert_eq!((mended.ids().len(), &book.recorded[1].refused), (1, &None));
+    running.stop().await;
+
+    let after = ScriptedSink::new("a", []);
+    let known = known(&before);
+    let running = Running::start_with(&desk, &[Arc::clone(&after)], before, known);
+    running.told(2).await;
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_that_is_given_up_is_not_lost() {
+    let desk = desk(&["acme"]);
+    let sink = ScriptedSink::new("a", [Act::Take, Act::Fail(FailureReason::Malformed)]);
+    let running = Running::start(&desk, &[sink]);
+    running.told(1).await;
+    put(&desk, "acme", AlertState::Resolved);
+    let book = running.told(2).await;
+    assert!(book.recorded[1].ended.is_empty() && book.recorded[1].told.contains_key("acme/drift"));
+    running.alerting.send_replace(alerting(&[ScriptedSink::new("a", [])]));
+    let book = running.told(3).await;
+    assert!(book.recorded[2].ended.contains_key("acme/drift"));
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_sink_refuses_while_others_pass_is_known() {
+    let sink = ScriptedSink::poisoned("a", [], ["bad"]);
+    let desk = desk(&["bad", "one"]);
+    let running = Running::start(&desk, &[sink]);
+    let book = running.until(|book| book.tried.len() == 6).await;
+    let stuck = book.stuck["a"].clone().unwrap();
+    assert_eq!((stuck.about.as_str(), stuck.since, stuck.is_given_up), ("bad", begin(), false));
+    put(&desk, "bad", AlertState::Resolved);
+    running.until(|book| book.stuck["a"].is_none()).await;
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_does_not_end_is_abandoned() {
+    let sink = ScriptedSink::new("a", [Act::Hang]);
+    let running = Running::start(&desk(&["acme"]), &[Arc::clone(&sink)]);
+    running.told(1).await;
+    let [0, again] = sink.seconds()[..] else { panic!("{:?}", sink.seconds()) };
+    assert!((30..60).contains(&again), "{again}");
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ledger_that_breaks_down_is_asked_again() {
+    let book = Book { broken: 3, ..Book::default() };
+    let sink = ScriptedSink::new("a", []);
+    let running = Running::start_with(&desk(&["acme"]), &[Arc::clone(&sink)], book, Known::default());
+    running.told(1).await;
+    assert_eq!(sink.ids().len(), 1);
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_under_way_to_a_sink_that_was_gone_is_nothing_to_one_of_its_name() {
+    let slow = ScriptedSink::new("a", [Act::Slow(5)]);
+    let running = Running::start(&desk(&["acme"]), &[Arc::clone(&slow)]);
+    while slow.ids().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    running.alerting.send_replace(alerting(&[]));
+    running.until(|book| !book.gone.is_empty()).await;
+    let again = ScriptedSink::new("a", [Act::Slow(20)]);
+    running.alerting.send_replace(alerting(&[Arc::clone(&again)]));
+    tokio::time::sleep(Duration::from_secs(15)).await;
+    assert_eq!(again.ids().len(), 1, "one at a time");
+    running.told(1).await;
+    running.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -266,14 +368,16 @@ async fn an_end_is_told_to_a_sink_that_may_have_heard_of_the_beginning() {
     assert_eq!(running.told(1).await.told(), ["acme: resolved"]);
     assert!(running.stop().await.offers.is_empty());
 
-    // No answer in time.
-    put(&desk, "acme", AlertState::Firing);
-    let timeout = ScriptedSink::new("a", [Act::Fail(FailureReason::Timeout)]);
-    let running = Running::start(&desk, &[timeout]);
-    running.until(|book| book.tried.len() == 1).await;
-    put(&desk, "acme", AlertState::Resolved);
-    assert_eq!(running.told(1).await.told(), ["acme: resolved"]);
-    running.stop().await;
+    // No answer in time, or one that leaves it open; the next try certainly does not arrive.
+    for reason in [FailureReason::Timeout, FailureReason::Server, FailureReason::Connection] {
+        put(&desk, "acme", AlertState::Firing);
+        let sink = ScriptedSink::new("a", [Act::Doubt(reason), DOWN]);
+        let running = Running::start(&desk, &[sink]);
+        running.until(|book| book.tried.len() == 2).await;
+        put(&desk, "acme", AlertState::Resolved);
+        assert_eq!(running.told(1).await.told(), ["acme: resolved"], "{reason}");
+        running.stop().await;
+    }
 }
 
 #[tokio::test(start_paused = true)]

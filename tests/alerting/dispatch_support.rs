@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, pending};
 use n720d::alerting::{
     Alerting, Attempt, Desk, FailureReason, Known, Ledger, LedgerError, Message, Sink, SinkError, SiteFacts,
-    Sources, dispatch,
+    Sources, Stuck, dispatch,
 };
 use n720d::domain::alert::{Alert, AlertKind, AlertState, Severity};
 use n720d::domain::attention::Attention;
@@ -52,6 +52,10 @@ pub(crate) struct Book {
     pub(crate) offers: BTreeSet<String>,
     /// How many of the next writes fail.
     pub(crate) full: u32,
+    /// How many of the next writes break down.
+    pub(crate) broken: u32,
+    /// What each sink does not take.
+    pub(crate) stuck: BTreeMap<String, Option<Stuck>>,
     /// Sinks that are not in force any more.
     pub(crate) gone: Vec<String>,
     /// How many messages wait, by sink.
@@ -74,14 +78,20 @@ pub(crate) struct MemoryLedger(pub(crate) watch::Sender<Book>);
 
 impl MemoryLedger {
     fn write(&self, change: impl FnOnce(&mut Book)) -> Result<(), LedgerError> {
-        let mut failed = false;
+        let (mut failed, mut broke_down) = (false, false);
         self.0.send_modify(|book| {
+            broke_down = book.broken > 0;
+            book.broken = book.broken.saturating_sub(1);
+            if broke_down {
+                return;
+            }
             failed = book.full > 0;
             book.full = book.full.saturating_sub(1);
             if !failed {
                 change(book);
             }
         });
+        assert!(!broke_down, "scripted");
         if failed { Err(LedgerError(Box::new(std::io::Error::other("disk full")))) } else { Ok(()) }
     }
 }
@@ -110,12 +120,16 @@ impl Ledger for MemoryLedger {
         self.0.send_modify(|book| book.tried.push(tried));
     }
 
-    fn waiting(&self, sink: &str, messages: usize) {
-        self.0.send_modify(|book| *book.waiting.entry(sink.to_owned()).or_default() = messages);
+    fn waiting(&self, sink: &str, messages: usize, stuck: Option<&Stuck>) {
+        self.0.send_modify(|book| {
+            *book.waiting.entry(sink.to_owned()).or_default() = messages;
+            *book.stuck.entry(sink.to_owned()).or_default() = stuck.cloned();
+        });
     }
 
-    fn gone(&self, sink: &str) {
-        self.0.send_modify(|book| book.gone.push(sink.to_owned()));
+    async fn gone(&self, sinks: &BTreeSet<String>, left: &BTreeSet<String>) -> Result<(), LedgerError> {
+        assert!(sinks.is_disjoint(left));
+        self.write(|book| book.gone.extend(sinks.clone()))
     }
 }
 
@@ -124,8 +138,14 @@ impl Ledger for MemoryLedger {
 pub(crate) enum Act {
     Take,
     Fail(FailureReason),
+    /// Fails, and may have taken it.
+    Doubt(FailureReason),
+    /// Has no connection after so many seconds.
+    Slow(u64),
     Hang,
     Panic,
+    /// Before there is a future.
+    PanicAtOnce,
 }
 
 /// A sink that follows a script, then takes everything; what is about some sites it fails whenever it comes.
@@ -187,12 +207,18 @@ impl Sink for ScriptedSink {
             act = Act::Fail(FailureReason::Server);
         }
         self.attempts.lock().unwrap().push((about, message.id.clone(), now));
+        assert!(!matches!(act, Act::PanicAtOnce), "scripted");
         async move {
             match act {
                 Act::Take => Ok(()),
                 Act::Fail(reason) => Err(SinkError::new(reason, format!("scripted: {reason}"))),
+                Act::Doubt(reason) => Err(SinkError::new(reason, "scripted").in_doubt(true)),
+                Act::Slow(seconds) => {
+                    tokio::time::sleep(Duration::from_secs(seconds)).await;
+                    Err(SinkError::new(FailureReason::Connection, "scripted"))
+                }
                 Act::Hang => pending().await,
-                Act::Panic => panic!("scripted"),
+                Act::Panic | Act::PanicAtOnce => panic!("scripted"),
             }
         }
         .boxed()

@@ -245,6 +245,16 @@ async fn an_end_of_which_alertmanager_knows_no_beginning_is_told_to_nobody() {
 }
 
 #[tokio::test]
+async fn what_is_refused_after_some_was_taken_may_be_known() {
+    for (script, in_doubt) in [([500, 400, 200], false), ([200, 200, 400], true)] {
+        let receiver = Receiver::start(script.map(Answer::Status)).await;
+        let sink = sink(&format!("http://{}", receiver.address()), &[]);
+        let error = sink.deliver(&storm(1201), Utc::now()).await.unwrap_err();
+        assert_eq!((error.reason, error.may_have_been_taken), (FailureReason::Rejected, in_doubt));
+    }
+}
+
+#[tokio::test]
 async fn a_storm_of_alerts_is_known_as_a_whole() {
     let Some(alertmanager) = Alertmanager::start().await else { return };
     let sink = alertmanager.sink(&[]);

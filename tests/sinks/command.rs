@@ -109,7 +109,7 @@ async fn every_end_is_told_with_the_programs_last_words() {
         ),
         ("echo out; kill -9 $$", FailureReason::Server, "/bin/sh was ended by signal 9"),
     ] {
-        assert_eq!(outcome(text, PATIENT).await, Err(SinkError::new(reason, words)));
+        assert_eq!(outcome(text, PATIENT).await, Err(SinkError::new(reason, words).in_doubt(true)));
     }
     let error =
         outcome("i=0; while [ $i -lt 9999 ]; do echo word$i >&2; i=$((i+1)); done; exit 1", PATIENT).await;
@@ -169,7 +169,7 @@ async fn when_time_is_up_all_that_it_started_is_ended() {
     let text = r#"sleep 600 & echo $! > "$1/child"; echo $$ > "$1/own"; echo at it >&2; wait"#;
     let error = script(text, &folder, HURRIED).deliver(&drift(), at(0)).await.unwrap_err();
     let words = "/bin/sh was still running after 300ms and was ended: at it";
-    assert_eq!(error, SinkError::new(FailureReason::Timeout, words));
+    assert_eq!(error, SinkError::new(FailureReason::Timeout, words).in_doubt(true));
     assert!(!lives(&folder, "own"), "it was fetched, too");
     is_gone(&folder, "child").await;
 }

@@ -257,6 +257,7 @@ async fn a_server_that_stalls_at_any_step_is_a_time_out_that_names_the_step() {
         let server = Scripted::start(&all[..heard], Then::Hang).await;
         let error = failure(server.settings(), Duration::from_millis(300)).await;
         is(&error, FailureReason::Timeout, false, &["did not answer within 300ms", step]);
+        assert_eq!(error.may_have_been_taken, step.starts_with("when it had the mail"), "{error}");
     }
 }
 
@@ -271,10 +272,12 @@ async fn a_connection_that_breaks_is_told_with_how_far_it_came() {
         let server = Scripted::start(&all[..heard], Then::Close).await;
         let error = failure(server.settings(), PATIENT).await;
         is(&error, FailureReason::Connection, false, &["no conversation with 127.0.0.1", step]);
+        assert!(!error.may_have_been_taken, "{error}");
     }
     let server = Scripted::start(&[GREETING, HELLO, OK, OK, "354 go on\r\n"], Then::Close).await;
     let error = failure(server.settings(), PATIENT).await;
     is(&error, FailureReason::Timeout, false, &["broke off", "it may have taken the mail"]);
+    assert!(error.may_have_been_taken);
 }
 
 #[tokio::test]

@@ -123,10 +123,36 @@ async fn an_endless_answer_is_read_only_so_far() {
 #[tokio::test]
 async fn a_receiver_that_says_nothing_is_a_time_out_and_worth_another_try() {
     let receiver = Receiver::start([Answer::Never]).await;
-    let hook = webhook(native(target(&receiver.url()), None), Duration::from_millis(50));
+    let hook = webhook(native(target(&receiver.url()), None), Duration::from_millis(500));
     let error = hook.deliver(&drift(), at(0)).await.unwrap_err();
     assert_eq!((error.reason, error.is_retryable()), (FailureReason::Timeout, true));
+    assert!(error.may_have_been_taken, "{error}");
     assert!(error.text.contains("IPAddressAllow="), "{error}");
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_after_the_request_leaves_it_open_whether_it_was_taken() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut some = [0; 64];
+        tokio::io::AsyncReadExt::read(&mut stream, &mut some).await.unwrap()
+    });
+    let error = plain(&format!("http://{address}/"), None).deliver(&drift(), at(0)).await.unwrap_err();
+    assert!(server.await.unwrap() > 0);
+    assert_eq!((error.reason, error.may_have_been_taken), (FailureReason::Connection, true), "{error}");
+}
+
+#[tokio::test]
+async fn a_connection_that_does_not_come_about_in_time_has_certainly_told_nobody() {
+    // It accepts and never begins with TLS.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}/", listener.local_addr().unwrap());
+    let hook = webhook(native(target(&url), None), Duration::from_millis(500));
+    let error = hook.deliver(&drift(), at(0)).await.unwrap_err();
+    assert_eq!((error.reason, error.may_have_been_taken), (FailureReason::Timeout, false), "{error}");
+    assert!(error.text.starts_with("no connection in time"), "{error}");
 }
 
 #[tokio::test]
@@ -135,6 +161,7 @@ async fn no_connection_is_worth_another_try_and_shows_nothing_of_the_url() {
     let hook = plain(&format!("http://user:pa55@{free}/hooks/t0ken?key=qu3ry"), Some("s3cret"));
     let error = hook.deliver(&drift(), at(0)).await.unwrap_err();
     assert_eq!((error.reason, error.is_retryable()), (FailureReason::Connection, true));
+    assert!(!error.may_have_been_taken, "{error}");
     assert!(error.text.contains("IPAddressAllow="), "{error}");
     for secret in ["t0ken", "qu3ry", "pa55", "s3cret"] {
         assert!(!format!("{error} {error:?}").contains(secret), "{error:?}");

@@ -55,11 +55,17 @@ impl Alertmanager {
             message.entries.iter().map(|entry| Posted::of(message, entry, &self.labels, now)).collect();
         let replaced = self.replaced(&told, now).await?;
         let all: Vec<&Posted> = told.iter().chain(&replaced).collect();
-        for batch in all.chunks(BATCH) {
+        for (number, batch) in all.chunks(BATCH).enumerate() {
+            let after_others = number > 0;
             let body = serde_json::to_string(batch).map_err(|error| {
-                SinkError::new(FailureReason::Malformed, format!("no JSON can be made of it: {error}"))
+                let text = format!("no JSON can be made of it: {error}");
+                SinkError::new(FailureReason::Malformed, text).in_doubt(after_others)
             })?;
-            self.http.post(self.http.under(PATH), HeaderMap::new(), Content::json(body)).await?;
+            let posted = self.http.post(self.http.under(PATH), HeaderMap::new(), Content::json(body)).await;
+            posted.map_err(|error| {
+                let in_doubt = error.may_have_been_taken || after_others;
+                error.in_doubt(in_doubt)
+            })?;
         }
         Ok(())
     }

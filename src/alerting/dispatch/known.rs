@@ -33,6 +33,20 @@ impl Known {
         }
     }
 
+    /// Of a message that is given up: nobody took it, so whatever the sink knows of its alerts is not what holds, and none of
+    /// them has ended for it. So all is told anew to what the sink is replaced by, or once it is something else.
+    pub(super) fn given_up(&self, delivery: Delivery) -> Delivery {
+        let known = self.ledger.get(&delivery.sink);
+        let Delivery { told, ended, at, .. } = delivery;
+        let still = ended.into_keys().filter_map(|alert| {
+            let told = known.and_then(|known| known.get(&alert)).cloned();
+            told.map(|told| (alert, Told { at, ..told }))
+        });
+        let untold = |(alert, told)| (alert, Told { content: Some(String::new()), ..told });
+        let told = told.into_iter().chain(still).map(untold).collect();
+        Delivery { told, ended: BTreeMap::new(), ..delivery }
+    }
+
     /// Puts on offer what the sink does not know of a message that it is about to be sent: that part which was not before.
     pub(super) fn offer(&mut self, sink: &str, message: &Message) -> BTreeMap<String, SiteName> {
         let told = self.ledger.get(sink);

@@ -53,7 +53,15 @@ impl Problem {
             }
             _ => String::new(),
         };
-        SinkError::new(reason, format!("{text}{hint}"))
+        SinkError::new(reason, format!("{text}{hint}")).in_doubt(self.leaves_doubt())
+    }
+
+    /// Whether the server may have the mail and think that it took it. With a code it says that it did not.
+    fn leaves_doubt(&self) -> bool {
+        match &self.trouble {
+            Trouble::TimedOut => self.step == Step::Content,
+            Trouble::Smtp(error) => self.step == Step::Content && error.status().is_none(),
+        }
     }
 
     /// In words, of a recipient without whom the mail was sent.

@@ -79,7 +79,9 @@ pub(super) fn judge(status: StatusCode, answer: &[u8], private: &Private) -> Res
         }
         _ => format!("the receiver answered {status}"),
     };
-    Err(SinkError::new(reason, text))
+    // A proxy answers so too, when what is behind it has taken the request and said nothing in time.
+    let in_doubt = matches!(reason, FailureReason::Server | FailureReason::Timeout);
+    Err(SinkError::new(reason, text).in_doubt(in_doubt))
 }
 
 /// The beginning of an answer in one line, unless there is a secret in it: receivers like to repeat what they refuse. What is
@@ -131,6 +133,11 @@ mod tests {
         for (status, expected) in rows {
             let outcome = judge(StatusCode::from_u16(status).unwrap(), b"", &private());
             assert!(outcome.as_ref().err().is_none_or(SinkError::is_retryable), "{status}");
+            let in_doubt = status == 408 || status >= 500;
+            assert!(
+                outcome.as_ref().err().is_none_or(|error| error.may_have_been_taken == in_doubt),
+                "{status}"
+            );
             assert_eq!(outcome.err().map(|error| error.reason), expected, "{status}");
         }
     }

@@ -23,10 +23,17 @@ pub(super) fn not_sent(error: &reqwest::Error) -> SinkError {
         source = cause.source();
     }
     causes.dedup();
-    let what = if error.is_timeout() { "no answer in time" } else { "no connection, or one that broke" };
+    // A connection that does not come about in time counts as a time-out too.
+    let is_sent = !(error.is_connect() || error.is_builder());
+    let what = match (is_sent, error.is_timeout()) {
+        (true, true) => "no answer in time",
+        (true, false) => "a connection that broke before the answer",
+        (false, true) => "no connection in time",
+        (false, false) => "no connection",
+    };
     let causes = causes.join(": ");
     let text = if causes.is_empty() { what.to_owned() } else { format!("{what}: {causes}") };
-    SinkError::new(reason, format!("{text}; {NOT_PRIVATE}"))
+    SinkError::new(reason, format!("{text}; {NOT_PRIVATE}")).in_doubt(is_sent)
 }
 
 /// Nothing of the URL, so not its host either.

@@ -17,7 +17,7 @@ use crate::domain::secret::Secret;
 
 /// How much of an answer to a POST is read; its status is nearly all that counts.
 const ANSWER_LIMIT: usize = 4 * 1024;
-/// For the connection alone, within the time-out of the attempt.
+/// For the connection alone, and never all of the time-out of the attempt: what is late must be told apart.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 
 /// Sends requests to one receiver.
@@ -102,7 +102,8 @@ impl Http {
     /// # Errors
     /// No connection or no answer.
     pub(super) async fn get(&self, url: Url, limit: usize) -> Result<Option<Vec<u8>>, SinkError> {
-        let answer = send(self.client.get(url).headers(self.headers.clone())).await?;
+        let answer = send(self.client.get(url).headers(self.headers.clone())).await;
+        let answer = answer.map_err(|error| error.in_doubt(false))?;
         let is_success = answer.status().is_success();
         let (body, is_whole) = read(answer, limit).await;
         Ok((is_success && is_whole).then_some(body))
@@ -170,7 +171,7 @@ fn client(authorities: Vec<Certificate>, timeout: Duration) -> Result<reqwest::C
         .retry(retry::never())
         .referer(false)
         .timeout(timeout)
-        .connect_timeout(CONNECT_WITHIN.min(timeout))
+        .connect_timeout(CONNECT_WITHIN.min(timeout * 4 / 5))
         .pool_max_idle_per_host(0)
         .user_agent(concat!("n720d/", env!("CARGO_PKG_VERSION")));
     let builder = if authorities.is_empty() { builder } else { builder.tls_certs_merge(authorities) };

@@ -26,6 +26,8 @@ pub enum SinkSight {
     Fails {
         /// Since the first failure in a row.
         since: DateTime<Utc>,
+        /// What alone it does not take, in words; `None`: it takes nothing.
+        about: Option<String>,
         /// What the last one was.
         why: String,
         /// Whether that is long enough for others to be told.
@@ -58,18 +60,25 @@ pub fn of_sinks(sinks: &BTreeMap<String, SinkSight>, before: &[Alert]) -> Vec<Co
             SinkSight::Works => None,
             SinkSight::Untried => standing,
             SinkSight::Fails { for_long: false, .. } if standing.is_none() => None,
-            SinkSight::Fails { since, why, .. } => Some(failing(sink, *since, why)),
+            SinkSight::Fails { since, about, why, .. } => Some(failing(sink, *since, about.as_deref(), why)),
         }
     };
     sinks.iter().filter_map(look).collect()
 }
 
-fn failing(sink: &str, since: DateTime<Utc>, why: &str) -> Condition {
-    let summary = format!(
-        "the alert sink {sink} has taken nothing since {}: {why}; nobody is told through it until it does, and then what \
-         holds at that time; look at its settings and at the receiver, then run 'n720d alerts test {sink}'",
-        clock(local(since, Tz::UTC))
-    );
+fn failing(sink: &str, since: DateTime<Utc>, about: Option<&str>, why: &str) -> Condition {
+    let since = clock(local(since, Tz::UTC));
+    let mend = format!("look at its settings and at the receiver, then run 'n720d alerts test {sink}'");
+    let summary = match about {
+        None => format!(
+            "the alert sink {sink} has taken nothing since {since}: {why}; nobody is told through it until it does, and \
+             then what holds at that time; {mend}"
+        ),
+        Some(about) => format!(
+            "the alert sink {sink} has not taken what there is to tell of {about} since {since}, whatever else it takes: \
+             {why}; nobody is told of that through it; {mend}"
+        ),
+    };
     Condition::new(AlertKind::SinkFailing, Severity::Warning, summary).on(sink)
 }
 
@@ -131,7 +140,7 @@ mod tests {
     }
 
     fn fails(for_long: bool) -> SinkSight {
-        SinkSight::Fails { since: at(5), why: "no connection".into(), for_long }
+        SinkSight::Fails { since: at(5), about: None, why: "no connection".into(), for_long }
     }
 
     /// The alerts of the fleet with one sink that is seen so.
@@ -148,6 +157,20 @@ mod tests {
         assert_eq!(alerts[0].id, "fleet/sink-failing/pager");
         let summary = &alerts[0].summary;
         for part in ["1970-01-01 00:05", "no connection", "'n720d alerts test pager'"] {
+            assert!(summary.contains(part), "{summary}");
+        }
+    }
+
+    #[test]
+    fn a_sink_that_takes_all_but_one_says_what() {
+        let about = Some("acme".to_owned());
+        let sight = SinkSight::Fails { since: at(5), about, why: "400".into(), for_long: true };
+        let summary = &after(&[], &sight, 20)[0].summary;
+        for part in [
+            "what there is to tell of acme since",
+            "whatever else it takes: 400",
+            "'n720d alerts test pager'",
+        ] {
             assert!(summary.contains(part), "{summary}");
         }
     }
