@@ -1,7 +1,7 @@
 //! Who is told, when, and how: from the alerts of all sites to messages at the sinks.
 //!
 //! Whoever keeps alerts puts them on the [`Desk`]. For each sink the [`pipeline`] makes of them the messages that it is to be
-//! sent, without I/O; [`dispatch`] sends them, and has the ledger told, by which the next look makes none of the same. One file
+//! sent, without I/O; [`dispatch()`] sends them, and has the ledger told, by which the next look makes none of the same. One file
 //! a sink. Nothing here judges a site or reads a clock.
 
 mod alertmanager;

@@ -1,7 +1,7 @@
 //! From what holds at all sites to the messages that one sink is to be sent now. Pure: the time comes in, nothing goes out.
 //!
 //! A row of small stages with one signature, in the order of [`STAGES`]: each takes the alerts that are left, puts down
-//! what it found, and leaves out what its sink is not to be told. Delivery and the record of it come after ([`super::dispatch`]).
+//! what it found, and leaves out what its sink is not to be told. Delivery and the record of it come after ([`super::dispatch()`]).
 //! What a stage leaves out for now is looked at again, for nothing is consumed: a message is made of the present state each
 //! time, and only the ledger, written when a sink has taken one, says what is known there.
 #![deny(clippy::disallowed_methods)]

@@ -13,7 +13,7 @@ const MOST_LINES: usize = 5;
 /// So many handsets are named in a line.
 const MOST_NAMES: usize = 3;
 
-/// At most `max_chars` characters, line feeds included. It does not repeat [`super::title`].
+/// At most `max_chars` characters, line feeds included. It does not repeat [`super::title()`].
 pub fn brief(message: &Message, max_chars: usize) -> String {
     let mut text = String::new();
     for line in lines(message) {

@@ -45,7 +45,7 @@ pub(in super::super) async fn test(
 /// The same without the daemon: the one sink is made from the configuration. What is wrong with others does not matter.
 ///
 /// # Errors
-/// As [`test`], and when the sink cannot be made.
+/// As for a sink in force, and when the sink cannot be made.
 pub async fn test_alone(mut config: Config, request: &TestRequest) -> Result<TestAnswer, Refusal> {
     let sinks = &mut config.daemon.alerts.sinks;
     if !sinks.iter().any(|sink| sink.name == request.sink) {
