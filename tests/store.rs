@@ -10,6 +10,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use n720d::domain::content::ReleaseContent;
@@ -172,6 +173,13 @@ fn heard(lines: &mut impl Iterator<Item = std::io::Result<String>>) -> String {
     said.expect("it went on to the end")
 }
 
+/// One test at a time. A process that is being started holds for a moment all that this one has open, the lock of a state
+/// directory among it: who opened it anew meanwhile would find it in use.
+fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 struct Killed(Child);
 
 impl Drop for Killed {
@@ -193,6 +201,7 @@ fn part_writer() {
 
 #[test]
 fn after_a_kill_at_any_point_everything_acknowledged_is_there_and_nothing_is_half_done() {
+    let _turn = turn();
     let dir = tempfile::tempdir().unwrap();
     let mut last = (0, 5);
     for lines in 1..=12 {
@@ -273,6 +282,7 @@ fn part_teller() {
 
 #[test]
 fn after_a_kill_at_any_point_what_a_sink_knows_and_what_it_was_sent_are_one() {
+    let _turn = turn();
     let dir = tempfile::tempdir().unwrap();
     let mut last = 0;
     for lines in 1..=12 {
@@ -299,6 +309,7 @@ fn after_a_kill_at_any_point_what_a_sink_knows_and_what_it_was_sent_are_one() {
 
 #[test]
 fn a_second_instance_is_told_the_firsts_pid_and_a_reader_is_let_in() {
+    let _turn = turn();
     let dir = tempfile::tempdir().unwrap();
     let mut writer = Killed(play("part_writer", dir.path()).spawn().unwrap());
     let mut said = BufReader::new(writer.0.stdout.take().unwrap()).lines();
@@ -335,6 +346,7 @@ fn part_reader() {
 
 #[test]
 fn a_directory_that_may_not_be_written_can_be_read() {
+    let _turn = turn();
     let dir = tempfile::tempdir().unwrap();
     let (store, _) = Store::open(dir.path(), at(0)).unwrap();
     push(&store, 1, &mut |_| ()).unwrap();
@@ -367,6 +379,7 @@ fn a_directory_that_may_not_be_written_can_be_read() {
 
 #[test]
 fn only_the_owner_can_read_what_is_in_the_state_directory() {
+    let _turn = turn();
     let parent = tempfile::tempdir().unwrap();
     let dir = parent.path().join("n720d");
     let (store, _) = Store::open(&dir, at(0)).unwrap();
@@ -385,6 +398,7 @@ fn only_the_owner_can_read_what_is_in_the_state_directory() {
 
 #[test]
 fn a_later_schema_and_another_programs_database_are_refused_and_left_as_they_are() {
+    let _turn = turn();
     for (spoil, part) in
         [("PRAGMA user_version = 99", "schema version 99"), ("PRAGMA application_id = 7", "another program")]
     {
@@ -443,6 +457,7 @@ fn use_all(database: &[u8]) -> Result<Opened, StoreError> {
 
 #[test]
 fn a_database_with_any_page_spoilt_is_rebuilt_refused_or_read_and_never_a_panic() {
+    let _turn = turn();
     let whole = some_database();
     assert!(matches!(use_all(&whole), Ok(Opened::Existing)));
     let pages = whole.len() / 4096;
@@ -469,6 +484,7 @@ fn a_database_with_any_page_spoilt_is_rebuilt_refused_or_read_and_never_a_panic(
 
 #[test]
 fn a_database_cut_off_anywhere_is_rebuilt() {
+    let _turn = turn();
     let whole = some_database();
     assert!(matches!(use_all(&[]), Ok(Opened::Fresh)));
     for length in (1..whole.len() / 4096).map(|pages| pages * 4096).chain([513, 5000]) {
