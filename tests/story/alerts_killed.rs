@@ -49,9 +49,10 @@ impl Scene {
     async fn ends_well(&self) {
         let daemon = self.lab.start().await;
         self.until_told("firing").await;
-        cycles(&self.lab, 2).await;
+        cycles(&self.lab, "acme", 2).await;
         assert_eq!(self.told(), ["firing"]);
         self.no_trouble();
+        cycles(&self.lab, "acme", 1).await;
         self.until_told("resolved").await;
         let before = self.lab.hook.deliveries();
         let status = self.lab.readings("acme", 3).await;
@@ -126,7 +127,7 @@ async fn while_a_sink_is_left_alone_after_a_failure() {
     scene.lab.hook.refuse(true);
     let daemon = scene.lab.start().await;
     eventually("a refusal", async || (scene.lab.hook.answered() > 0).then_some(())).await;
-    cycles(&scene.lab, 1).await;
+    cycles(&scene.lab, "acme", 1).await;
     daemon.kill().await;
     scene.lab.hook.refuse(false);
     scene.ends_well().await;
@@ -139,7 +140,7 @@ async fn with_the_end_on_its_way() {
     let daemon = scene.lab.start().await;
     scene.until_told("firing").await;
     // The answer is recorded before anything else is told.
-    cycles(&scene.lab, 1).await;
+    cycles(&scene.lab, "acme", 1).await;
     scene.lab.hook.hold();
     scene.no_trouble();
     eventually("a delivery", async || (scene.lab.hook.deliveries() > 1).then_some(())).await;

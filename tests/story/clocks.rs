@@ -21,9 +21,10 @@ const LATE: i64 = 12;
 const LENGTH: i64 = 16;
 const WARNING: i64 = 10;
 
-/// Most of these stories is waiting, and needs no looks meanwhile but those that a window brings.
+/// Most of these stories is waiting, and needs no looks meanwhile but those that a window brings. The windows of six sites close
+/// at the same time, and each is told by itself.
 fn looking_every(interval: &'static str) -> Settings {
-    Settings { interval, before_close: "['10s']", ..Settings::default() }
+    Settings { interval, before_close: "['10s']", alerts: "storm = 100", ..Settings::default() }
 }
 
 /// The handset of a slot of one of the sites.
