@@ -5,7 +5,7 @@ use n720_sim::Device;
 use serde_json::Value;
 
 use super::alerts::cycles;
-use crate::support::{Lab, Settings, Site, Told, alert, eventually, manager, secrets};
+use crate::support::{Lab, Settings, Site, Told, alert, eventually, forgetful, manager, secrets};
 
 /// A laboratory with a site whose trouble comes and goes with the file of its password.
 struct Scene {
@@ -17,7 +17,7 @@ impl Scene {
     async fn new(group_wait: &'static str) -> Self {
         let settings = Settings { interval: "1s", interval_open: "1s", group_wait, ..Settings::default() };
         let lab = Lab::with(settings).await;
-        let device = manager("7C2F80CA21E4").start().await.unwrap();
+        let device = forgetful(manager("7C2F80CA21E4")).start().await.unwrap();
         let site = Site::of(&device).with(|site| {
             site.mode = "observe";
             site.window = None;

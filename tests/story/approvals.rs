@@ -1,11 +1,11 @@
 //! What deregisters is done with an approval, to exactly those who were approved, once; and an approval of anything else than
 //! the present plan is refused with what has changed.
 
-use n720_sim::{Device, DeviceBuilder, Event, Fault, SessionEnd, Timing};
+use n720_sim::{Device, DeviceBuilder, Event, Fault, SessionEnd};
 use serde_json::Value;
 
 use super::fills::{RECEPTION, STORE, WORKSHOP, handset, two_handsets};
-use crate::support::{BOUND, Lab, Ran, Site, alert, eventually, manager, registrations, steps};
+use crate::support::{BOUND, Lab, Ran, Site, alert, eventually, forgetful, manager, registrations, steps};
 
 /// Two phones that work, and a third one that is still in its box.
 fn filled() -> DeviceBuilder {
@@ -217,17 +217,11 @@ async fn where_two_have_to_approve_one_is_not_enough_twice() {
     logged_out(&device);
 }
 
-/// The release is made, and the manager was not told yet. A session that the killed daemon left open would lock everybody
-/// out for ten minutes; here, for less than two seconds.
+/// The release is made, and the manager was not told yet.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kill_between_approval_and_fetch_deregisters_nobody_twice() {
     let lab = Lab::new().await;
-    let timing = Timing {
-        settle: std::time::Duration::from_secs(1),
-        idle_timeout: std::time::Duration::from_millis(1_500),
-        ..Timing::brisk()
-    };
-    let device = filled().timing(timing).start().await.unwrap();
+    let device = forgetful(filled()).start().await.unwrap();
     lab.site("acme", &replaced(&device));
     let daemon = lab.start().await;
     let hash = reviewed(&lab).await;

@@ -7,11 +7,13 @@ use serde_json::{Value, json};
 use super::fills::{RECEPTION, STORE, WORKSHOP, handset, left_in_order, two_handsets};
 use crate::support::{BOUND, Lab, Ran, Site, alert, manager, registrations, steps};
 
-/// Somebody approves what the site's plan is at the moment.
+/// Somebody approves what the site's plan is at the moment. There is none while somebody else is logged in, and that may
+/// be the command that has just shown it.
 async fn approve(lab: &Lab, site: &str) -> Ran {
-    let hash = lab.status(site).await["plan"]["hash"].as_str().unwrap().to_owned();
+    let status = lab.until(site, "a plan", |status| status["plan"]["hash"].is_string()).await;
+    let hash = status["plan"]["hash"].as_str().unwrap();
     let words = ["--by", "anna", "--reason", "agreed by phone"];
-    lab.n720d(&[&["approve", site, &hash][..], &words[..]].concat()).await
+    lab.n720d(&[&["approve", site, hash][..], &words[..]].concat()).await
 }
 
 fn is_blocked(status: &Value, step: (&str, u64)) -> bool {

@@ -1,22 +1,13 @@
 //! Killed in the middle of each stage and started again: the same end, nothing done twice, nobody told twice.
 
-use n720_sim::{Device, DeviceBuilder, Event, Fault, Timing};
+use n720_sim::{Device, DeviceBuilder, Event, Fault};
 
 use super::fills::{RECEPTION, WORKSHOP, handset, two_handsets};
-use crate::support::{BOUND, Lab, Settings, alert, eventually, manager, registrations};
+use crate::support::{BOUND, Lab, Settings, alert, eventually, forgetful, manager, registrations};
 
-/// A session that a killed daemon left open would lock everybody out for ten minutes; here, for less than two seconds.
-fn forgetful() -> DeviceBuilder {
-    let timing = Timing {
-        settle: std::time::Duration::from_secs(1),
-        idle_timeout: std::time::Duration::from_millis(1_500),
-        ..Timing::brisk()
-    };
-    manager("7C2F80CA21E4")
-        .timing(timing)
-        .account(9, "1099", "By hand")
-        .handset(handset(RECEPTION))
-        .handset(handset(WORKSHOP))
+fn with_handsets() -> DeviceBuilder {
+    let device = manager("7C2F80CA21E4").account(9, "1099", "By hand");
+    forgetful(device).handset(handset(RECEPTION)).handset(handset(WORKSHOP))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -57,7 +48,7 @@ async fn history_tells(lab: &Lab, what: &str) {
 
 async fn killed_before_anything_was_released() {
     let lab = Lab::new().await;
-    let device = forgetful().start().await.unwrap();
+    let device = with_handsets().start().await.unwrap();
     lab.site("acme", &two_handsets(&device));
     let daemon = lab.start().await;
     lab.until("acme", "the first reading", |status| status["observed_at"].is_string()).await;
@@ -71,7 +62,7 @@ async fn killed_before_anything_was_released() {
 /// The order to fetch never reached the manager: it is given again once that is known, and not before its time.
 async fn killed_between_release_and_fetch() {
     let lab = Lab::new().await;
-    let device = forgetful().start().await.unwrap();
+    let device = with_handsets().start().await.unwrap();
     let deaf = device.set_fault(Fault::Hang { after: 0 }.on("/settings_management_miscellaneous.html"));
     lab.site("acme", &two_handsets(&device));
     let daemon = lab.start().await;
@@ -85,7 +76,7 @@ async fn killed_between_release_and_fetch() {
 
 async fn killed_while_the_manager_fetches() {
     let lab = Lab::new().await;
-    let device = forgetful().start().await.unwrap();
+    let device = with_handsets().start().await.unwrap();
     lab.site("acme", &two_handsets(&device));
     let daemon = lab.start().await;
     device.wait_event("the fetch", BOUND, |event| matches!(event, Event::FetchStarted { .. })).await.unwrap();
@@ -97,7 +88,7 @@ async fn killed_while_the_manager_fetches() {
 
 async fn killed_while_the_release_settles() {
     let lab = Lab::new().await;
-    let device = forgetful().start().await.unwrap();
+    let device = with_handsets().start().await.unwrap();
     lab.site("acme", &two_handsets(&device));
     let daemon = lab.start().await;
     lab.until("acme", "the fetch", |status| status["generation"]["fetched"].is_string()).await;
@@ -109,7 +100,7 @@ async fn killed_while_the_release_settles() {
 
 async fn killed_while_the_window_is_open() {
     let lab = Lab::new().await;
-    let device = forgetful().start().await.unwrap();
+    let device = with_handsets().start().await.unwrap();
     lab.site("acme", &two_handsets(&device));
     let daemon = lab.start().await;
     lab.until("acme", "the verdict", |status| status["generation"]["verified"].is_string()).await;
@@ -122,7 +113,7 @@ async fn killed_while_the_window_is_open() {
 /// Nobody looks while the window is open: the first look after it finds out who came in, and tells who did not.
 async fn killed_for_as_long_as_the_window_is_open() {
     let lab = Lab::with(Settings { before_close: "[]", ..Settings::default() }).await;
-    let device = forgetful().start().await.unwrap();
+    let device = with_handsets().start().await.unwrap();
     lab.site("acme", &two_handsets(&device).with(|site| site.window = Some("5s")));
     let daemon = lab.start().await;
     device.wait_event("the file", BOUND, |event| matches!(event, Event::FileApplied { .. })).await.unwrap();
@@ -147,7 +138,7 @@ async fn killed_for_as_long_as_the_window_is_open() {
 /// arrived: the next one sends nothing.
 async fn killed_after_the_window_closed_before_and_after_the_alert_arrived() {
     let lab = Lab::with(Settings { before_close: "[]", ..Settings::default() }).await;
-    let device = forgetful().start().await.unwrap();
+    let device = with_handsets().start().await.unwrap();
     lab.site("acme", &two_handsets(&device).with(|site| site.window = Some("5s")));
     lab.hook.hold();
     let daemon = lab.start().await;

@@ -2,29 +2,18 @@
 //! password that n720d or the site file knows logs in, and the manager never locks its login.
 
 use std::os::unix::fs::PermissionsExt;
-use std::time::Duration;
 
-use n720_sim::{Device, DeviceBuilder, Event, Fault, Timing};
+use n720_sim::{Device, DeviceBuilder, Event, Fault};
 use serde_json::{Value, json};
 
 use super::fills::{RECEPTION, handset, left_in_order};
-use crate::support::{BOUND, Daemon, Lab, Ran, Site, alert, manager, secrets};
+use crate::support::{BOUND, Daemon, Lab, Ran, Site, alert, forgetful, manager, secrets};
 
 const ROTATE: [&str; 6] = ["rotate-password", "acme", "--by", "anna", "--reason", "a colleague left"];
 const BUTTON: &str = "/settings_management_miscellaneous.html";
 
 fn with_reception() -> DeviceBuilder {
     manager("7C2F80CA21E4").account(1, "1013", "Reception").registered(1, handset(RECEPTION))
-}
-
-/// A session that a killed daemon left open would lock everybody out for ten minutes; here, for less than two seconds.
-fn forgetful() -> DeviceBuilder {
-    let timing = Timing {
-        settle: Duration::from_secs(1),
-        idle_timeout: Duration::from_millis(1_500),
-        ..Timing::brisk()
-    };
-    with_reception().timing(timing)
 }
 
 /// A laboratory with one manager on which everything is as its site file says.
@@ -160,7 +149,7 @@ async fn begin(lab: &Lab) -> Ran {
 
 /// A person at the web interface has priority: until they leave, nothing is released.
 async fn killed_when_the_password_is_prepared() {
-    let (lab, device, daemon) = at_rest(forgetful()).await;
+    let (lab, device, daemon) = at_rest(forgetful(with_reception())).await;
     let person = device.set_fault(Fault::PersonLoggedIn);
     begin(&lab).await;
     stage(&lab, "prepared").await;
@@ -173,7 +162,7 @@ async fn killed_when_the_password_is_prepared() {
 
 /// The order to fetch never reached the manager.
 async fn killed_between_release_and_fetch() {
-    let (lab, device, daemon) = at_rest(forgetful()).await;
+    let (lab, device, daemon) = at_rest(forgetful(with_reception())).await;
     let deaf = device.set_fault(Fault::Hang { after: 0 }.on(BUTTON));
     let asked = lab.begin(&ROTATE, &[]);
     stage_in_history(&lab, "a file with a new web password").await;
@@ -194,7 +183,7 @@ async fn stage_in_history(lab: &Lab, what: &str) {
 }
 
 async fn killed_while_the_manager_fetches() {
-    let (lab, device, daemon) = at_rest(forgetful()).await;
+    let (lab, device, daemon) = at_rest(forgetful(with_reception())).await;
     let seen = device.journal().last().unwrap().seq;
     let asked = lab.begin(&ROTATE, &[]);
     let fetches = |event: &Event| matches!(event, Event::FetchStarted { .. });
@@ -207,7 +196,7 @@ async fn killed_while_the_manager_fetches() {
 }
 
 async fn killed_when_the_manager_has_fetched() {
-    let (lab, device, daemon) = at_rest(forgetful()).await;
+    let (lab, device, daemon) = at_rest(forgetful(with_reception())).await;
     let asked = lab.begin(&ROTATE, &[]);
     let changed = |event: &Event| matches!(event, Event::WebPasswordChanged { .. });
     device.wait_event("the new password", BOUND, changed).await.unwrap();
@@ -220,7 +209,7 @@ async fn killed_when_the_manager_has_fetched() {
 
 /// The first login with the new password is under way: whether it was accepted, nobody has kept.
 async fn killed_while_the_new_password_logs_in() {
-    let (lab, device, daemon) = at_rest(forgetful()).await;
+    let (lab, device, daemon) = at_rest(forgetful(with_reception())).await;
     begin(&lab).await;
     let changed = |event: &Event| matches!(event, Event::WebPasswordChanged { .. });
     let seen = device.wait_event("the new password", BOUND, changed).await.unwrap().seq;
@@ -234,7 +223,7 @@ async fn killed_while_the_new_password_logs_in() {
 
 /// Killed at every event of the manager's that follows, until it has come to its end.
 async fn killed_again_and_again() {
-    let (lab, device, mut daemon) = at_rest(forgetful()).await;
+    let (lab, device, mut daemon) = at_rest(forgetful(with_reception())).await;
     begin(&lab).await;
     for _ in 0..5 {
         let seen = device.journal().last().unwrap().seq;
@@ -269,7 +258,7 @@ async fn a_manager_that_ignores_the_file_keeps_its_password() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_manager_that_is_dark_in_the_middle_is_waited_for() {
-    let (lab, device, daemon) = at_rest(forgetful()).await;
+    let (lab, device, daemon) = at_rest(forgetful(with_reception())).await;
     begin(&lab).await;
     let changed = |event: &Event| matches!(event, Event::WebPasswordChanged { .. });
     device.wait_event("the new password", BOUND, changed).await.unwrap();
@@ -287,7 +276,7 @@ async fn a_manager_that_is_dark_in_the_middle_is_waited_for() {
 /// The answers to the first two logins after the change are lost on their way.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_is_lost_locks_nobody_out() {
-    let (lab, device, daemon) = at_rest(forgetful()).await;
+    let (lab, device, daemon) = at_rest(forgetful(with_reception())).await;
     begin(&lab).await;
     let changed = |event: &Event| matches!(event, Event::WebPasswordChanged { .. });
     let seen = device.wait_event("the new password", BOUND, changed).await.unwrap().seq;
@@ -336,7 +325,7 @@ async fn it_is_called_off_before_the_manager_fetches_and_not_after() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_password_that_cannot_be_stored_is_kept_and_told_of() {
     let lab = Lab::new().await;
-    let device = forgetful().start().await.unwrap();
+    let device = forgetful(with_reception()).start().await.unwrap();
     let site = Site::of(&device).slot(1, RECEPTION, "1013", "Reception");
     lab.site("acme", &site.clone().with(|site| site.password = secrets::WEB.to_owned()));
     let daemon = lab.start().await;

@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
 
 use n720_sim::{DeviceBuilder, Timing};
 use serde_json::Value;
@@ -16,9 +17,18 @@ use super::{Answer, Receiver, Settings, Site, alert, eventually, request, secret
 
 /// A manager as a test needs it: quick, settled after a second, with the planted password.
 pub(crate) fn manager(mac: &str) -> DeviceBuilder {
-    let timing = Timing { settle: std::time::Duration::from_secs(1), ..Timing::brisk() };
-    let builder = DeviceBuilder::new(mac).unwrap().timing(timing).password(secrets::WEB);
+    let builder = DeviceBuilder::new(mac).unwrap().timing(quick()).password(secrets::WEB);
     builder.mac_id_tail(secrets::TAIL.to_owned())
+}
+
+/// Makes it forget a session soon. One that a killed daemon left open would lock everybody out for ten minutes; here, for
+/// less than two seconds.
+pub(crate) fn forgetful(manager: DeviceBuilder) -> DeviceBuilder {
+    manager.timing(Timing { idle_timeout: Duration::from_millis(1_500), ..quick() })
+}
+
+fn quick() -> Timing {
+    Timing { settle: Duration::from_secs(1), ..Timing::brisk() }
 }
 
 /// The laboratory.
