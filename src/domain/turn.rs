@@ -531,9 +531,10 @@ fn hold_back(mut conditions: Conditions, memory: &SiteMemory, frame: &Frame) -> 
     conditions
 }
 
-/// Every secret of the site that could not be resolved, with the reason.
-fn missing_secrets(input: &TurnInput<'_>) -> Vec<String> {
-    input.desired.references().filter_map(|reference| input.secrets.get(reference).err()).collect()
+/// Every reference of the site that leads to no secret, with the reason.
+fn missing_secrets(input: &TurnInput<'_>) -> BTreeMap<String, String> {
+    let why = |reference| input.secrets.get(reference).err().map(|why| (reference.to_string(), why));
+    input.desired.references().filter_map(why).collect()
 }
 
 fn tell_alerts(before: &[Alert], after: &[Alert], now: DateTime<Utc>, history: &mut Vec<HistoryEntry>) {

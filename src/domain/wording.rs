@@ -33,6 +33,7 @@ pub fn spoken(span: TimeDelta) -> String {
     let minutes = span.num_minutes().max(0);
     let (days, hours, minutes) = (minutes / 1440, minutes / 60 % 24, minutes % 60);
     match (days, hours, minutes) {
+        (0, 0, 0) => format!("{} s", span.num_seconds().max(0)),
         (0, 0, minutes) => format!("{minutes} min"),
         (0, hours, 0) => format!("{hours} h"),
         (0, hours, minutes) => format!("{hours} h {minutes} min"),
@@ -80,7 +81,7 @@ mod tests {
     #[test]
     fn spans_are_spoken_in_their_two_largest_units() {
         for (minutes, text) in [
-            (-5, "0 min"),
+            (-5, "0 s"),
             (59, "59 min"),
             (60, "1 h"),
             (125, "2 h 5 min"),
@@ -90,6 +91,7 @@ mod tests {
         ] {
             assert_eq!(spoken(TimeDelta::minutes(minutes)), text);
         }
+        assert_eq!(spoken(TimeDelta::seconds(59)), "59 s");
     }
 
     #[test]

@@ -79,8 +79,10 @@ pub(super) fn judge(status: StatusCode, answer: &[u8], private: &Private) -> Res
         }
         _ => format!("the receiver answered {status}"),
     };
-    // A proxy answers so too, when what is behind it has taken the request and said nothing in time.
-    let in_doubt = matches!(reason, FailureReason::Server | FailureReason::Timeout);
+    // A proxy answers so too, when what is behind it has taken the request and said nothing in time. Who is not available
+    // has taken nothing.
+    let in_doubt = matches!(reason, FailureReason::Server | FailureReason::Timeout)
+        && status != StatusCode::SERVICE_UNAVAILABLE;
     Err(SinkError::new(reason, text).in_doubt(in_doubt))
 }
 
@@ -127,13 +129,14 @@ mod tests {
             (425, Some(FailureReason::RateLimited)),
             (429, Some(FailureReason::RateLimited)),
             (500, Some(FailureReason::Server)),
+            (502, Some(FailureReason::Server)),
             (503, Some(FailureReason::Server)),
             (599, Some(FailureReason::Server)),
         ];
         for (status, expected) in rows {
             let outcome = judge(StatusCode::from_u16(status).unwrap(), b"", &private());
             assert!(outcome.as_ref().err().is_none_or(SinkError::is_retryable), "{status}");
-            let in_doubt = status == 408 || status >= 500;
+            let in_doubt = status == 408 || (status >= 500 && status != 503);
             assert!(
                 outcome.as_ref().err().is_none_or(|error| error.may_have_been_taken == in_doubt),
                 "{status}"

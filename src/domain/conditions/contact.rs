@@ -78,13 +78,20 @@ fn secrets(view: &View<'_>, found: &mut Conditions) {
         )
         | None => None,
     };
-    // An adopted site may lack a hundred.
-    let names = Some(enumerate(view.missing_secrets.iter().cloned())).filter(|names| !names.is_empty());
-    let Some(what) = names.or(password) else { return };
+    let missing = view.missing_secrets;
+    // Which of them is news, why is not: a key store that is restarted gives another reason now and then.
+    let (what, phase) = if !missing.is_empty() {
+        // An adopted site may lack a hundred.
+        (enumerate(missing.values().cloned()), enumerate(missing.keys().cloned()))
+    } else if let Some(password) = password {
+        (password, "web password".to_owned())
+    } else {
+        return;
+    };
     let summary = format!(
         "secrets of this site cannot be resolved: {what}; what needs them waits; provide them and reload n720d"
     );
-    found.hold(Condition::new(AlertKind::SecretMissing, Severity::Critical, summary).in_phase(what));
+    found.hold(Condition::new(AlertKind::SecretMissing, Severity::Critical, summary).in_phase(phase));
 }
 
 fn failed(view: &View<'_>, trouble: &Trouble, found: &mut Conditions) {

@@ -82,13 +82,23 @@ fn a_password_without_a_clear_answer_is_told_at_once() {
 #[test]
 fn a_missing_secret_is_critical_and_names_references_only() {
     let mut stage = Stage::well();
-    stage.missing_secrets = vec!["keyring:acme/1013".into(), "env:X".into()];
+    let missing = |reference: &str, why: &str| (reference.to_owned(), format!("{reference} {why}"));
+    stage.missing_secrets =
+        [missing("keyring:acme/1013", "is not there"), missing("env:X", "is not set")].into();
     let found = stage.the(AlertKind::SecretMissing);
-    assert_eq!((found.severity, found.phase.as_str()), (Severity::Critical, "keyring:acme/1013; env:X"));
-    stage.missing_secrets = (1..=100).map(|number| format!("keyring:acme/{number}")).collect();
+    assert_eq!((found.severity, found.phase.as_str()), (Severity::Critical, "env:X; keyring:acme/1013"));
+    assert!(
+        found.summary.contains(": env:X is not set; keyring:acme/1013 is not there; "),
+        "{}",
+        found.summary
+    );
+    stage.missing_secrets.extend([missing("env:X", "cannot be read")]);
+    assert_eq!(stage.the(AlertKind::SecretMissing).phase, found.phase, "another reason is no news");
+    stage.missing_secrets =
+        (1..=100).map(|number| missing(&format!("keyring:acme/{number}"), "is gone")).collect();
     let found = stage.the(AlertKind::SecretMissing);
     assert!(
-        found.summary.contains("keyring:acme/1; ") && found.summary.contains(" more"),
+        found.summary.contains("keyring:acme/1 is gone; ") && found.summary.contains(" more"),
         "{}",
         found.summary
     );
