@@ -1,7 +1,7 @@
 //! The alerts of all sites as last kept, in memory: what messages are made of. No I/O, no decision, no time.
 //!
-//! It mirrors the store: whoever has kept alerts puts them here. Sites that are not in force are remembered and not shown,
-//! so that a site that comes back stands as it did.
+//! It mirrors the store: whoever has kept alerts puts them here. Of a site that is not in force nothing is shown as long as
+//! anything holds there, so that one that comes back stands as it did; once all of it has ended, its ends are.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use super::message::SiteFacts;
 use super::pipeline::SiteAlerts;
-use crate::domain::alert::Alert;
+use crate::domain::alert::{Alert, AlertState};
 use crate::domain::ids::SiteName;
 
 /// What holds at all sites.
@@ -22,11 +22,11 @@ pub struct Desk {
 
 #[derive(Debug, Default)]
 struct All {
-    /// The sites that messages may be about, the fleet among them.
-    in_force: BTreeMap<SiteName, Arc<SiteFacts>>,
-    /// Those of them that have alerts.
+    /// The sites in force, the fleet among them, and those that were.
+    sites: BTreeMap<SiteName, Arc<SiteFacts>>,
+    /// What messages may be about.
     shown: Arc<BTreeMap<SiteName, SiteAlerts>>,
-    /// What others have.
+    /// What sites that are not in force have, if it is not shown.
     hidden: BTreeMap<SiteName, Vec<Arc<Alert>>>,
 }
 
@@ -44,14 +44,15 @@ impl Desk {
         let mut alerts = std::mem::take(&mut all.hidden);
         let shown = std::mem::take(&mut all.shown);
         alerts.extend(shown.iter().map(|(site, shown)| (site.clone(), shown.alerts.clone())));
-        let before = std::mem::take(&mut all.in_force);
-        all.in_force = sites
-            .map(|facts| match before.get(&facts.name) {
-                Some(known) if **known == facts => Arc::clone(known),
+        let mut before = std::mem::take(&mut all.sites);
+        all.sites = sites
+            .map(|facts| match before.remove(&facts.name) {
+                Some(known) if *known == facts => known,
                 Some(_) | None => Arc::new(facts),
             })
             .map(|facts| (facts.name.clone(), facts))
             .collect();
+        all.sites.extend(before.into_iter().map(|(name, facts)| (name, Arc::new(SiteFacts::left(&facts)))));
         for (site, alerts) in alerts {
             all.place(&site, alerts);
         }
@@ -79,7 +80,7 @@ impl Desk {
         self.changed.send_replace(());
     }
 
-    /// The alerts of the sites in force, as they are at this moment. To be let go of soon: while somebody holds it, a change
+    /// The alerts that messages may be about, as they are at this moment. To be let go of soon: while somebody holds it, a change
     /// costs a copy.
     pub fn sites(&self) -> Arc<BTreeMap<SiteName, SiteAlerts>> {
         Arc::clone(&self.all().shown)
@@ -102,20 +103,18 @@ impl All {
     }
 
     fn place(&mut self, site: &SiteName, alerts: Vec<Arc<Alert>>) {
-        let facts = self.in_force.get(site).map(Arc::clone);
-        match facts {
-            Some(_) if alerts.is_empty() => {
+        let facts = self.sites.get(site).map_or_else(|| Arc::new(SiteFacts::of_left(site)), Arc::clone);
+        let is_over = alerts.iter().all(|alert| alert.state == AlertState::Resolved);
+        self.hidden.remove(site);
+        if alerts.is_empty() {
+            if self.shown.contains_key(site) {
                 Arc::make_mut(&mut self.shown).remove(site);
             }
-            Some(facts) => {
-                Arc::make_mut(&mut self.shown).insert(site.clone(), SiteAlerts { facts, alerts });
-            }
-            None if alerts.is_empty() => {
-                self.hidden.remove(site);
-            }
-            None => {
-                self.hidden.insert(site.clone(), alerts);
-            }
+        } else if facts.is_watched || is_over {
+            Arc::make_mut(&mut self.shown).insert(site.clone(), SiteAlerts { facts, alerts });
+        } else {
+            Arc::make_mut(&mut self.shown).remove(site);
+            self.hidden.insert(site.clone(), alerts);
         }
     }
 }
@@ -125,7 +124,7 @@ mod tests {
     use chrono::DateTime;
 
     use super::*;
-    use crate::domain::alert::{AlertKind, AlertState, Severity};
+    use crate::domain::alert::{AlertKind, Severity};
 
     fn name(site: &str) -> SiteName {
         site.parse().unwrap()
@@ -179,6 +178,30 @@ mod tests {
         desk.put(&name("acme"), &[alert("acme/clock-skew")]);
         desk.follow([facts("acme"), facts("beta")]);
         assert_eq!(shown(&desk), ["acme/clock-skew", "beta/drift"]);
+    }
+
+    #[test]
+    fn of_a_site_that_was_left_the_ends_are_shown_and_nothing_that_holds() {
+        let ended = |id: &str| Alert { state: AlertState::Resolved, ..alert(id) };
+        let desk = Desk::default();
+        let berlin = SiteFacts { contact: "Frau Weber".into(), ..facts("acme") };
+        desk.follow([berlin.clone()]);
+        desk.put(&name("acme"), &[alert("acme/drift"), ended("acme/clock-skew")]);
+        desk.follow([]);
+        assert!(shown(&desk).is_empty(), "it may be back before anybody takes leave of it");
+        desk.put(&name("acme"), &[ended("acme/drift"), ended("acme/clock-skew")]);
+        assert_eq!(shown(&desk), ["acme/drift", "acme/clock-skew"]);
+        let left = SiteFacts { is_watched: false, ..berlin.clone() };
+        assert_eq!(*desk.sites()[&name("acme")].facts, left, "called as before");
+        desk.follow([]);
+        assert_eq!(*desk.sites()[&name("acme")].facts, left);
+
+        desk.put(&name("gone-before-the-start"), &[ended("gone-before-the-start/drift")]);
+        assert!(!desk.sites()[&name("gone-before-the-start")].facts.is_watched);
+        desk.put(&name("gone-before-the-start"), &[]);
+        desk.follow([berlin.clone()]);
+        assert_eq!(*desk.sites()[&name("acme")].facts, berlin, "it is back");
+        assert_eq!(desk.sites().len(), 1);
     }
 
     #[test]

@@ -79,6 +79,8 @@ pub struct SiteFacts {
     pub time_zone: Tz,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
+    /// Whether it is in force: of a site that is not any more only ends are told, and nobody knows what holds there.
+    pub is_watched: bool,
 }
 
 impl Message {
@@ -138,7 +140,18 @@ impl SiteFacts {
             contact: String::new(),
             time_zone: Tz::UTC,
             labels: BTreeMap::new(),
+            is_watched: true,
         }
+    }
+
+    /// Of a site that was in force and is not any more.
+    pub(super) fn left(before: &Self) -> Self {
+        Self { is_watched: false, ..before.clone() }
+    }
+
+    /// Of a site that is not in force, and of which nothing but the name is known.
+    pub(super) fn of_left(name: &SiteName) -> Self {
+        Self { name: name.clone(), is_watched: false, ..Self::of_fleet() }
     }
 }
 
@@ -150,6 +163,7 @@ impl From<&DesiredSite> for SiteFacts {
             contact: site.contact.clone(),
             time_zone: site.time_zone,
             labels: site.labels.clone(),
+            is_watched: true,
         }
     }
 }

@@ -19,6 +19,7 @@ pub(super) fn site(name: &str) -> Arc<SiteFacts> {
         contact: "Frau Weber".into(),
         time_zone: Tz::UTC,
         labels: BTreeMap::from([("customer".to_owned(), "acme".to_owned())]),
+        is_watched: true,
     })
 }
 

@@ -64,6 +64,11 @@ pub struct Config {
 }
 
 impl Config {
+    /// Whether there is a file for this site, right or not.
+    pub fn has_file(&self, site: &SiteName) -> bool {
+        self.sites.contains_key(site) || self.invalid.contains_key(site.as_str())
+    }
+
     /// All findings of all files, in the order of the files and from top to bottom.
     pub fn findings(&self) -> Vec<Finding> {
         let mut findings: Vec<Finding> =

@@ -18,9 +18,10 @@ use crate::config::Config;
 use crate::domain::ids::SiteName;
 use crate::domain::status::SiteStatus;
 
-/// A site that is not watched has no status, neither here nor in the store; all else about it is kept. A cycle that is
-/// broken off may still publish, and what it was keeping is kept: both come before this, unless the site is back.
-async fn forget_status(context: Arc<Context>, site: SiteName, running: JoinHandle<()>) {
+/// A site that is not watched has no status, neither here nor in the store, and its alerts end; all else about it is kept. A
+/// cycle that is broken off may still publish, and what it was keeping is kept: both come before this, unless the site is
+/// back.
+async fn leave(context: Arc<Context>, site: SiteName, running: JoinHandle<()>) {
     // However it ended.
     drop(running.await);
     context.store_at_rest().await;
@@ -28,8 +29,14 @@ async fn forget_status(context: Arc<Context>, site: SiteName, running: JoinHandl
         return;
     }
     context.board.remove(&site);
-    if let Err(error) = context.store(&site, |store, site| store.forget_status(site)).await {
-        tracing::warn!(%site, error = chain(&error), "the status of a site that is gone stays in the store");
+    let now = context.now();
+    match context.store(&site, move |store, site| store.leave(site, now)).await {
+        Ok(alerts) => context.desk.put(&site, &alerts),
+        Err(error) => tracing::warn!(
+            %site,
+            error = chain(&error),
+            "the status of a site that is gone stays in the store, and its alerts end at the next start"
+        ),
     }
 }
 
@@ -58,7 +65,7 @@ impl Fleet {
             self.context.board.remove(&name);
             if let Some(task) = tasks.remove(&name) {
                 task.stop.cancel();
-                self.tracker.spawn(forget_status(Arc::clone(&self.context), name.clone(), task.running));
+                self.tracker.spawn(leave(Arc::clone(&self.context), name.clone(), task.running));
             }
             tracing::info!(site = %name, "no longer watched: its site file is gone; nothing was changed on the device");
         }

@@ -37,7 +37,7 @@ use super::status::{WindowState, WindowStatus};
 use super::wording::{clock, spoken};
 
 pub use contact::unreadable_cycles;
-pub use life::live_on;
+pub use life::{left, live_on};
 pub use stale::stale_at;
 
 /// Everything that a site's conditions follow from.

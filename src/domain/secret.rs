@@ -103,6 +103,15 @@ impl SecretBook {
                 .unwrap_or_else(|| Err(format!("{reference} was not looked up"))),
         }
     }
+
+    /// Those of these references that lead to no secret, each with the reason (a text without a value).
+    pub fn missing<'a>(
+        &self,
+        references: impl IntoIterator<Item = &'a SecretRef>,
+    ) -> BTreeMap<String, String> {
+        let why = |reference: &SecretRef| Some((reference.to_string(), self.get(reference).err()?));
+        references.into_iter().filter_map(why).collect()
+    }
 }
 
 #[cfg(test)]
@@ -133,6 +142,9 @@ mod tests {
         book.enter(&kept, Ok(Secret::new("a")));
         assert_eq!(book.get(&kept).unwrap().expose(), "a");
         assert_eq!(book.get(&SecretRef::Literal(Secret::new("b"))).unwrap().expose(), "b");
-        assert!(book.get(&SecretRef::Env("NOPE".into())).unwrap_err().contains("env:NOPE"));
+        let nope = SecretRef::Env("NOPE".into());
+        let why = book.get(&nope).unwrap_err();
+        assert!(why.contains("env:NOPE"));
+        assert_eq!(book.missing([&kept, &nope]), BTreeMap::from([("env:NOPE".to_owned(), why)]));
     }
 }

@@ -477,7 +477,7 @@ fn note_baseline(
 ) {
     let readable = seen.is_some_and(|o| o.pending.known().is_some() && o.slots.known().is_some());
     // A slot whose secret is missing is no part of what is wanted just now, but is again when the secret is back.
-    let whole = missing_secrets(input).is_empty();
+    let whole = input.secrets.missing(input.desired.references()).is_empty();
     if memory.release.is_none() && memory.baseline.is_none() && readable && whole && plan.steps.is_empty() {
         memory.baseline = Some(frame.wanted.clone());
         memory.baseline_parts = frame.parts.clone();
@@ -486,7 +486,7 @@ fn note_baseline(
 
 fn alerts(input: &TurnInput<'_>, memory: &SiteMemory, plan: &Plan, frame: &Frame) -> Vec<Alert> {
     let window = frame.window.as_ref();
-    let missing_secrets = missing_secrets(input);
+    let missing_secrets = input.secrets.missing(input.desired.references());
     let conditions = conditions::conditions(&View {
         desired: input.desired,
         memory,
@@ -529,12 +529,6 @@ fn hold_back(mut conditions: Conditions, memory: &SiteMemory, frame: &Frame) -> 
         conditions.holding.push(Condition::new(AlertKind::PushFailed, Severity::Warning, summary));
     }
     conditions
-}
-
-/// Every reference of the site that leads to no secret, with the reason.
-fn missing_secrets(input: &TurnInput<'_>) -> BTreeMap<String, String> {
-    let why = |reference| input.secrets.get(reference).err().map(|why| (reference.to_string(), why));
-    input.desired.references().filter_map(why).collect()
 }
 
 fn tell_alerts(before: &[Alert], after: &[Alert], now: DateTime<Utc>, history: &mut Vec<HistoryEntry>) {

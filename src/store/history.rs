@@ -99,6 +99,11 @@ pub(super) fn notified(outcome: String, at: DateTime<Utc>) -> HistoryEntry {
     entry("n720d", "notification", outcome, at)
 }
 
+/// An alert ended because its site is not watched any more.
+pub(super) fn left(alert: &str, at: DateTime<Utc>) -> HistoryEntry {
+    entry("n720d", "alert", format!("{alert} resolved: the site is not watched any more"), at)
+}
+
 fn entry(who: &str, what: &str, outcome: String, at: DateTime<Utc>) -> HistoryEntry {
     HistoryEntry { at, who: who.to_owned(), what: what.to_owned(), outcome }
 }

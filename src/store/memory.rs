@@ -36,7 +36,7 @@ impl Store {
             (memory.rotation, memory.rotated) = rotations::of_site(db, id)?;
             memory.password_versions = rotations::versions(db, id)?;
             memory.windows = windows(db, id, Some(WINDOWS_IN_MEMORY))?;
-            memory.alerts = alerts(db, id, memory.observation.as_ref())?;
+            memory.alerts = alerts(db, id, memory.observation.as_ref().map(|observation| observation.at))?;
             memory.slots = slots(db, id, memory.observation.as_ref())?;
             memory.strays = strays::of_site(db, id)?;
             memory.approval = approvals::of_site(db, id)?;
@@ -174,13 +174,21 @@ fn slots(
     Ok(slots)
 }
 
-/// The alerts, in the order in which the cycle listed them.
+/// When what is kept of a site was seen on its manager.
+pub(super) fn observed_at(db: &Transaction<'_>, site: i64) -> Result<Option<DateTime<Utc>>, Fault> {
+    let mut query =
+        db.prepare_cached("SELECT iif(observation IS NULL, NULL, observed_at) FROM site WHERE id = ?1")?;
+    let at: Option<String> = query.query_row([site], |row| row.get(0))?;
+    codec::from_optional_time("site.observed_at", at.as_deref())
+}
+
+/// The alerts, in the order in which the cycle listed them. `observed` is when what they show was seen.
 pub(super) fn alerts(
     db: &Transaction<'_>,
     site: i64,
-    observation: Option<&Observation>,
+    observed: Option<DateTime<Utc>>,
 ) -> Result<Vec<Alert>, Fault> {
-    let observed = observation.map(|observation| as_shown(observation.at));
+    let observed = observed.map(as_shown);
     let mut query = db.prepare_cached("SELECT alert FROM alert WHERE site = ?1 ORDER BY position, id")?;
     let mut rows = query.query([site])?;
     let mut alerts = Vec::new();

@@ -2,14 +2,16 @@
 
 use std::fmt;
 
-use chrono::{FixedOffset, Utc};
+use chrono::{DateTime, FixedOffset, Utc};
 use hmac::{Hmac, KeyInit, Mac as _};
 use rusqlite::{OptionalExtension, Transaction, params};
 use sha2::Sha256;
 
 use super::error::{Fault, StoreError};
 use super::files::Seed;
-use super::{Store, codec, reading, strays};
+use super::{Store, codec, history, keep, memory, reading, strays};
+use crate::domain::alert::Alert;
+use crate::domain::conditions;
 use crate::domain::ids::SiteName;
 use crate::domain::secret::MASK;
 use crate::domain::status::SiteStatus;
@@ -72,18 +74,25 @@ impl Store {
         })
     }
 
-    /// Drops the status of a site whose file is gone, and what its manager holds of other sites. Its releases, token and history stay: the manager may still
-    /// fetch, and the file may come back.
+    /// Takes leave of a site whose file is gone: its status goes, what its manager holds of other sites too, and its alerts end.
+    /// Its releases, token and history stay: the manager may still fetch, and the file may come back. Gives the alerts,
+    /// those that had ended before among them.
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub fn forget_status(&self, site: &SiteName) -> Result<(), StoreError> {
-        self.write("forget the status of a site", |db| {
-            db.execute(
-                "DELETE FROM status WHERE site = (SELECT id FROM site WHERE name = ?1)",
-                [site.as_str()],
-            )?;
-            strays::forget(db, site)
+    pub fn leave(&self, site: &SiteName, now: DateTime<Utc>) -> Result<Vec<Alert>, StoreError> {
+        self.write("take leave of a site", |db| {
+            let Some(id) = known_site(db, site)? else { return Ok(Vec::new()) };
+            db.execute("DELETE FROM status WHERE site = ?1", [id])?;
+            strays::forget(db, site)?;
+            let observed = memory::observed_at(db, id)?;
+            let before = memory::alerts(db, id, observed)?;
+            let alerts = conditions::left(&before, now);
+            keep::keep_alerts(db, id, &alerts, observed)?;
+            let ended = alerts.iter().zip(&before).filter(|(after, before)| after.state != before.state);
+            let told = ended.map(|(alert, _)| history::left(&alert.id, now));
+            history::append(db, id, &told.collect::<Vec<_>>())?;
+            Ok(alerts)
         })
     }
 
@@ -159,7 +168,9 @@ mod tests {
     use super::super::fixtures::{at, memory, site, status, store};
     use super::super::{CycleRecord, StoreErrorKind};
     use super::*;
+    use crate::domain::alert::AlertState;
     use crate::domain::memory::SiteMemory;
+    use chrono::SubsecRound;
     use std::collections::BTreeMap;
 
     fn kept(store: &Store, name: &str) {
@@ -199,10 +210,35 @@ mod tests {
         }
         assert_eq!(store.statuses(None).unwrap(), [status("a", 9), status("b", 9)]);
         assert_eq!(store.statuses(Some(&site("b"))).unwrap(), [status("b", 9)]);
-        store.forget_status(&site("b")).unwrap();
+        store.leave(&site("b"), at(20)).unwrap();
         assert_eq!(store.statuses(None).unwrap(), [status("a", 9)]);
-        let without_strays = SiteMemory { strays: BTreeMap::new(), ..memory() };
-        assert_eq!(store.memory(&site("b")).unwrap(), without_strays, "all else about it stays");
+    }
+
+    #[test]
+    fn the_alerts_of_a_site_that_is_left_end_and_all_else_about_it_stays() {
+        let (_dir, store) = store();
+        kept(&store, "b");
+        let alerts = store.leave(&site("b"), at(20)).unwrap();
+        let before = memory().alerts;
+        let ended = |alert: &Alert| Alert {
+            state: AlertState::Resolved,
+            resolved_at: Some(at(20).trunc_subsecs(0)),
+            ..alert.clone()
+        };
+        assert!(before.iter().any(|alert| alert.state == AlertState::Firing));
+        let expected: Vec<Alert> = before
+            .iter()
+            .map(|alert| if alert.state == AlertState::Firing { ended(alert) } else { alert.clone() })
+            .collect();
+        assert_eq!(alerts, expected);
+        let stays = SiteMemory { strays: BTreeMap::new(), alerts, ..memory() };
+        assert_eq!(store.memory(&site("b")).unwrap(), stays);
+        let told = store.history(Some(&site("b")), 1).unwrap();
+        assert!(told[0].1.outcome.ends_with("resolved: the site is not watched any more"), "{told:?}");
+
+        assert_eq!(store.leave(&site("b"), at(30)).unwrap(), expected, "an end is one");
+        assert_eq!(store.history(Some(&site("b")), 1).unwrap(), told);
+        assert_eq!(store.leave(&site("unknown"), at(30)).unwrap(), []);
     }
 
     #[test]

@@ -198,7 +198,7 @@ mod tests {
         let (_dir, store) = store();
         keep(&store, "berlin", &[(1, stray(Hold::Registered, Some(4), 1))]);
         keep(&store, "hamburg", &[(1, stray(Hold::Reserved, None, 1))]);
-        store.forget_status(&site("berlin")).unwrap();
+        store.leave(&site("berlin"), at(10)).unwrap();
         assert_eq!(elsewhere(&store, "munich", &[1]).len(), 1);
         assert!(store.memory(&site("berlin")).unwrap().strays.is_empty());
     }

@@ -154,7 +154,7 @@ fn a_store_for_reading_reads_everything_and_writes_nothing() {
         reader.keep(&acme, &record(&memory(), &status("acme", 10))),
         reader.tell(&acme, &[entry("alert", 10)]),
         reader.keep_hindrance(&acme, None, &[]),
-        reader.forget_status(&acme),
+        reader.leave(&acme, at(10)).map(|_| ()),
         reader.site_secret(&site("new")).map(|_| ()),
         release(&reader, &acme, &new_release("2311260801"), b"", at(1), &[]).map(|_| ()),
         reader.note_trigger(1, &TriggerOutcome::Done, at(1)),
@@ -209,10 +209,10 @@ fn another_process_that_holds_the_database_is_waited_for_and_then_named_as_the_c
     store.inner.connection.lock().unwrap().as_ref().unwrap().busy_timeout(std::time::Duration::ZERO).unwrap();
     let other = Connection::open(dir.path().join(DATABASE_FILE)).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let error = store.forget_status(&acme).unwrap_err();
+    let error = store.leave(&acme, at(10)).unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Busy);
     assert!(error.to_string().contains("another process holds it"), "{error}");
     assert_eq!(store.memory(&acme).unwrap(), memory(), "reading goes on");
     other.execute_batch("ROLLBACK").unwrap();
-    store.forget_status(&acme).unwrap();
+    store.leave(&acme, at(10)).unwrap();
 }

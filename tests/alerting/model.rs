@@ -125,6 +125,11 @@ impl Model {
         }
     }
 
+    /// Nobody follows what holds at a site that is not watched any more.
+    pub(crate) fn left(&mut self, site: &SiteName) {
+        self.lives.iter_mut().filter(|(key, _)| key.0 == *site).for_each(|(_, life)| life.has_ended = true);
+    }
+
     /// Since when an alert holds, if it does.
     pub(crate) fn since(&self, key: &Key) -> Option<DateTime<Utc>> {
         self.lives.get(key).filter(|life| !life.has_ended).map(|life| life.since)
@@ -157,7 +162,11 @@ impl Model {
     /// Holds that nobody waits for longer than anything is gathered. To be called often.
     pub(crate) fn tick(&mut self, daemon: &Daemon) {
         for (key, life) in &self.lives {
-            if life.has_ended || self.is_silenced(key, daemon) || self.is_acknowledged(key, daemon) {
+            let is_nobodys = !life.has_ended
+                && !self.is_silenced(key, daemon)
+                && !self.is_acknowledged(key, daemon)
+                && !self.is_explained(key);
+            if !is_nobodys {
                 self.nobodys.remove(key);
             } else {
                 self.nobodys.entry(key.clone()).or_insert(daemon.passed);
@@ -189,9 +198,6 @@ impl Model {
 
     fn waits(&self, sink: &'static str, key: &Key, daemon: &Daemon) -> bool {
         let life = &self.lives[key];
-        if daemon.left.contains(&key.0) {
-            return false;
-        }
         let belief = self.beliefs[sink].get(key);
         if life.has_ended {
             // An end whose beginning the daemon does not know to be heard is the dispatch's part.
@@ -268,7 +274,7 @@ impl Model {
         let case = format!("{sink} was told at {} of {:?}; {life:?}", daemon.now(), entry.alert);
         let belief = self.beliefs[sink].get(&key);
         let is_unsure = self.unsure.get(sink).is_some_and(|unsure| unsure.contains(&key));
-        assert!(!daemon.left.contains(&key.0), "of a site that left: {case}");
+        assert_eq!(entry.site.is_watched, daemon.is_watched(&key.0), "{case}");
         assert_eq!(entry.has_ended(), life.has_ended, "{case}");
         assert_eq!(entry.alert.since, life.since, "{case}");
         if life.has_ended {

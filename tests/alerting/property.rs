@@ -135,15 +135,18 @@ impl Night {
             Step::StormBy(customer) => {
                 self.daemon.gathering.storm_by = if *customer { vec!["customer".into()] } else { vec![] };
             }
-            Step::Leave(site) => _ = self.daemon.left.insert(name(*site)),
-            Step::Return(site) => _ = self.daemon.left.remove(&name(*site)),
+            Step::Leave(site) => {
+                self.daemon.leave(&name(*site));
+                self.model.left(&name(*site));
+            }
+            Step::Return(site) => self.daemon.return_to(&name(*site)),
         }
         self.daemon.look(&mut self.model, None);
         self.model.tick(&self.daemon);
     }
 
     fn cycle(&mut self, site: &SiteName, findings: &[(AlertKind, Finding)]) {
-        if self.daemon.left.contains(site) {
+        if !self.daemon.is_watched(site) {
             return;
         }
         self.daemon.cycle(site, findings);

@@ -1,8 +1,7 @@
 //! A daemon in memory, as far as alerts go: what it keeps over a restart, its sinks, and the passing of time. It drives the
 //! real stages from findings to the ledger, and hands every message to whoever is to judge it.
 
-use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use n720d::alerting::pipeline::{self, Outcome, Scene, SinkProfile, SiteAlerts};
 use n720d::alerting::{Message, SiteFacts};
 use n720d::domain::alert::{Alert, AlertKind, AlertState, Condition, Severity};
 use n720d::domain::attention::Attention;
-use n720d::domain::conditions::{Conditions, live_on};
+use n720d::domain::conditions::{Conditions, left, live_on};
 use n720d::domain::ids::SiteName;
 use n720d::domain::routing::{Gathering, Routing};
 use n720d::domain::told::{Delivery, NotificationLedger};
@@ -37,8 +36,6 @@ pub(crate) enum Kill {
 /// What is durable, and the clocks.
 pub(crate) struct Daemon {
     pub(crate) sites: BTreeMap<SiteName, SiteAlerts>,
-    /// Sites whose file is gone for now.
-    pub(crate) left: BTreeSet<SiteName>,
     pub(crate) ledger: NotificationLedger,
     pub(crate) attention: Attention,
     pub(crate) routing: Routing,
@@ -82,7 +79,6 @@ impl Daemon {
         };
         Self {
             sites: BTreeMap::new(),
-            left: BTreeSet::new(),
             ledger: NotificationLedger::new(),
             attention: Attention::default(),
             routing: Routing::default(),
@@ -121,17 +117,30 @@ impl Daemon {
         at.alerts = alerts.into_iter().map(Arc::new).collect();
     }
 
+    /// The file of a site is taken away.
+    pub(crate) fn leave(&mut self, site: &SiteName) {
+        let now = self.now();
+        let Some(at) = self.sites.get_mut(site) else { return };
+        Arc::make_mut(&mut at.facts).is_watched = false;
+        let alerts: Vec<Alert> = at.alerts.iter().map(|alert| Alert::clone(alert)).collect();
+        at.alerts = left(&alerts, now).into_iter().map(Arc::new).collect();
+    }
+
+    /// It is back.
+    pub(crate) fn return_to(&mut self, site: &SiteName) {
+        let Some(at) = self.sites.get_mut(site) else { return };
+        Arc::make_mut(&mut at.facts).is_watched = true;
+    }
+
+    pub(crate) fn is_watched(&self, site: &SiteName) -> bool {
+        self.sites.get(site).is_some_and(|at| at.facts.is_watched)
+    }
+
     /// Runs the stages for a sink.
     pub(crate) fn run(&self, sink: &str) -> Outcome {
-        let in_force = || {
-            let mut sites = self.sites.clone();
-            sites.retain(|name, _| !self.left.contains(name));
-            sites
-        };
-        let sites = if self.left.is_empty() { Cow::Borrowed(&self.sites) } else { Cow::Owned(in_force()) };
         pipeline::run(&Scene {
             sink: &self.sinks[sink].profile,
-            sites: &sites,
+            sites: &self.sites,
             ledger: &self.ledger,
             attention: &self.attention,
             routing: &self.routing,

@@ -23,6 +23,7 @@ pub(crate) fn site() -> Arc<SiteFacts> {
         contact: "Frau Weber, +49 30 123456".into(),
         time_zone: chrono_tz::Europe::Berlin,
         labels: BTreeMap::from([("customer".to_owned(), "acme".to_owned())]),
+        is_watched: true,
     })
 }
 

@@ -1,5 +1,6 @@
 //! Sinks that are down, and what of the fleet as a whole is told: files that cannot be read, a sink that takes nothing.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use n720_sim::Device;
 
 use crate::support::{Lab, Receiver, Settings, Site, Told, eventually, manager, secrets};
@@ -150,5 +151,53 @@ async fn files_that_cannot_be_read_are_told_until_they_can() {
     lab.no_site("gamma");
     assert_eq!(lab.n720d(&["reload"]).await.code, 0);
     lab.hook.hears("that all can be read", |told| invalid(told) && told.reason == "resolved").await;
+    assert_eq!(daemon.terminate().await.0, 0);
+}
+
+/// Whoever was told of trouble at a site that is taken away would wait for its end for ever, and must not take that for good
+/// news.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_site_that_is_taken_away_is_told_as_not_watched_and_as_new_when_it_is_back() {
+    let lab = Lab::with(Settings { interval: "1s", interval_open: "1s", ..Settings::default() }).await;
+    let names = ["acme", "beta", "rest"];
+    let mut devices = Vec::new();
+    for (number, name) in names.iter().enumerate() {
+        let device = manager(&format!("7C2F80CA21E{number}")).start().await.unwrap();
+        lab.site(name, &observed(&device, "missing.secret"));
+        devices.push(device);
+    }
+    let begins = |name| move |told: &Told| told.body["site"] == name && told.reason == "first";
+    let ends = |name| move |told: &Told| told.body["site"] == name && told.reason == "resolved";
+    let daemon = lab.start().await;
+    for name in names {
+        lab.hook.hears("the trouble", begins(name)).await;
+    }
+    lab.no_site("acme");
+    assert_eq!(lab.n720d(&["reload"]).await.code, 0);
+    let told = lab.hook.hears("that nobody watches it", ends("acme")).await;
+    assert_eq!(told.alert("secret-missing").unwrap()["state"], "resolved");
+    assert!(told.body["title"].as_str().unwrap().starts_with("[NOT WATCHED] acme: "), "{told:?}");
+    assert_eq!(told.body["labels"]["customer"], "acme", "as it was called");
+
+    // Another life begins in another second.
+    let over = told.alert("secret-missing").unwrap()["resolved_at"].as_str().unwrap().to_owned();
+    let over: DateTime<Utc> = over.parse().unwrap();
+    eventually("a second", async || (Utc::now() - over >= TimeDelta::seconds(1)).then_some(())).await;
+    // Another site is taken away while nobody looks.
+    assert_eq!(daemon.terminate().await.0, 0);
+    lab.no_site("beta");
+    lab.site("acme", &observed(&devices[0], "missing.secret"));
+    let daemon = lab.start().await;
+    let told = lab.hook.hears("that nobody watches it", ends("beta")).await;
+    assert!(told.body["title"].as_str().unwrap().starts_with("[NOT WATCHED] beta: "), "{told:?}");
+    eventually("that the other is back", async || {
+        (lab.hook.told().iter().filter(|told| begins("acme")(told)).count() == 2).then_some(())
+    })
+    .await;
+    cycles(&lab, "acme", 2).await;
+    let told = lab.hook.told();
+    for (name, times) in [("acme", 1), ("beta", 1), ("rest", 0)] {
+        assert_eq!(told.iter().filter(|told| ends(name)(told)).count(), times, "{name}: {told:#?}");
+    }
     assert_eq!(daemon.terminate().await.0, 0);
 }

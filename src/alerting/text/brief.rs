@@ -4,7 +4,7 @@
 use super::advice;
 use super::clean::{clean, clip};
 use super::headline::{headline, known_as};
-use super::words::{differ, ended, held, holding, news, since, thousands, whom};
+use super::words::{differ, ended, held, holding, news, not_watched, since, thousands, whom};
 use crate::alerting::message::{Entry, Message, Subject, foremost};
 
 /// So many sites or alerts have a line of their own.
@@ -49,7 +49,9 @@ fn lines(message: &Message) -> Vec<String> {
 fn of_one(message: &Message, entry: &Entry) -> Vec<String> {
     let alert = &*entry.alert;
     if entry.has_ended() {
-        return vec![format!("Held {}. Nothing to do.", held(entry, message.at))];
+        let held = held(entry, message.at);
+        let what_next = not_watched(message).unwrap_or_else(|| "Nothing to do.".to_owned());
+        return vec![format!("Held {held}. {what_next}")];
     }
     let mut lines = vec![clean(&alert.summary)];
     lines.push(format!("Since {}", since(alert.since, entry.site.time_zone, message.at)));
@@ -81,7 +83,8 @@ fn of_site(message: &Message) -> Vec<String> {
         format!("{} ({}){taken}: {}", headline(&entry.alert), news(entry), clean(&entry.alert.summary))
     };
     let mut lines: Vec<String> = foremost(&message.entries, MOST_LINES).into_iter().map(line).collect();
-    lines.extend(left(message.entries.len()));
+    lines.extend(more(message.entries.len()));
+    lines.extend(not_watched(message));
     let facts = holding(message).next().map(|entry| &entry.site);
     lines.extend(facts.and_then(|facts| whom(facts)).map(|whom| format!("Call {}", clean(whom))));
     lines
@@ -104,11 +107,12 @@ fn of_several(message: &Message) -> Vec<String> {
         format!("{}{word}: {}", entry.site.name, headline(&entry.alert))
     };
     lines.extend(entries.iter().take(MOST_LINES).map(line));
-    lines.extend(left(entries.len()));
+    lines.extend(more(entries.len()));
+    lines.extend(not_watched(message));
     lines
 }
 
-fn left(all: usize) -> Option<String> {
+fn more(all: usize) -> Option<String> {
     let left = all.checked_sub(MOST_LINES).filter(|left| *left > 0)?;
     Some(if left == 1 {
         "and 1 alert more".to_owned()

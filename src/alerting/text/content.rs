@@ -9,7 +9,7 @@ use super::handsets::{Batch, batches};
 use super::headline::{headline, known_as};
 use super::several;
 use super::title::title;
-use super::words::{count, held, holding, loud, news, since, site, whom, why_sent, zone_of};
+use super::words::{count, farewell, held, holding, loud, news, since, site, whom, why_sent, zone_of};
 use crate::alerting::message::{Entry, Message, SiteFacts, Subject, foremost};
 use crate::domain::alert::{Alert, AlertKind, Severity};
 use crate::domain::ids::SiteName;
@@ -94,9 +94,7 @@ fn of_site(message: &Message, facts: &SiteFacts) -> Vec<Block> {
         blocks.extend(told(message, entry));
     }
     blocks.extend(untold(message.entries.len()));
-    if holding(message).next().is_none() {
-        blocks.push(Block::Note("Nothing is left of what was told here. There is nothing to do.".to_owned()));
-    }
+    blocks.extend(farewell(message).map(Block::Note));
     blocks.extend(more(message, facts));
     blocks
 }
@@ -194,7 +192,7 @@ pub(super) fn untold(all: usize) -> Option<Block> {
 
 /// The commands that show more of a site.
 fn more(message: &Message, facts: &SiteFacts) -> Option<Block> {
-    if message.entries.iter().all(|entry| entry.alert.kind == AlertKind::Test) {
+    if !facts.is_watched || message.entries.iter().all(|entry| entry.alert.kind == AlertKind::Test) {
         return None;
     }
     if facts.name == SiteName::of_fleet() {

@@ -11,7 +11,8 @@ use super::content::{Block, MOST_ALERTS, Mark, WHAT_TO_DO, facts, over, take_it,
 use super::handsets::batches;
 use super::headline::headline;
 use super::words::{
-    count, differ, ended, held, holding, in_common, news, since, site, thousands, whom, why_sent, zone_of,
+    count, differ, ended, farewell, held, holding, in_common, news, since, site, thousands, whom, why_sent,
+    zone_of,
 };
 use crate::alerting::message::{Entry, Message, Subject, foremost};
 use crate::domain::alert::{AlertKind, Severity};
@@ -38,9 +39,7 @@ pub(super) fn blocks(message: &Message) -> Vec<Block> {
     } else {
         blocks.extend(one_by_one(message));
     }
-    if holding(message).next().is_none() {
-        blocks.push(Block::Note("Nothing is left of what was told here. There is nothing to do.".to_owned()));
-    }
+    blocks.extend(farewell(message).map(Block::Note));
     let mut commands = vec!["n720d alerts".to_owned(), "n720d status SITE".to_owned()];
     if holding(message).any(|entry| !entry.alert.handsets.is_empty()) {
         commands.push("n720d handoff SITE".to_owned());

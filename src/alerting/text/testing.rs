@@ -29,6 +29,7 @@ pub(super) fn berlin() -> SiteFacts {
         contact: "Frau Weber, +49 30 123456".to_owned(),
         time_zone: Tz::Europe__Berlin,
         labels: BTreeMap::from([("customer".to_owned(), "acme".to_owned())]),
+        is_watched: true,
     }
 }
 

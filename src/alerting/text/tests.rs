@@ -51,6 +51,32 @@ fn nobody_is_asked_to_do_anything_about_what_is_over() {
 }
 
 #[test]
+fn of_a_site_that_is_not_watched_any_more_nobody_says_that_all_is_well() {
+    let gone = SiteFacts { is_watched: false, ..berlin() };
+    let end = |site: &SiteFacts, kind| entry(site, resolved(alert(kind)), Some(Reason::Resolved));
+    let one = message(Reason::Resolved, 30, vec![end(&gone, AlertKind::HandsetLost)]);
+    insta::assert_snapshot!("not watched any more", plain(&one));
+    insta::assert_snapshot!(title(&one), @"[NOT WATCHED] acme-berlin: handset lost: Workshop (1002)");
+    insta::assert_snapshot!(brief(&one, 400), @"Held from 2026-11-24 04:00 +01:00 to 2026-11-24 04:10 +01:00, for 10 min. This site is not watched any more: there is no site file, and nobody knows what holds there.");
+    let two = vec![end(&gone, AlertKind::Drift), end(&gone, AlertKind::ClockSkew)];
+    insta::assert_snapshot!(brief(&message(Reason::Resolved, 30, two), 400), @"
+    OVER: changed by hand
+    OVER: DECT manager's clock is wrong
+    This site is not watched any more: there is no site file, and nobody knows what holds there.
+    ");
+    let sites = [numbered(1), SiteFacts { is_watched: false, ..numbered(2) }];
+    let storm =
+        several(Reason::Resolved, true, sites.iter().map(|site| end(site, AlertKind::Unreachable)).collect());
+    insta::assert_snapshot!(title(&storm), @"[RESOLVED] 2 sites (region=north): DECT manager unreachable");
+    insta::assert_snapshot!(brief(&storm, 400), @"
+    site-00001: DECT manager unreachable
+    site-00002: DECT manager unreachable
+    One of these sites is not watched any more: there is no site file, and nobody knows what holds there.
+    ");
+    assert!(plain(&storm).contains("One of these sites is not watched any more: "), "{}", plain(&storm));
+}
+
+#[test]
 fn what_holds_is_never_told_without_advice_and_a_command() {
     for message in all().filter(|message| message.reason != Reason::Resolved) {
         let text = plain(&message);

@@ -1,5 +1,7 @@
 //! The words that titles and texts share: why something is told, since when it holds, where. No layout here.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
@@ -33,6 +35,26 @@ pub(super) fn ended(message: &Message) -> impl Iterator<Item = &Entry> {
     message.entries.iter().filter(|entry| entry.has_ended())
 }
 
+/// That sites of a message are not watched any more, so that an end there is no good news; `None`: all are.
+pub(super) fn not_watched(message: &Message) -> Option<String> {
+    let left = message.entries.iter().filter(|entry| !entry.site.is_watched);
+    let left = left.map(|entry| &entry.site.name).collect::<BTreeSet<&SiteName>>().len();
+    let which = match (&message.subject, left) {
+        (_, 0) => return None,
+        (Subject::Site(_), _) => "This site is".to_owned(),
+        (Subject::Several { .. }, 1) => "One of these sites is".to_owned(),
+        (Subject::Several { .. }, left) => format!("Of these sites {} are", thousands(left)),
+    };
+    Some(format!("{which} not watched any more: there is no site file, and nobody knows what holds there."))
+}
+
+/// What is to be said beside the alerts themselves: of sites that are not watched any more, or that all is well.
+pub(super) fn farewell(message: &Message) -> Option<String> {
+    let is_over = holding(message).next().is_none();
+    let well = "Nothing is left of what was told here. There is nothing to do.";
+    not_watched(message).or_else(|| is_over.then(|| well.to_owned()))
+}
+
 /// Why the message is sent.
 pub(super) fn why_sent(message: &Message) -> String {
     match message.reason {
@@ -42,6 +64,7 @@ pub(super) fn why_sent(message: &Message) -> String {
             Some(since) => format!("reminder: still so after {}", lasted(message.at - since)),
             None => "reminder: still so".to_owned(),
         },
+        Reason::Resolved if not_watched(message).is_some() => "over, or not watched any more".to_owned(),
         Reason::Resolved => "over".to_owned(),
     }
 }

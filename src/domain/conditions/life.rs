@@ -42,6 +42,14 @@ pub fn live_on(
     alerts
 }
 
+/// The alerts of a site that is not watched any more, given those before: nothing follows them from here on, so they end, and
+/// whoever waits for their ends hears of them.
+pub fn left(previous: &[Alert], now: DateTime<Utc>) -> Vec<Alert> {
+    let now = now.trunc_subsecs(0);
+    let holds = |alert: &Alert| alert.state != AlertState::Resolved;
+    previous.iter().map(|alert| if holds(alert) { end(alert, now) } else { alert.clone() }).collect()
+}
+
 fn follow(id: String, known: Option<&Alert>, condition: Condition, now: DateTime<Utc>) -> Alert {
     let known = known.filter(|alert| alert.state != AlertState::Resolved);
     Alert {
