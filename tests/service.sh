@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # n720d under a real systemd, in a container with a tmpfs root and this machine's /usr, read-only: nothing of the host
-# is changed. Shows: ready is waited for, the status text, the user, credentials, reload good and bad, the watchdog,
-# a clean stop. Needs root and systemd-nspawn; says so and skips where they are missing, but never in CI.
+# is changed. Shows: ready is waited for, the status text, the user, credentials, reload good and bad, a command
+# sink, the watchdog, a clean stop. Needs root and systemd-nspawn; says so and skips where they are missing, but never in CI.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -35,7 +35,14 @@ cat > "$work/etc/n720d.toml" <<'TOML'
 [provisioning]
 listen = "127.0.0.1:8720"
 public_url = "http://127.0.0.1:8720"
+[[alerts.sink]]
+name = "page"
+type = "command"
+command = ["/opt/n720d/page"]
 TOML
+# What it leaves behind says as whom it ran, and that it was told.
+printf '#!/bin/sh\n{ id -un; cat; } >> /var/lib/n720d/paged || exit 75\n' > "$work/page"
+chmod 0755 "$work/page"
 cat > "$work/etc/sites/lab.toml" <<'TOML'
 [site]
 time_zone = "Europe/Berlin"
@@ -114,6 +121,10 @@ until_true 100 says lab '"health": "unreachable"'
 until_true 100 says poor '"kind": "secret-missing"'
 expect "a credential that is there is found" "$(site lab | grep -c secret-missing || true)" 0
 expect "one that is not is told" "$(site poor | grep -c '"kind": "secret-missing"' || true)" 1
+
+paged() { inside /usr/bin/grep -qs '"kind":"secret-missing"' /var/lib/n720d/paged; }
+until_true 200 paged
+expect "the program of a command sink runs as" "$(inside /usr/bin/head -n 1 /var/lib/n720d/paged)" n720d
 
 inside /bin/kill -STOP "$(show MainPID)"
 restarted() { [ "$(show NRestarts)" = 1 ] && [ "$(show ActiveState)" = active ]; }
