@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::message::{Entry, MOST_NAMED, Message, foremost};
 use super::text;
@@ -14,14 +14,13 @@ use crate::domain::ids::SiteName;
 use crate::domain::notification::Reason;
 
 /// What a message says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Body {
     /// Of this format: 1.
     pub version: u32,
     /// Why it is sent.
     pub reason: Reason,
     /// In one line, for people.
-    #[serde(default)]
     pub title: String,
     /// The site; the name that stands for the fleet where it is about several.
     pub site: SiteName,
@@ -30,26 +29,24 @@ pub struct Body {
     /// What holds, worst first, then what has ended; of more than 2000 what is new and what has ended before the rest.
     pub alerts: Vec<BodyAlert>,
     /// How many more there are.
-    #[serde(default)]
     pub omitted: usize,
 }
 
 /// An alert in a body.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct BodyAlert {
     /// Where.
-    #[serde(default = "SiteName::of_fleet")]
     pub site: SiteName,
     /// It.
     #[serde(flatten)]
     pub alert: Alert,
     /// Who has taken it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub acknowledged: Option<Taken>,
 }
 
 /// Who has taken an alert.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Taken {
     /// Who.
     pub by: String,
@@ -79,14 +76,6 @@ impl Body {
     /// None that can happen: every part of it has a form in JSON.
     pub fn to_json(&self) -> Result<String, serde_json::Error> {
         serde_json::to_string(self)
-    }
-
-    /// Reads what [`Body::to_json`] wrote.
-    ///
-    /// # Errors
-    /// A text that is not such a body.
-    pub fn parse(text: &str) -> Result<Self, serde_json::Error> {
-        serde_json::from_str(text)
     }
 }
 
@@ -173,13 +162,6 @@ mod tests {
                 ]
             })
         );
-    }
-
-    #[test]
-    fn what_was_written_is_read_back() {
-        let body = Body::of(&told());
-        assert_eq!(Body::parse(&body.to_json().unwrap()).unwrap(), body);
-        assert!(Body::parse("{}").is_err());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod delivery;
 mod dispatch_support;
+#[path = "../support/log.rs"]
 mod log;
 mod look_again;
 mod model;

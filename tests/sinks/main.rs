@@ -11,6 +11,7 @@ mod exim;
 mod formats;
 mod https;
 mod journal;
+#[path = "../support/log.rs"]
 mod log;
 mod mailbox;
 mod ntfy;
