@@ -79,11 +79,8 @@ pub(super) fn judge(status: StatusCode, answer: &[u8], private: &Private) -> Res
         }
         _ => format!("the receiver answered {status}"),
     };
-    // A proxy answers so too, when what is behind it has taken the request and said nothing in time. Who is not available
-    // has taken nothing.
-    let in_doubt = matches!(reason, FailureReason::Server | FailureReason::Timeout)
-        && status != StatusCode::SERVICE_UNAVAILABLE;
-    Err(SinkError::new(reason, text).in_doubt(in_doubt))
+    // Who refuses has not taken it. Only a proxy does not know: what is behind it may have, and said nothing in time.
+    Err(SinkError::new(reason, text).in_doubt(status == StatusCode::GATEWAY_TIMEOUT))
 }
 
 /// The beginning of an answer in one line, unless there is a secret in it: receivers like to repeat what they refuse. What is
@@ -131,12 +128,13 @@ mod tests {
             (500, Some(FailureReason::Server)),
             (502, Some(FailureReason::Server)),
             (503, Some(FailureReason::Server)),
+            (504, Some(FailureReason::Server)),
             (599, Some(FailureReason::Server)),
         ];
         for (status, expected) in rows {
             let outcome = judge(StatusCode::from_u16(status).unwrap(), b"", &private());
             assert!(outcome.as_ref().err().is_none_or(SinkError::is_retryable), "{status}");
-            let in_doubt = status == 408 || (status >= 500 && status != 503);
+            let in_doubt = status == 504;
             assert!(
                 outcome.as_ref().err().is_none_or(|error| error.may_have_been_taken == in_doubt),
                 "{status}"

@@ -1,7 +1,6 @@
 //! What can go wrong between us and a manager's web server, in words for people. Holds no secret, and no URL beyond a path.
 
 use std::error::Error;
-use std::fmt::Write as _;
 use std::time::Duration;
 
 /// A request that got no usable answer.
@@ -36,17 +35,19 @@ impl TransportFailure {
     /// Sorts an error of the HTTP client.
     pub(super) fn of(error: reqwest::Error, timeout: Duration, got: usize) -> Self {
         let error = error.without_url();
-        let mut cause = error.to_string();
+        let mut causes = vec![error.to_string()];
         let mut source = error.source();
         while let Some(inner) = source {
-            // Writing to a String cannot fail.
-            let _ = write!(cause, ": {inner}");
+            causes.push(inner.to_string());
             source = inner.source();
         }
+        let cause = causes.join(": ");
         if error.is_connect() && error.is_timeout() {
             Self::ConnectTimeout
         } else if error.is_connect() {
-            Self::Connect(cause)
+            // What stands before the last says no more than that there is none.
+            let last = causes.pop().unwrap_or_default();
+            Self::Connect(without_number(&last).to_owned())
         } else if error.is_timeout() {
             Self::Timeout(timeout)
         } else {
@@ -61,6 +62,11 @@ impl TransportFailure {
             Self::ConnectTimeout | Self::Timeout(_) | Self::TooLarge(_) | Self::Encoded(_) => false,
         }
     }
+}
+
+/// `Connection refused`, without the ` (os error 111)` that is the same again.
+fn without_number(cause: &str) -> &str {
+    cause.split_once(" (os error ").map_or(cause, |(words, _)| words)
 }
 
 /// A page that could not be had.
@@ -101,6 +107,12 @@ mod tests {
         ] {
             assert!(!failure.is_worth_another_try(), "{failure}");
         }
+    }
+
+    #[test]
+    fn the_number_of_an_error_is_left_out() {
+        assert_eq!(without_number("Connection refused (os error 111)"), "Connection refused");
+        assert_eq!(without_number("unexpected eof"), "unexpected eof");
     }
 
     #[test]
