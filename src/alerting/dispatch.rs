@@ -41,6 +41,10 @@ const GATHER: Duration = Duration::from_millis(200);
 /// The present state is not looked at more often than this because of the time alone.
 const SOON: Duration = Duration::from_millis(200);
 
+/// What is under way has so long to come to an end when n720d stops, so that no restart repeats what a slow receiver takes.
+/// Shorter than n720d has for all of its leave.
+const LANDING: Duration = Duration::from_secs(12);
+
 /// What messages are made of; each may change at any time.
 #[derive(Debug, Clone)]
 pub struct Sources {
@@ -101,8 +105,8 @@ pub struct Attempt<'a> {
     pub at: DateTime<Utc>,
 }
 
-/// Delivers until `shutdown`, which ends it at once: what was under way is tried again after the next start, with the same
-/// id. `clock` tells the time.
+/// Delivers until `shutdown`; then nothing is begun any more, and what is under way has [`LANDING`] to come to an end and be
+/// recorded. What does not is sent again after the next start, with the same id. `clock` tells the time.
 pub async fn dispatch<L: Ledger>(
     sources: Sources,
     known: Known,
@@ -125,6 +129,7 @@ pub async fn dispatch<L: Ledger>(
         () = shutdown.cancelled() => {}
         () = dispatcher.run(sources) => {}
     }
+    dispatcher.land().await;
 }
 
 /// All lines, and what they have in common.
@@ -184,6 +189,24 @@ impl<L: Ledger, C: Fn() -> DateTime<Utc>> Dispatcher<L, C> {
                 gathered = None;
                 self.lines.values_mut().for_each(Line::make_stale);
             }
+        }
+    }
+
+    /// Waits for what is under way, the record of it included, and begins nothing else.
+    async fn land(&mut self) {
+        let all = async {
+            while let Some(landed) = self.flights.join_next().await {
+                self.landed(landed);
+            }
+        };
+        if timeout(LANDING, all).await.is_err() {
+            let late = self.under_way.iter().filter(|(_, flight)| !flight.is_finished());
+            let late: Vec<&str> = late.map(|(sink, _)| sink.as_str()).collect();
+            tracing::warn!(
+                sinks = late.join(", "),
+                within_s = LANDING.as_secs(),
+                "notifications under way did not come to an end in time; they are sent again after the next start, with the same id"
+            );
         }
     }
 

@@ -80,8 +80,10 @@ pub(super) struct Assembly {
     pub(super) context: Arc<Context>,
     /// Puts a new configuration in force.
     pub(super) in_force: watch::Sender<Arc<InForce>>,
-    /// Ends the servers and the delivery.
+    /// Ends the servers.
     pub(super) stop: CancellationToken,
+    /// Ends the delivery, which may take a while.
+    pub(super) stop_telling: CancellationToken,
     /// The servers and the delivery.
     pub(super) servers: TaskTracker,
 }
@@ -118,11 +120,12 @@ pub(super) async fn assemble(config: Config) -> Result<Assembly, StartError> {
         store_failed: AtomicBool::new(false),
         store_in_use: Arc::default(),
     });
-    let (stop, servers) = (CancellationToken::new(), TaskTracker::new());
+    let (stop, stop_telling) = (CancellationToken::new(), CancellationToken::new());
+    let servers = TaskTracker::new();
     let listener = bind("provisioning.listen", daemon.provisioning.listen).await?;
     servers.spawn(serve_files(listener, Arc::clone(&context), stop.clone()));
-    servers.spawn(delivery::deliver(Arc::clone(&context), known, stop.clone()));
-    Ok(Assembly { context, in_force, stop, servers })
+    servers.spawn(delivery::deliver(Arc::clone(&context), known, stop_telling.clone()));
+    Ok(Assembly { context, in_force, stop, stop_telling, servers })
 }
 
 /// Binds a listening socket that a key of `n720d.toml` names.

@@ -160,11 +160,12 @@ async fn supervise(
     }
 }
 
-/// Stops the sites, which log out of their devices; then the servers. Bounded.
+/// Stops the sites, which log out of their devices, and the delivery, which ends what is under way; then the servers. Bounded.
 async fn leave(assembly: Assembly, fleet: &Fleet, tasks_stop: &CancellationToken) {
     tracing::info!("stopping: logging out of every device");
     systemd::stopping();
     tasks_stop.cancel();
+    assembly.stop_telling.cancel();
     let all = async {
         fleet.ended().await;
         assembly.context.driver.drained().await;

@@ -142,6 +142,8 @@ pub(crate) enum Act {
     Doubt(FailureReason),
     /// Has no connection after so many seconds.
     Slow(u64),
+    /// Takes it after so many seconds.
+    TakeAfter(u64),
     Hang,
     Panic,
     /// Before there is a future.
@@ -216,6 +218,10 @@ impl Sink for ScriptedSink {
                 Act::Slow(seconds) => {
                     tokio::time::sleep(Duration::from_secs(seconds)).await;
                     Err(SinkError::new(FailureReason::Connection, "scripted"))
+                }
+                Act::TakeAfter(seconds) => {
+                    tokio::time::sleep(Duration::from_secs(seconds)).await;
+                    Ok(())
                 }
                 Act::Hang => pending().await,
                 Act::Panic | Act::PanicAtOnce => panic!("scripted"),

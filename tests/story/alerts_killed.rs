@@ -155,6 +155,27 @@ async fn with_the_end_on_its_way() {
     assert_eq!(daemon.terminate().await.0, 0);
 }
 
+/// Stopped, not killed: what is under way comes to its end, and nobody is told twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn stopped_while_a_receiver_takes_its_time() {
+    let scene = Scene::new("0s").await;
+    scene.lab.hook.hold();
+    let daemon = scene.lab.start().await;
+    eventually("a delivery", async || (scene.lab.hook.deliveries() > 0).then_some(())).await;
+    let log = scene.lab.path("daemon-1.log");
+    let stops = async || std::fs::read_to_string(&log).unwrap().contains("stopping").then_some(());
+    let late = async {
+        eventually("the stop", stops).await;
+        scene.lab.hook.answer();
+    };
+    let (ended, ()) = tokio::join!(daemon.terminate(), late);
+    assert_eq!(ended.0, 0);
+    let daemon = scene.lab.start().await;
+    cycles(&scene.lab, "acme", 3).await;
+    assert_eq!((scene.told(), scene.lab.hook.deliveries()), (vec!["firing".to_owned()], 1));
+    assert_eq!(daemon.terminate().await.0, 0);
+}
+
 /// The receiver has heard of it, and nobody here knows that.
 #[tokio::test(flavor = "multi_thread")]
 async fn with_the_beginning_on_its_way_and_over_at_the_next_start() {
