@@ -40,7 +40,7 @@ impl Desk {
     /// Changes which sites are in force; the fleet always is.
     pub fn follow(&self, sites: impl IntoIterator<Item = SiteFacts>) {
         let sites = sites.into_iter().chain([SiteFacts::of_fleet()]);
-        let mut all = self.all();
+        let mut all = self.lock();
         let mut alerts = std::mem::take(&mut all.hidden);
         let shown = std::mem::take(&mut all.shown);
         alerts.extend(shown.iter().map(|(site, shown)| (site.clone(), shown.alerts.clone())));
@@ -62,7 +62,7 @@ impl Desk {
 
     /// Puts down the alerts of a site, in place of what it had. Cheap where nothing differs.
     pub fn put(&self, site: &SiteName, alerts: &[Alert]) {
-        let mut all = self.all();
+        let mut all = self.lock();
         let before = all.of(site);
         if before.len() == alerts.len() && before.iter().zip(alerts).all(|(before, alert)| **before == *alert)
         {
@@ -83,7 +83,16 @@ impl Desk {
     /// The alerts that messages may be about, as they are at this moment. To be let go of soon: while somebody holds it, a change
     /// costs a copy.
     pub fn sites(&self) -> Arc<BTreeMap<SiteName, SiteAlerts>> {
-        Arc::clone(&self.all().shown)
+        Arc::clone(&self.lock().shown)
+    }
+
+    /// The same, and what stands still at sites that are not in force: for people to look at.
+    pub fn all(&self) -> BTreeMap<SiteName, SiteAlerts> {
+        let all = self.lock();
+        let still = all.hidden.iter().map(|(site, alerts)| {
+            (site.clone(), SiteAlerts { facts: all.facts(site), alerts: alerts.clone() })
+        });
+        all.shown.iter().map(|(site, shown)| (site.clone(), shown.clone())).chain(still).collect()
     }
 
     /// Changes whenever something on it does.
@@ -91,7 +100,7 @@ impl Desk {
         self.changed.subscribe()
     }
 
-    fn all(&self) -> MutexGuard<'_, All> {
+    fn lock(&self) -> MutexGuard<'_, All> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -102,8 +111,12 @@ impl All {
         shown.or_else(|| self.hidden.get(site)).map_or(&[], Vec::as_slice)
     }
 
+    fn facts(&self, site: &SiteName) -> Arc<SiteFacts> {
+        self.sites.get(site).map_or_else(|| Arc::new(SiteFacts::of_left(site)), Arc::clone)
+    }
+
     fn place(&mut self, site: &SiteName, alerts: Vec<Arc<Alert>>) {
-        let facts = self.sites.get(site).map_or_else(|| Arc::new(SiteFacts::of_left(site)), Arc::clone);
+        let facts = self.facts(site);
         let is_over = alerts.iter().all(|alert| alert.state == AlertState::Resolved);
         self.hidden.remove(site);
         if alerts.is_empty() {
@@ -189,6 +202,8 @@ mod tests {
         desk.put(&name("acme"), &[alert("acme/drift"), ended("acme/clock-skew")]);
         desk.follow([]);
         assert!(shown(&desk).is_empty(), "it may be back before anybody takes leave of it");
+        let still = &desk.all()[&name("acme")];
+        assert!(!still.facts.is_watched && still.alerts.len() == 2, "people see it: {still:?}");
         desk.put(&name("acme"), &[ended("acme/drift"), ended("acme/clock-skew")]);
         assert_eq!(shown(&desk), ["acme/drift", "acme/clock-skew"]);
         let left = SiteFacts { is_watched: false, ..berlin.clone() };

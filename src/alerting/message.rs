@@ -150,7 +150,7 @@ impl SiteFacts {
     }
 
     /// Of a site that is not in force, and of which nothing but the name is known.
-    pub(super) fn of_left(name: &SiteName) -> Self {
+    pub(crate) fn of_left(name: &SiteName) -> Self {
         Self { name: name.clone(), is_watched: false, ..Self::of_fleet() }
     }
 }

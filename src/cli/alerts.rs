@@ -42,7 +42,7 @@ fn list(config: &Config, args: &AlertsArgs) -> Result<Exit, CliError> {
     let mut list = ask(config, args.all)?;
     if !args.sites.is_empty() {
         for site in args.sites.iter().filter(|site| !site.is_of_fleet()) {
-            if list.alerts.iter().all(|line| line.site != *site) {
+            if !config.has_file(site) && list.alerts.iter().all(|line| line.site != *site) {
                 super::site(config, site)?;
             }
         }

@@ -126,7 +126,7 @@ pub(super) async fn end_silence(
     Ok(listed::silence(&ended, facts(context).values()).0)
 }
 
-/// The alerts of all sites in force; with `ended`, those too whose end some sink has yet to be told.
+/// The alerts of all sites that have a file; with `ended`, those too whose end some sink has yet to be told.
 ///
 /// # Errors
 /// When the store cannot be read.
@@ -206,7 +206,7 @@ pub fn alerts_left_behind(
     ended: bool,
     now: DateTime<Utc>,
 ) -> Result<AlertList, StoreError> {
-    let sites = listed::in_force(store.all_alerts()?, config.sites.values().map(SiteFacts::from));
+    let sites = listed::with_alerts(store.all_alerts()?, facts_of(config).into_values());
     let (ledger, attention) = (store.notification_ledger()?, store.attention()?);
     let sinks = config.daemon.alerts.sinks.iter().map(|sink| sink.name.clone()).collect();
     Ok(Known { sites: &sites, ledger: &ledger, sinks: &sinks, attention: &attention, now }.list(ended))
@@ -314,9 +314,9 @@ fn unknown_alert(id: &str, sites: &BTreeMap<SiteName, SiteAlerts>) -> Refusal {
     Refusal::new(RefusalKind::NotFound, format!("there is no alert {id:?}; {named}"))
 }
 
-/// What is known of alerts, of the sites in force.
+/// What is known of alerts, also where nobody watches because a file has errors.
 struct Kept {
-    sites: Arc<BTreeMap<SiteName, SiteAlerts>>,
+    sites: BTreeMap<SiteName, SiteAlerts>,
     ledger: NotificationLedger,
     sinks: BTreeSet<String>,
 }
@@ -324,7 +324,7 @@ struct Kept {
 impl Kept {
     async fn read(context: &Context) -> Result<Self, StoreError> {
         let ledger = context.store_of_all(Store::notification_ledger).await?;
-        Ok(Self { sites: context.desk.sites(), ledger, sinks: context.alerting().names() })
+        Ok(Self { sites: context.desk.all(), ledger, sinks: context.alerting().names() })
     }
 
     fn with<'a>(&'a self, attention: &'a Attention, now: DateTime<Utc>) -> Known<'a> {
@@ -354,9 +354,11 @@ fn facts(context: &Context) -> BTreeMap<SiteName, SiteFacts> {
     facts_of(&context.in_force.borrow().config)
 }
 
-/// The sites in force, and the fleet.
+/// The sites that have a file, right or not, and the fleet.
 fn facts_of(config: &Config) -> BTreeMap<SiteName, SiteFacts> {
-    let sites = config.sites.values().map(SiteFacts::from).chain([SiteFacts::of_fleet()]);
+    let wrong = config.invalid.keys().filter_map(|name| name.parse().ok());
+    let wrong = wrong.map(|name| SiteFacts::of_left(&name));
+    let sites = config.sites.values().map(SiteFacts::from).chain(wrong).chain([SiteFacts::of_fleet()]);
     sites.map(|facts| (facts.name.clone(), facts)).collect()
 }
 
@@ -411,7 +413,7 @@ mod tests {
             .iter()
             .map(|(name, _)| SiteFacts { name: name.clone(), ..SiteFacts::of_fleet() })
             .collect();
-        listed::in_force(alerts.into_iter().collect(), facts)
+        listed::with_alerts(alerts.into_iter().collect(), facts)
     }
 
     #[test]

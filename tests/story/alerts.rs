@@ -201,3 +201,39 @@ async fn a_site_that_is_taken_away_is_told_as_not_watched_and_as_new_when_it_is_
     }
     assert_eq!(daemon.terminate().await.0, 0);
 }
+
+/// Nobody watches a site whose file has errors since the start: what holds there stands still, and people see it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_holds_at_a_site_whose_file_is_broken_at_the_start_is_still_there() {
+    let lab = Lab::with(Settings { interval: "1s", interval_open: "1s", ..Settings::default() }).await;
+    let device = manager("7C2F80CA21E4").start().await.unwrap();
+    let site = observed(&device, "missing.secret");
+    lab.site("acme", &site);
+    let daemon = lab.start().await;
+    lab.hook.hears("the trouble", |told| told.alert("secret-missing").is_some()).await;
+    assert_eq!(daemon.terminate().await.0, 0);
+
+    lab.site_text("acme", &format!("{}\nnonsense = 1\n", site.text()));
+    let daemon = lab.start().await;
+    lab.hook.hears("the file", |told| told.alert("site-file-invalid").is_some()).await;
+    let reason = lab.status("acme").await["reason"].as_str().unwrap().to_owned();
+    assert!(reason.contains("nonsense") && !reason.contains("warning"), "{reason}");
+    let listed = lab.n720d(&["alerts", "acme"]).await;
+    assert!(listed.code == 3 && listed.out.contains("acme/secret-missing"), "{listed:?}");
+    let taken = lab.n720d(&["ack", "acme/secret-missing", "--by", "anna"]).await;
+    assert_eq!(taken.code, 0, "{taken:?}");
+    assert_eq!(lab.n720d(&["alerts", "acme"]).await.code, 0);
+    assert_eq!(daemon.terminate().await.0, 0);
+    assert!(lab.n720d(&["alerts", "acme"]).await.out.contains("anna has it"), "without the daemon too");
+
+    lab.site("acme", &site);
+    let daemon = lab.start().await;
+    lab.hook
+        .hears("that the file is mended", |told| {
+            told.alert("site-file-invalid").is_some_and(|alert| alert["state"] == "resolved")
+        })
+        .await;
+    cycles(&lab, "acme", 2).await;
+    assert_eq!(of_trouble(&lab.hook.told()), [("acme", "firing")], "told once, and never as over");
+    assert_eq!(daemon.terminate().await.0, 0);
+}

@@ -20,7 +20,7 @@ use crate::domain::wording::local;
 /// What lists are made of.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Known<'a> {
-    /// The sites in force that have alerts, the fleet among them.
+    /// The sites that have alerts, the fleet among them.
     pub(super) sites: &'a BTreeMap<SiteName, SiteAlerts>,
     /// What sinks know.
     pub(super) ledger: &'a NotificationLedger,
@@ -132,13 +132,12 @@ pub(super) fn silence<'a>(
     (line, zones.len())
 }
 
-/// The alerts of the sites in force, out of what is kept of all.
-pub(super) fn in_force(
+/// Those of these sites that have alerts, with them.
+pub(super) fn with_alerts(
     mut alerts: BTreeMap<SiteName, Vec<Alert>>,
     sites: impl IntoIterator<Item = SiteFacts>,
 ) -> BTreeMap<SiteName, SiteAlerts> {
-    let facts = sites.into_iter().chain([SiteFacts::of_fleet()]);
-    let with_alerts = facts.filter_map(|facts| {
+    let with_alerts = sites.into_iter().filter_map(|facts| {
         let alerts = alerts.remove(&facts.name).filter(|alerts| !alerts.is_empty())?;
         let alerts = alerts.into_iter().map(Arc::new).collect();
         Some((facts.name.clone(), SiteAlerts { facts: Arc::new(facts), alerts }))

@@ -46,7 +46,7 @@ impl World {
     fn new(alerts: Vec<(&str, Vec<Alert>)>) -> Self {
         let alerts = alerts.into_iter().map(|(site, alerts)| (site.parse().unwrap(), alerts)).collect();
         Self {
-            sites: in_force(alerts, [facts("acme", Berlin), facts("beta", Lisbon)]),
+            sites: with_alerts(alerts, [facts("acme", Berlin), facts("beta", Lisbon), SiteFacts::of_fleet()]),
             ledger: NotificationLedger::new(),
             sinks: ["mail".to_owned()].into(),
             attention: Attention::default(),
