@@ -3,7 +3,7 @@
 //! It mirrors the store: whoever has kept alerts puts them here. Of a site that is not in force nothing is shown as long as
 //! anything holds there, so that one that comes back stands as it did; once all of it has ended, its ends are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
@@ -22,8 +22,10 @@ pub struct Desk {
 
 #[derive(Debug, Default)]
 struct All {
-    /// The sites in force, the fleet among them, and those that were.
-    sites: BTreeMap<SiteName, Arc<SiteFacts>>,
+    /// The sites in force, the fleet among them.
+    in_force: BTreeSet<SiteName>,
+    /// What is known of these, and of those that were in force.
+    facts: BTreeMap<SiteName, Arc<SiteFacts>>,
     /// What messages may be about.
     shown: Arc<BTreeMap<SiteName, SiteAlerts>>,
     /// What sites that are not in force have, if it is not shown.
@@ -44,15 +46,13 @@ impl Desk {
         let mut alerts = std::mem::take(&mut all.hidden);
         let shown = std::mem::take(&mut all.shown);
         alerts.extend(shown.iter().map(|(site, shown)| (site.clone(), shown.alerts.clone())));
-        let mut before = std::mem::take(&mut all.sites);
-        all.sites = sites
-            .map(|facts| match before.remove(&facts.name) {
-                Some(known) if *known == facts => known,
-                Some(_) | None => Arc::new(facts),
-            })
-            .map(|facts| (facts.name.clone(), facts))
-            .collect();
-        all.sites.extend(before.into_iter().map(|(name, facts)| (name, Arc::new(SiteFacts::left(&facts)))));
+        all.in_force.clear();
+        for facts in sites {
+            all.in_force.insert(facts.name.clone());
+            if all.facts.get(&facts.name).is_none_or(|known| **known != facts) {
+                all.facts.insert(facts.name.clone(), Arc::new(facts));
+            }
+        }
         for (site, alerts) in alerts {
             all.place(&site, alerts);
         }
@@ -112,7 +112,7 @@ impl All {
     }
 
     fn facts(&self, site: &SiteName) -> Arc<SiteFacts> {
-        self.sites.get(site).map_or_else(|| Arc::new(SiteFacts::of_left(site)), Arc::clone)
+        self.facts.get(site).map_or_else(|| Arc::new(SiteFacts::of_name(site)), Arc::clone)
     }
 
     fn place(&mut self, site: &SiteName, alerts: Vec<Arc<Alert>>) {
@@ -123,7 +123,7 @@ impl All {
             if self.shown.contains_key(site) {
                 Arc::make_mut(&mut self.shown).remove(site);
             }
-        } else if facts.is_watched || is_over {
+        } else if self.in_force.contains(site) || is_over {
             Arc::make_mut(&mut self.shown).insert(site.clone(), SiteAlerts { facts, alerts });
         } else {
             Arc::make_mut(&mut self.shown).remove(site);
@@ -159,6 +159,7 @@ mod tests {
             resolved_at: None,
             handsets: Vec::new(),
             readings: Vec::new(),
+            unwatched: false,
         }
     }
 
@@ -203,16 +204,15 @@ mod tests {
         desk.follow([]);
         assert!(shown(&desk).is_empty(), "it may be back before anybody takes leave of it");
         let still = &desk.all()[&name("acme")];
-        assert!(!still.facts.is_watched && still.alerts.len() == 2, "people see it: {still:?}");
+        assert_eq!((*still.facts).clone(), berlin, "people see it");
+        assert_eq!(still.alerts.len(), 2);
         desk.put(&name("acme"), &[ended("acme/drift"), ended("acme/clock-skew")]);
         assert_eq!(shown(&desk), ["acme/drift", "acme/clock-skew"]);
-        let left = SiteFacts { is_watched: false, ..berlin.clone() };
-        assert_eq!(*desk.sites()[&name("acme")].facts, left, "called as before");
         desk.follow([]);
-        assert_eq!(*desk.sites()[&name("acme")].facts, left);
+        assert_eq!(*desk.sites()[&name("acme")].facts, berlin, "called as before");
 
         desk.put(&name("gone-before-the-start"), &[ended("gone-before-the-start/drift")]);
-        assert!(!desk.sites()[&name("gone-before-the-start")].facts.is_watched);
+        assert_eq!(*desk.sites()[&name("gone-before-the-start")].facts, facts("gone-before-the-start"));
         desk.put(&name("gone-before-the-start"), &[]);
         desk.follow([berlin.clone()]);
         assert_eq!(*desk.sites()[&name("acme")].facts, berlin, "it is back");

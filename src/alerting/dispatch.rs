@@ -41,8 +41,8 @@ const GATHER: Duration = Duration::from_millis(200);
 /// The present state is not looked at more often than this because of the time alone.
 const SOON: Duration = Duration::from_millis(200);
 
-/// What is under way has so long to come to an end when n720d stops, so that no restart repeats what a slow receiver takes.
-/// Shorter than n720d has for all of its leave.
+/// What is under way has so long to come to an end when n720d stops, so that a restart repeats little: what takes longer, as a
+/// sink with a long time-out may, is sent again. Shorter than n720d has for all of its leave.
 const LANDING: Duration = Duration::from_secs(12);
 
 /// What messages are made of; each may change at any time.

@@ -100,10 +100,12 @@ fn event(message: &Message, entry: &Entry) {
 
 /// The summary, and behind it the readings: in one line, whatever a device or a site file has put into them.
 fn text(alert: &Alert) -> String {
-    [&alert.summary]
+    let unwatched = alert.unwatched.then_some("not watched any more");
+    unwatched
         .into_iter()
-        .chain(&alert.readings)
-        .map(|line| clean(line))
+        .chain([alert.summary.as_str()])
+        .chain(alert.readings.iter().map(String::as_str))
+        .map(clean)
         .collect::<Vec<_>>()
         .join(" | ")
 }

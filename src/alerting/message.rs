@@ -79,11 +79,14 @@ pub struct SiteFacts {
     pub time_zone: Tz,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
-    /// Whether it is in force: of a site that is not any more only ends are told, and nobody knows what holds there.
-    pub is_watched: bool,
 }
 
 impl Message {
+    /// Whether anything of it was seen to be over; what is not watched any more has ended as well, and may hold.
+    pub fn has_good_news(&self) -> bool {
+        self.entries.iter().any(|entry| entry.has_ended() && !entry.alert.unwatched)
+    }
+
     /// How urgent it is: as the worst of what holds, or, where nothing does, of what has ended.
     pub fn severity(&self) -> Severity {
         let worst = |ended| {
@@ -140,18 +143,12 @@ impl SiteFacts {
             contact: String::new(),
             time_zone: Tz::UTC,
             labels: BTreeMap::new(),
-            is_watched: true,
         }
     }
 
-    /// Of a site that was in force and is not any more.
-    pub(super) fn left(before: &Self) -> Self {
-        Self { is_watched: false, ..before.clone() }
-    }
-
-    /// Of a site that is not in force, and of which nothing but the name is known.
-    pub(crate) fn of_left(name: &SiteName) -> Self {
-        Self { name: name.clone(), is_watched: false, ..Self::of_fleet() }
+    /// Of a site of which nothing but the name is known: its times are told in UTC.
+    pub(crate) fn of_name(name: &SiteName) -> Self {
+        Self { name: name.clone(), ..Self::of_fleet() }
     }
 }
 
@@ -163,7 +160,6 @@ impl From<&DesiredSite> for SiteFacts {
             contact: site.contact.clone(),
             time_zone: site.time_zone,
             labels: site.labels.clone(),
-            is_watched: true,
         }
     }
 }
@@ -222,6 +218,7 @@ mod tests {
             resolved_at: None,
             handsets: Vec::new(),
             readings: Vec::new(),
+            unwatched: false,
         };
         Entry { site, alert: Arc::new(alert), acknowledged: None, news: None }
     }

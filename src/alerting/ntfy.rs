@@ -106,7 +106,8 @@ fn urgency(message: &Message) -> (u8, &'static str) {
         (Some(Severity::Warning), _) => (4, "warning"),
         (Some(Severity::Info), _) => (3, "information_source"),
         (None, Some(_)) => (3, "eyes"),
-        (None, None) => (2, "white_check_mark"),
+        (None, None) if message.has_good_news() => (2, "white_check_mark"),
+        (None, None) => (2, "grey_question"),
     }
 }
 

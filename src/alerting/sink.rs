@@ -54,7 +54,8 @@ pub struct SinkError {
     /// For a person.
     pub text: String,
     /// Whether the receiver may have taken the notification all the same, so that it must hear how it ends. Rather too often
-    /// than not: an end without a beginning is odd, a beginning without an end is waited for.
+    /// than not where nothing was heard of it: an end without a beginning is odd, a beginning without an end is waited for. Who
+    /// has answered that it failed is believed.
     pub may_have_been_taken: bool,
 }
 

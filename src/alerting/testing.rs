@@ -19,7 +19,6 @@ pub(super) fn site(name: &str) -> Arc<SiteFacts> {
         contact: "Frau Weber".into(),
         time_zone: Tz::UTC,
         labels: BTreeMap::from([("customer".to_owned(), "acme".to_owned())]),
-        is_watched: true,
     })
 }
 
@@ -37,6 +36,7 @@ pub(super) fn alert(site: &str, kind: AlertKind, state: AlertState) -> Alert {
         resolved_at: (state == AlertState::Resolved).then_some(ended),
         handsets: Vec::new(),
         readings: Vec::new(),
+        unwatched: false,
     }
 }
 

@@ -465,6 +465,7 @@ mod tests {
                 resolved_at: None,
                 handsets: Vec::new(),
                 readings: Vec::new(),
+                unwatched: false,
             });
         }
         board.publish(Arc::new(acme));

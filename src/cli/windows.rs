@@ -124,9 +124,6 @@ fn took(handset: &LedgerHandset) -> String {
 }
 
 fn in_spoken(seconds: u64) -> String {
-    if seconds < 60 {
-        return format!("{seconds} s");
-    }
     spoken(TimeDelta::seconds(i64::try_from(seconds).unwrap_or(i64::MAX / 1000)))
 }
 

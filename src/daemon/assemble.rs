@@ -161,18 +161,13 @@ fn open_store(dir: &Path) -> Result<Store, StartError> {
 }
 
 /// The alerts of all sites as they were left, and what the sinks know of them. What sinks know that are gone is forgotten, and
-/// the alerts of sites that are gone end.
+/// so are ends that nobody waits for.
 fn what_was_told(store: &Store, in_force: &InForce) -> Result<(Desk, Known), StoreError> {
     store.forget_sinks(&in_force.alerting.names())?;
+    store.forget_told_ends()?;
     let desk = Desk::default();
     desk.follow(in_force.config.sites.values().map(SiteFacts::from));
-    let config = &in_force.config;
-    // A folder without any file is rather not mounted than meant.
-    let has_files = !(config.sites.is_empty() && config.invalid.is_empty());
-    for (site, mut alerts) in store.all_alerts()? {
-        if has_files && !config.has_file(&site) && !site.is_of_fleet() {
-            alerts = store.leave(&site, clock::now())?;
-        }
+    for (site, alerts) in store.all_alerts()? {
         desk.put(&site, &alerts);
     }
     Ok((desk, ledger::stored(store)?))

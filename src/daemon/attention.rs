@@ -126,7 +126,7 @@ pub(super) async fn end_silence(
     Ok(listed::silence(&ended, facts(context).values()).0)
 }
 
-/// The alerts of all sites that have a file; with `ended`, those too whose end some sink has yet to be told.
+/// The alerts of all sites; with `ended`, those too whose end some sink has yet to be told.
 ///
 /// # Errors
 /// When the store cannot be read.
@@ -206,7 +206,12 @@ pub fn alerts_left_behind(
     ended: bool,
     now: DateTime<Utc>,
 ) -> Result<AlertList, StoreError> {
-    let sites = listed::with_alerts(store.all_alerts()?, facts_of(config).into_values());
+    let alerts = store.all_alerts()?;
+    let mut facts = facts_of(config);
+    for site in alerts.keys() {
+        facts.entry(site.clone()).or_insert_with(|| SiteFacts::of_name(site));
+    }
+    let sites = listed::with_alerts(alerts, facts.into_values());
     let (ledger, attention) = (store.notification_ledger()?, store.attention()?);
     let sinks = config.daemon.alerts.sinks.iter().map(|sink| sink.name.clone()).collect();
     Ok(Known { sites: &sites, ledger: &ledger, sinks: &sinks, attention: &attention, now }.list(ended))
@@ -357,7 +362,7 @@ fn facts(context: &Context) -> BTreeMap<SiteName, SiteFacts> {
 /// The sites that have a file, right or not, and the fleet.
 fn facts_of(config: &Config) -> BTreeMap<SiteName, SiteFacts> {
     let wrong = config.invalid.keys().filter_map(|name| name.parse().ok());
-    let wrong = wrong.map(|name| SiteFacts::of_left(&name));
+    let wrong = wrong.map(|name| SiteFacts::of_name(&name));
     let sites = config.sites.values().map(SiteFacts::from).chain(wrong).chain([SiteFacts::of_fleet()]);
     sites.map(|facts| (facts.name.clone(), facts)).collect()
 }
@@ -404,6 +409,7 @@ mod tests {
             resolved_at: None,
             handsets: Vec::new(),
             readings: Vec::new(),
+            unwatched: false,
         };
         (site.parse().unwrap(), kinds.iter().map(alert).collect())
     }

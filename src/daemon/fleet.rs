@@ -1,6 +1,6 @@
 //! All site tasks: starts, changes and stops them as the configuration says, and passes requests on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
@@ -10,32 +10,42 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::chain;
-use super::context::Context;
+use super::context::{Context, InForce};
 use super::cycle::Report;
 use super::retry;
 use super::site_task::{self, Place, Request, SiteTask};
 use crate::config::Config;
 use crate::domain::ids::SiteName;
 use crate::domain::status::SiteStatus;
+use crate::store::Store;
 
 /// A site that is not watched has no status, neither here nor in the store, and its alerts end; all else about it is kept. A
 /// cycle that is broken off may still publish, and what it was keeping is kept: both come before this, unless the site is
 /// back.
-async fn leave(context: Arc<Context>, site: SiteName, running: JoinHandle<()>) {
-    // However it ended.
-    drop(running.await);
+async fn take_leave(context: Arc<Context>, site: SiteName, running: Option<JoinHandle<()>>) {
+    if let Some(running) = running {
+        // However it ended.
+        drop(running.await);
+    }
     context.store_at_rest().await;
-    if context.in_force.borrow().config.sites.contains_key(&site) {
+    let is_back = |in_force: &InForce| in_force.config.has_file(&site);
+    if is_back(&context.in_force.borrow()) {
         return;
     }
     context.board.remove(&site);
-    let now = context.now();
-    match context.store(&site, move |store, site| store.leave(site, now)).await {
-        Ok(alerts) => context.desk.put(&site, &alerts),
+    let (in_force, now) = (context.in_force.clone(), context.now());
+    let leave = move |store: &Store, site: &SiteName| {
+        let is_back = in_force.borrow().config.has_file(site);
+        if is_back { Ok(None) } else { store.leave(site, now).map(Some) }
+    };
+    match context.store(&site, leave).await {
+        Ok(Some(alerts)) if !is_back(&context.in_force.borrow()) => context.desk.put(&site, &alerts),
+        // Its own next cycle says what holds there.
+        Ok(Some(_) | None) => {}
         Err(error) => tracing::warn!(
             %site,
             error = chain(&error),
-            "the status of a site that is gone stays in the store, and its alerts end at the next start"
+            "the status of a site that is gone stays in the store, and its alerts end at the next reload or start"
         ),
     }
 }
@@ -56,17 +66,16 @@ impl Fleet {
     }
 
     /// Makes the running tasks those of `config`. A site that is unchanged is left alone; one that is gone is
-    /// stopped, and nothing is changed on its device.
+    /// stopped, and nothing is changed on its device. So is one that went while nobody watched it.
     pub(super) fn follow(&self, config: &Config) {
         let mut tasks = self.tasks();
-        let gone: Vec<SiteName> =
-            tasks.keys().filter(|name| !config.sites.contains_key(*name)).cloned().collect();
-        for name in gone {
+        for name in self.gone(&tasks, config) {
             self.context.board.remove(&name);
-            if let Some(task) = tasks.remove(&name) {
+            let running = tasks.remove(&name).map(|task| {
                 task.stop.cancel();
-                self.tracker.spawn(leave(Arc::clone(&self.context), name.clone(), task.running));
-            }
+                task.running
+            });
+            self.tracker.spawn(take_leave(Arc::clone(&self.context), name.clone(), running));
             tracing::info!(site = %name, "no longer watched: its site file is gone; nothing was changed on the device");
         }
         let place = Place { sites: config.sites.len() };
@@ -151,6 +160,20 @@ impl Fleet {
         self.tracker.wait().await;
     }
 
+    /// The sites without a file that are watched or shown still, or have alerts that hold.
+    fn gone(&self, tasks: &BTreeMap<SiteName, SiteTask>, config: &Config) -> BTreeSet<SiteName> {
+        let shown = self.context.board.snapshot();
+        let mut known: BTreeSet<SiteName> = shown.sites().map(|status| status.site.clone()).collect();
+        known.extend(tasks.keys().cloned());
+        // After a start, a folder without any file is rather not mounted than meant.
+        if !known.is_empty() || !config.sites.is_empty() || !config.invalid.is_empty() {
+            let holding = self.context.desk.all().into_iter().filter(|(_, site)| site.holds());
+            known.extend(holding.map(|(name, _)| name));
+        }
+        known.retain(|name| !name.is_of_fleet() && !config.has_file(name));
+        known
+    }
+
     fn requests(&self, site: &SiteName) -> Option<mpsc::Sender<Request>> {
         self.tasks().get(site).map(|task| task.requests.clone())
     }
@@ -168,7 +191,6 @@ mod tests {
 
     use tokio::sync::{Semaphore, watch};
 
-    use super::super::context::InForce;
     use super::super::rollout::Rollouts;
     use super::super::sink_health::SinkHealth;
     use super::super::{clock, reload};
@@ -176,7 +198,6 @@ mod tests {
     use crate::api::{Board, Metrics};
     use crate::config;
     use crate::device::n720::Driver;
-    use crate::store::Store;
 
     const SITE: &str = "[site]\ntime_zone = \"Europe/Berlin\"\n[manager]\nurl = \"http://127.0.0.1:9\"\n\
                         mac = \"7C2F80CA21E4\"\npassword = \"env:N720D_TEST_NOT_SET\"\n";

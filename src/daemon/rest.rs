@@ -23,7 +23,7 @@ pub(super) async fn publish(context: &Context, config: &Config) -> Result<(), St
     for (name, findings) in &config.invalid {
         let Ok(site) = name.parse::<SiteName>() else { continue };
         // What stands before it may be a mere warning.
-        let first = findings.iter().find(|finding| finding.is_error()).or(findings.first());
+        let first = findings.iter().find(|finding| finding.is_error());
         let first = first.map(ToString::to_string).unwrap_or_default();
         context
             .publish(&invalid(site, format!("the site file has errors, the site is not watched: {first}")));

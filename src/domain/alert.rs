@@ -115,6 +115,9 @@ pub struct Alert {
     /// What was tried, what was read, and what to look at, a line each, for whoever looks into it.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub readings: Vec<String>,
+    /// It ended because its site is not watched any more, and nobody knows what holds there.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub unwatched: bool,
 }
 
 /// A handset in an alert or on a hand-off sheet: who it is, where it stands, and what its user must do.
@@ -347,6 +350,7 @@ mod tests {
             resolved_at: None,
             handsets: Vec::new(),
             readings: Vec::new(),
+            unwatched: false,
         };
         let json = serde_json::to_value(&alert).unwrap();
         let keys: Vec<_> = json.as_object().unwrap().keys().cloned().collect();

@@ -19,7 +19,7 @@ mod testing;
 mod windows;
 mod work;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
 
@@ -71,8 +71,8 @@ pub struct View<'a> {
     pub own_url: Option<&'a str>,
     /// Our clock.
     pub now: DateTime<Utc>,
-    /// References of this site that lead to no secret, each with the reason (never a value).
-    pub missing_secrets: &'a BTreeMap<String, String>,
+    /// References of this site that lead to no secret, that of the web password first, each with the reason (never a value).
+    pub missing_secrets: &'a [(String, String)],
 }
 
 impl View<'_> {

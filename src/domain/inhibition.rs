@@ -69,6 +69,7 @@ mod tests {
             resolved_at: None,
             handsets: Vec::new(),
             readings: Vec::new(),
+            unwatched: false,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Secrets: where one is kept ([`SecretRef`]), the thing itself ([`Secret`]), and a site's resolved ones
 //! ([`SecretBook`]). Resolving is done elsewhere; nothing here reads a file, a keyring or the environment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -104,13 +104,11 @@ impl SecretBook {
         }
     }
 
-    /// Those of these references that lead to no secret, each with the reason (a text without a value).
-    pub fn missing<'a>(
-        &self,
-        references: impl IntoIterator<Item = &'a SecretRef>,
-    ) -> BTreeMap<String, String> {
+    /// Those of these references that lead to no secret, each once and in this order, with the reason (a text without a value).
+    pub fn missing<'a>(&self, references: impl IntoIterator<Item = &'a SecretRef>) -> Vec<(String, String)> {
+        let mut seen = BTreeSet::new();
         let why = |reference: &SecretRef| Some((reference.to_string(), self.get(reference).err()?));
-        references.into_iter().filter_map(why).collect()
+        references.into_iter().filter_map(why).filter(|(name, _)| seen.insert(name.clone())).collect()
     }
 }
 
@@ -145,6 +143,6 @@ mod tests {
         let nope = SecretRef::Env("NOPE".into());
         let why = book.get(&nope).unwrap_err();
         assert!(why.contains("env:NOPE"));
-        assert_eq!(book.missing([&kept, &nope]), BTreeMap::from([("env:NOPE".to_owned(), why)]));
+        assert_eq!(book.missing([&nope, &kept, &nope]), [("env:NOPE".to_owned(), why)]);
     }
 }

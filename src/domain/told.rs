@@ -113,6 +113,7 @@ mod tests {
             resolved_at: None,
             handsets: vec![handset(1, "02 B6 EC 8A A5"), handset(2, "none")],
             readings: Vec::new(),
+            unwatched: false,
         }
     }
 

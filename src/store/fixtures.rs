@@ -280,6 +280,7 @@ pub(crate) fn alert(id: &str, seconds: i64) -> Alert {
             until: Some(at(seconds).fixed_offset()),
         }],
         readings: vec!["look at the VERSION".into()],
+        unwatched: false,
     }
 }
 

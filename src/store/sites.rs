@@ -223,6 +223,7 @@ mod tests {
         let ended = |alert: &Alert| Alert {
             state: AlertState::Resolved,
             resolved_at: Some(at(20).trunc_subsecs(0)),
+            unwatched: true,
             ..alert.clone()
         };
         assert!(before.iter().any(|alert| alert.state == AlertState::Firing));

@@ -131,6 +131,23 @@ impl Store {
         })
     }
 
+    /// Forgets the ends that no sink is still to be told of. Cycles do that for their sites; of one that is not watched any
+    /// more nobody else would.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn forget_told_ends(&self) -> Result<(), StoreError> {
+        self.write("forget the ends that every sink was told", |db| {
+            db.execute(
+                "DELETE FROM alert WHERE json_extract(alert, '$.state') = 'resolved'
+                 AND NOT EXISTS (SELECT 1 FROM told WHERE told.site = alert.site AND told.alert = alert.id)
+                 AND NOT EXISTS (SELECT 1 FROM offer WHERE offer.site = alert.site AND offer.alert = alert.id)",
+                (),
+            )?;
+            Ok(())
+        })
+    }
+
     /// The messages that were sent last, newest first, at most `limit`; of all there are at most [`NOTIFICATIONS_KEPT`].
     ///
     /// # Errors

@@ -355,7 +355,7 @@ async fn a_stop_does_not_wait_for_ever_and_loses_nothing() {
     }
     let before = tokio::time::Instant::now();
     let book = running.stop().await;
-    assert!(before.elapsed() < Duration::from_secs(13), "{:?}", before.elapsed());
+    assert!((12..13).contains(&before.elapsed().as_secs()), "{:?}", before.elapsed());
     assert!(book.recorded.is_empty());
 
     let after = ScriptedSink::new("a", []);

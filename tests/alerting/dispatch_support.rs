@@ -41,6 +41,7 @@ pub(crate) fn alert(site: &str, state: AlertState) -> Alert {
         resolved_at: (state == AlertState::Resolved).then(begin),
         handsets: Vec::new(),
         readings: Vec::new(),
+        unwatched: false,
     }
 }
 

@@ -98,6 +98,7 @@ fn alert(case: &Case, now: DateTime<Utc>) -> Alert {
         resolved_at: case.ended.map(at),
         handsets: Vec::new(),
         readings: Vec::new(),
+        unwatched: false,
     }
 }
 

@@ -46,6 +46,8 @@ struct Life {
     begun: TimeDelta,
     severity: Severity,
     has_ended: bool,
+    /// It has ended because nobody follows it any more.
+    was_left: bool,
 }
 
 /// What a sink believes to hold.
@@ -116,7 +118,13 @@ impl Model {
                 (Some(life), Finding::Clear) => life.has_ended = true,
                 (None, Finding::Holds(severity)) => {
                     let since = daemon.now().trunc_subsecs(0);
-                    let life = Life { since, begun: daemon.passed, severity: *severity, has_ended: false };
+                    let life = Life {
+                        since,
+                        begun: daemon.passed,
+                        severity: *severity,
+                        has_ended: false,
+                        was_left: false,
+                    };
                     self.lives.insert(key.clone(), life);
                     self.nobodys.remove(&key);
                 }
@@ -127,7 +135,9 @@ impl Model {
 
     /// Nobody follows what holds at a site that is not watched any more.
     pub(crate) fn left(&mut self, site: &SiteName) {
-        self.lives.iter_mut().filter(|(key, _)| key.0 == *site).for_each(|(_, life)| life.has_ended = true);
+        for (_, life) in self.lives.iter_mut().filter(|(key, life)| key.0 == *site && !life.has_ended) {
+            (life.has_ended, life.was_left) = (true, true);
+        }
     }
 
     /// Since when an alert holds, if it does.
@@ -274,7 +284,7 @@ impl Model {
         let case = format!("{sink} was told at {} of {:?}; {life:?}", daemon.now(), entry.alert);
         let belief = self.beliefs[sink].get(&key);
         let is_unsure = self.unsure.get(sink).is_some_and(|unsure| unsure.contains(&key));
-        assert_eq!(entry.site.is_watched, daemon.is_watched(&key.0), "{case}");
+        assert_eq!(entry.alert.unwatched, life.was_left, "{case}");
         assert_eq!(entry.has_ended(), life.has_ended, "{case}");
         assert_eq!(entry.alert.since, life.since, "{case}");
         if life.has_ended {

@@ -139,14 +139,14 @@ impl Night {
                 self.daemon.leave(&name(*site));
                 self.model.left(&name(*site));
             }
-            Step::Return(site) => self.daemon.return_to(&name(*site)),
+            Step::Return(site) => _ = self.daemon.left.remove(&name(*site)),
         }
         self.daemon.look(&mut self.model, None);
         self.model.tick(&self.daemon);
     }
 
     fn cycle(&mut self, site: &SiteName, findings: &[(AlertKind, Finding)]) {
-        if !self.daemon.is_watched(site) {
+        if self.daemon.left.contains(site) {
             return;
         }
         self.daemon.cycle(site, findings);

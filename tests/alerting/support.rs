@@ -1,7 +1,7 @@
 //! A daemon in memory, as far as alerts go: what it keeps over a restart, its sinks, and the passing of time. It drives the
 //! real stages from findings to the ledger, and hands every message to whoever is to judge it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,6 +36,8 @@ pub(crate) enum Kill {
 /// What is durable, and the clocks.
 pub(crate) struct Daemon {
     pub(crate) sites: BTreeMap<SiteName, SiteAlerts>,
+    /// Sites whose file is taken away for now.
+    pub(crate) left: BTreeSet<SiteName>,
     pub(crate) ledger: NotificationLedger,
     pub(crate) attention: Attention,
     pub(crate) routing: Routing,
@@ -79,6 +81,7 @@ impl Daemon {
         };
         Self {
             sites: BTreeMap::new(),
+            left: BTreeSet::new(),
             ledger: NotificationLedger::new(),
             attention: Attention::default(),
             routing: Routing::default(),
@@ -121,19 +124,9 @@ impl Daemon {
     pub(crate) fn leave(&mut self, site: &SiteName) {
         let now = self.now();
         let Some(at) = self.sites.get_mut(site) else { return };
-        Arc::make_mut(&mut at.facts).is_watched = false;
+        self.left.insert(site.clone());
         let alerts: Vec<Alert> = at.alerts.iter().map(|alert| Alert::clone(alert)).collect();
         at.alerts = left(&alerts, now).into_iter().map(Arc::new).collect();
-    }
-
-    /// It is back.
-    pub(crate) fn return_to(&mut self, site: &SiteName) {
-        let Some(at) = self.sites.get_mut(site) else { return };
-        Arc::make_mut(&mut at.facts).is_watched = true;
-    }
-
-    pub(crate) fn is_watched(&self, site: &SiteName) -> bool {
-        self.sites.get(site).is_some_and(|at| at.facts.is_watched)
     }
 
     /// Runs the stages for a sink.

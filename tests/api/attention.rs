@@ -25,6 +25,7 @@ fn line(state: AlertState) -> AlertLine {
         resolved_at: None,
         handsets: Vec::new(),
         readings: Vec::new(),
+        unwatched: false,
     };
     let (acknowledged, silenced, inhibited_by) = (None, None, Some("acme/unreachable".into()));
     AlertLine { alert, site: site("acme"), acknowledged, silenced, inhibited_by, told: Vec::new() }

@@ -23,7 +23,6 @@ pub(crate) fn site() -> Arc<SiteFacts> {
         contact: "Frau Weber, +49 30 123456".into(),
         time_zone: chrono_tz::Europe::Berlin,
         labels: BTreeMap::from([("customer".to_owned(), "acme".to_owned())]),
-        is_watched: true,
     })
 }
 
@@ -39,6 +38,7 @@ pub(crate) fn alert(kind: AlertKind, state: AlertState) -> Alert {
         resolved_at: (state == AlertState::Resolved).then(|| at(1)),
         handsets: Vec::new(),
         readings: Vec::new(),
+        unwatched: false,
     }
 }
 

@@ -175,7 +175,8 @@ async fn a_site_that_is_taken_away_is_told_as_not_watched_and_as_new_when_it_is_
     lab.no_site("acme");
     assert_eq!(lab.n720d(&["reload"]).await.code, 0);
     let told = lab.hook.hears("that nobody watches it", ends("acme")).await;
-    assert_eq!(told.alert("secret-missing").unwrap()["state"], "resolved");
+    let alert = told.alert("secret-missing").unwrap();
+    assert_eq!((&alert["state"], &alert["unwatched"]), (&"resolved".into(), &true.into()));
     assert!(told.body["title"].as_str().unwrap().starts_with("[NOT WATCHED] acme: "), "{told:?}");
     assert_eq!(told.body["labels"]["customer"], "acme", "as it was called");
 
@@ -235,5 +236,35 @@ async fn what_holds_at_a_site_whose_file_is_broken_at_the_start_is_still_there()
         .await;
     cycles(&lab, "acme", 2).await;
     assert_eq!(of_trouble(&lab.hook.told()), [("acme", "firing")], "told once, and never as over");
+    assert_eq!(daemon.terminate().await.0, 0);
+}
+
+/// That nobody watches a site is said when its file is taken away, and not where the folder of all files is not there yet.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_without_any_file_ends_nothing_and_a_broken_file_that_is_taken_away_does() {
+    let lab = Lab::with(Settings { interval: "1s", interval_open: "1s", ..Settings::default() }).await;
+    let device = manager("7C2F80CA21E4").start().await.unwrap();
+    lab.site("acme", &observed(&device, "missing.secret"));
+    let daemon = lab.start().await;
+    lab.hook.hears("the trouble", |told| told.alert("secret-missing").is_some()).await;
+    assert_eq!(daemon.terminate().await.0, 0);
+
+    lab.no_site("acme");
+    let daemon = lab.start().await;
+    let listed = lab.n720d(&["alerts"]).await;
+    assert!(listed.code == 3 && listed.out.contains("acme/secret-missing"), "{listed:?}");
+    assert_eq!(lab.n720d(&["reload"]).await.code, 0);
+    assert_eq!(daemon.terminate().await.0, 0);
+    assert_eq!(of_trouble(&lab.hook.told()), [("acme", "firing")]);
+
+    lab.site_text("acme", "[site\n");
+    let daemon = lab.start().await;
+    lab.hook.hears("the file", |told| told.alert("site-file-invalid").is_some()).await;
+    lab.no_site("acme");
+    assert_eq!(lab.n720d(&["reload"]).await.code, 0);
+    let left = |told: &Told| told.alert("secret-missing").is_some_and(|alert| alert["unwatched"] == true);
+    lab.hook.hears("that nobody watches it", left).await;
+    lab.until("acme", "its status to go", serde_json::Value::is_null).await;
+    assert_eq!(lab.n720d(&["alerts", "--all"]).await.code, 0);
     assert_eq!(daemon.terminate().await.0, 0);
 }

@@ -54,6 +54,7 @@ fn entry(kind: AlertKind, severity: Severity, state: AlertState) -> Entry {
         resolved_at: has_ended.then_some(DateTime::UNIX_EPOCH),
         handsets: SlotNumber::new(1).map(handset).into_iter().collect(),
         readings: vec!["a sample".to_owned()],
+        unwatched: false,
     };
     Entry { site: Arc::new(facts), alert: Arc::new(alert), acknowledged: None, news: None }
 }
@@ -64,6 +65,7 @@ fn bare(entry: Entry) -> Entry {
         phase: String::new(),
         handsets: Vec::new(),
         readings: Vec::new(),
+        unwatched: false,
         ..Alert::clone(&entry.alert)
     };
     Entry { alert: Arc::new(alert), ..entry }

@@ -70,7 +70,8 @@ fn style(message: &Message) -> &'static str {
         Some(Severity::Critical) => "attention",
         Some(Severity::Warning) => "warning",
         Some(Severity::Info) => "accent",
-        None => "good",
+        None if message.has_good_news() => "good",
+        None => "default",
     }
 }
 

@@ -131,6 +131,7 @@ fn context(message: &Message) -> Result<Value, TemplateProblem> {
             ("resolved_at", Value::Null),
             ("acknowledged", Value::Null),
             ("readings", json!([])),
+            ("unwatched", json!(false)),
         ] {
             alert.entry(key).or_insert(absent);
         }

@@ -80,7 +80,12 @@ pub(super) fn judge(status: StatusCode, answer: &[u8], private: &Private) -> Res
         _ => format!("the receiver answered {status}"),
     };
     // Who refuses has not taken it. Only a proxy does not know: what is behind it may have, and said nothing in time.
-    Err(SinkError::new(reason, text).in_doubt(status == StatusCode::GATEWAY_TIMEOUT))
+    Err(SinkError::new(reason, text).in_doubt(is_late(status)))
+}
+
+/// Whether a proxy has waited in vain for what is behind it; 524 is Cloudflare's.
+fn is_late(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 504 | 524)
 }
 
 /// The beginning of an answer in one line, unless there is a secret in it: receivers like to repeat what they refuse. What is
@@ -129,12 +134,13 @@ mod tests {
             (502, Some(FailureReason::Server)),
             (503, Some(FailureReason::Server)),
             (504, Some(FailureReason::Server)),
+            (524, Some(FailureReason::Server)),
             (599, Some(FailureReason::Server)),
         ];
         for (status, expected) in rows {
             let outcome = judge(StatusCode::from_u16(status).unwrap(), b"", &private());
             assert!(outcome.as_ref().err().is_none_or(SinkError::is_retryable), "{status}");
-            let in_doubt = status == 504;
+            let in_doubt = [504, 524].contains(&status);
             assert!(
                 outcome.as_ref().err().is_none_or(|error| error.may_have_been_taken == in_doubt),
                 "{status}"

@@ -31,7 +31,8 @@ pub(super) fn not_sent(error: &reqwest::Error) -> SinkError {
         (false, true) => "no connection in time",
         (false, false) => "no connection",
     };
-    let causes = causes.join(": ");
+    // What stands before the last says no more than that there is no connection.
+    let causes = if is_sent { causes.join(": ") } else { causes.pop().unwrap_or_default() };
     let text = if causes.is_empty() { what.to_owned() } else { format!("{what}: {causes}") };
     SinkError::new(reason, format!("{text}; {NOT_PRIVATE}")).in_doubt(is_sent)
 }

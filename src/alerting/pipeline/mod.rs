@@ -77,6 +77,13 @@ pub struct SiteAlerts {
     pub alerts: Vec<Arc<Alert>>,
 }
 
+impl SiteAlerts {
+    /// Whether any of them has not ended.
+    pub fn holds(&self) -> bool {
+        self.alerts.iter().any(|alert| alert.state != AlertState::Resolved)
+    }
+}
+
 /// An alert on its way through the stages.
 #[derive(Debug, Clone)]
 pub struct Item<'a> {

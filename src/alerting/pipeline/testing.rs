@@ -58,6 +58,7 @@ pub(super) fn firing(site: &str, kind: AlertKind, since: i64) -> Alert {
         resolved_at: None,
         handsets: Vec::new(),
         readings: Vec::new(),
+        unwatched: false,
     }
 }
 

@@ -192,7 +192,8 @@ pub(super) fn untold(all: usize) -> Option<Block> {
 
 /// The commands that show more of a site.
 fn more(message: &Message, facts: &SiteFacts) -> Option<Block> {
-    if !facts.is_watched || message.entries.iter().all(|entry| entry.alert.kind == AlertKind::Test) {
+    let names_nothing = |entry: &Entry| entry.alert.unwatched || entry.alert.kind == AlertKind::Test;
+    if message.entries.iter().all(names_nothing) {
         return None;
     }
     if facts.name == SiteName::of_fleet() {

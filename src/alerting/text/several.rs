@@ -40,7 +40,10 @@ pub(super) fn blocks(message: &Message) -> Vec<Block> {
         blocks.extend(one_by_one(message));
     }
     blocks.extend(farewell(message).map(Block::Note));
-    let mut commands = vec!["n720d alerts".to_owned(), "n720d status SITE".to_owned()];
+    let mut commands = vec!["n720d alerts".to_owned()];
+    if message.entries.iter().any(|entry| !entry.alert.unwatched) {
+        commands.push("n720d status SITE".to_owned());
+    }
     if holding(message).any(|entry| !entry.alert.handsets.is_empty()) {
         commands.push("n720d handoff SITE".to_owned());
     }

@@ -29,7 +29,6 @@ pub(super) fn berlin() -> SiteFacts {
         contact: "Frau Weber, +49 30 123456".to_owned(),
         time_zone: Tz::Europe__Berlin,
         labels: BTreeMap::from([("customer".to_owned(), "acme".to_owned())]),
-        is_watched: true,
     }
 }
 
@@ -288,6 +287,7 @@ pub(super) fn alert(kind: AlertKind) -> Alert {
         resolved_at: None,
         handsets: handsets(kind),
         readings: readings(kind),
+        unwatched: false,
     }
 }
 

@@ -52,8 +52,9 @@ fn nobody_is_asked_to_do_anything_about_what_is_over() {
 
 #[test]
 fn of_a_site_that_is_not_watched_any_more_nobody_says_that_all_is_well() {
-    let gone = SiteFacts { is_watched: false, ..berlin() };
-    let end = |site: &SiteFacts, kind| entry(site, resolved(alert(kind)), Some(Reason::Resolved));
+    let gone = berlin();
+    let over = |site: &SiteFacts, alert| entry(site, alert, Some(Reason::Resolved));
+    let end = |site: &SiteFacts, kind| over(site, Alert { unwatched: true, ..resolved(alert(kind)) });
     let one = message(Reason::Resolved, 30, vec![end(&gone, AlertKind::HandsetLost)]);
     insta::assert_snapshot!("not watched any more", plain(&one));
     insta::assert_snapshot!(title(&one), @"[NOT WATCHED] acme-berlin: handset lost: Workshop (1002)");
@@ -64,9 +65,11 @@ fn of_a_site_that_is_not_watched_any_more_nobody_says_that_all_is_well() {
     OVER: DECT manager's clock is wrong
     This site is not watched any more: there is no site file, and nobody knows what holds there.
     ");
-    let sites = [numbered(1), SiteFacts { is_watched: false, ..numbered(2) }];
-    let storm =
-        several(Reason::Resolved, true, sites.iter().map(|site| end(site, AlertKind::Unreachable)).collect());
+    let (watched, left) = (
+        over(&numbered(1), resolved(alert(AlertKind::Unreachable))),
+        end(&numbered(2), AlertKind::Unreachable),
+    );
+    let storm = several(Reason::Resolved, true, vec![watched, left.clone()]);
     insta::assert_snapshot!(title(&storm), @"[RESOLVED] 2 sites (region=north): DECT manager unreachable");
     insta::assert_snapshot!(brief(&storm, 400), @"
     site-00001: DECT manager unreachable
@@ -74,6 +77,8 @@ fn of_a_site_that_is_not_watched_any_more_nobody_says_that_all_is_well() {
     One of these sites is not watched any more: there is no site file, and nobody knows what holds there.
     ");
     assert!(plain(&storm).contains("One of these sites is not watched any more: "), "{}", plain(&storm));
+    let all = plain(&several(Reason::Resolved, true, vec![left.clone(), left]));
+    assert!(!all.contains("n720d status"), "there is none: {all}");
 }
 
 #[test]

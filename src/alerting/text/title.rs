@@ -22,8 +22,7 @@ pub fn title(message: &Message) -> String {
 
 fn tag(message: &Message) -> String {
     let Some(worst) = worst(message).map(loud) else {
-        let is_watched = message.entries.iter().any(|entry| entry.site.is_watched);
-        return if is_watched { "RESOLVED" } else { "NOT WATCHED" }.to_owned();
+        return if message.has_good_news() { "RESOLVED" } else { "NOT WATCHED" }.to_owned();
     };
     match message.reason {
         Reason::First | Reason::Resolved => worst.to_owned(),

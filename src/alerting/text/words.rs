@@ -37,7 +37,7 @@ pub(super) fn ended(message: &Message) -> impl Iterator<Item = &Entry> {
 
 /// That sites of a message are not watched any more, so that an end there is no good news; `None`: all are.
 pub(super) fn not_watched(message: &Message) -> Option<String> {
-    let left = message.entries.iter().filter(|entry| !entry.site.is_watched);
+    let left = message.entries.iter().filter(|entry| entry.alert.unwatched);
     let left = left.map(|entry| &entry.site.name).collect::<BTreeSet<&SiteName>>().len();
     let which = match (&message.subject, left) {
         (_, 0) => return None,

@@ -23,6 +23,7 @@ pub(in super::super) fn lost() -> AlertLine {
         resolved_at: None,
         handsets: Vec::new(),
         readings: Vec::new(),
+        unwatched: false,
     };
     AlertLine {
         alert,

@@ -80,6 +80,7 @@ fn message(sink: &str, by: &str, now: DateTime<Utc>) -> Message {
         resolved_at: None,
         handsets: condition.handsets,
         readings: condition.readings,
+        unwatched: false,
     };
     let facts = Arc::new(SiteFacts::of_fleet());
     let entry = Entry {

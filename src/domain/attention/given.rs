@@ -130,6 +130,7 @@ mod tests {
             resolved_at: None,
             handsets: Vec::new(),
             readings: Vec::new(),
+            unwatched: false,
         }
     }
 

@@ -82,7 +82,8 @@ fn secrets(view: &View<'_>, found: &mut Conditions) {
     // Which of them is news, why is not: a key store that is restarted gives another reason now and then.
     let (what, phase) = if !missing.is_empty() {
         // An adopted site may lack a hundred.
-        (enumerate(missing.values().cloned()), enumerate(missing.keys().cloned()))
+        let (names, why): (Vec<String>, Vec<String>) = missing.iter().cloned().unzip();
+        (enumerate(why), enumerate(names))
     } else if let Some(password) = password {
         (password, "web password".to_owned())
     } else {

@@ -46,8 +46,13 @@ pub fn live_on(
 /// whoever waits for their ends hears of them.
 pub fn left(previous: &[Alert], now: DateTime<Utc>) -> Vec<Alert> {
     let now = now.trunc_subsecs(0);
-    let holds = |alert: &Alert| alert.state != AlertState::Resolved;
-    previous.iter().map(|alert| if holds(alert) { end(alert, now) } else { alert.clone() }).collect()
+    let end = |alert: &Alert| match alert.state {
+        AlertState::Resolved => alert.clone(),
+        AlertState::Firing | AlertState::Acknowledged | AlertState::Silenced => {
+            Alert { unwatched: true, ..end(alert, now) }
+        }
+    };
+    previous.iter().map(end).collect()
 }
 
 fn follow(id: String, known: Option<&Alert>, condition: Condition, now: DateTime<Utc>) -> Alert {
@@ -63,6 +68,7 @@ fn follow(id: String, known: Option<&Alert>, condition: Condition, now: DateTime
         resolved_at: None,
         handsets: condition.handsets,
         readings: condition.readings,
+        unwatched: false,
     }
 }
 

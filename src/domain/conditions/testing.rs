@@ -38,7 +38,7 @@ pub(super) struct Stage {
     pub(super) clearance: Clearance,
     pub(super) device_now: NaiveDateTime,
     pub(super) skew_seconds: Option<i64>,
-    pub(super) missing_secrets: BTreeMap<String, String>,
+    pub(super) missing_secrets: Vec<(String, String)>,
     pub(super) own_url: Option<String>,
 }
 
@@ -69,7 +69,7 @@ impl Stage {
             clearance: Clearance::default(),
             device_now: time("2026-11-23T10:00"),
             skew_seconds: Some(0),
-            missing_secrets: BTreeMap::new(),
+            missing_secrets: Vec::new(),
             own_url: None,
         };
         stage.verdict(1, Registration::Registered);

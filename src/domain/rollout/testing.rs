@@ -233,6 +233,7 @@ impl Scene {
             resolved_at: None,
             handsets: Vec::new(),
             readings: Vec::new(),
+            unwatched: false,
         });
     }
 }

@@ -78,6 +78,7 @@ fn standing(kind: AlertKind) -> Alert {
         resolved_at: None,
         handsets: Vec::new(),
         readings: Vec::new(),
+        unwatched: false,
     }
 }
 

@@ -1,7 +1,10 @@
 //! What sinks know and what they were sent, and that both are always one.
 
-use super::super::fixtures::{at, delivery, knows, site, store};
+use super::super::CycleRecord;
+use super::super::fixtures::{alert, at, delivery, knows, memory, site, status, store};
 use super::*;
+use crate::domain::alert::{Alert, AlertState};
+use crate::domain::memory::SiteMemory;
 
 /// Who was told what of which site, oldest first.
 fn history(store: &Store) -> Vec<String> {
@@ -194,4 +197,19 @@ fn what_does_not_decode_is_told_anew_and_hides_nothing_else() {
     store.record(&again).unwrap();
     assert_eq!(store.notification_ledger().unwrap()["hook"]["acme/drift"], knows("acme/drift", 6));
     assert_eq!(history(&store).len(), 2);
+}
+
+#[test]
+fn an_end_that_every_sink_was_told_is_forgotten_and_no_other() {
+    let (_dir, store) = store();
+    let acme = site("acme");
+    let ended = |id: &str| Alert { state: AlertState::Resolved, resolved_at: Some(at(5)), ..alert(id, 1) };
+    let alerts = vec![ended("told"), ended("owed"), ended("offered"), alert("holds", 1)];
+    let (memory, status) = (SiteMemory { alerts, ..memory() }, status("acme", 9));
+    store.keep(&acme, &CycleRecord { memory: &memory, status: &status, marks: &[], history: &[] }).unwrap();
+    store.record(&delivery("m1", "hook", 6, &["acme/owed"], &["acme/told"])).unwrap();
+    store.offer("hook", &[("acme/offered".to_owned(), acme.clone())].into()).unwrap();
+    store.forget_told_ends().unwrap();
+    let left: Vec<String> = store.memory(&acme).unwrap().alerts.into_iter().map(|alert| alert.id).collect();
+    assert_eq!(left, ["acme/owed", "acme/offered", "acme/holds"]);
 }

@@ -26,6 +26,7 @@ fn alert(site: &str, kind: AlertKind, severity: Severity, since: i64) -> Alert {
         resolved_at: None,
         handsets: Vec::new(),
         readings: Vec::new(),
+        unwatched: false,
     }
 }
 
