@@ -1,5 +1,6 @@
 //! A message for an incoming webhook of Slack: a fallback text and blocks, within the limits that Slack documents
-//! (docs.slack.dev, "Blocks" and "Formatting message text"). Mattermost and Rocket.Chat show the text.
+//! (docs.slack.dev, "Blocks" and "Formatting message text"). Mattermost and Rocket.Chat show the text. Whatever a name or a
+//! note says, nobody is mentioned.
 
 use serde_json::{Value, json};
 
@@ -17,10 +18,12 @@ const SECTIONS: usize = 8;
 const FALLBACK: usize = 3900;
 /// Shown where something was left out.
 const MORE: &str = "There is more than fits here: `n720d alerts` shows all of it.";
+/// Takes no room, and ends a mention before it has begun.
+const ZERO_WIDTH_SPACE: char = '\u{200B}';
 
 /// The JSON of the request.
 pub(super) fn payload(message: &Message) -> Value {
-    let (title, text) = (text::title(message), untitled(message));
+    let (title, text) = (unmentioned(&text::title(message)), unmentioned(&untitled(message)));
     let sections = pieces(&text, SECTION, escaped_length);
     let is_cut = sections.len() > SECTIONS || text.lines().any(|line| length(line) > SECTION);
     let header = json!({"type": "header", "text": {"type": "plain_text", "text": escaped(&title, HEADER)}});
@@ -29,7 +32,23 @@ pub(super) fn payload(message: &Message) -> Value {
     if is_cut {
         blocks.push(json!({"type": "context", "elements": [{"type": "mrkdwn", "text": MORE}]}));
     }
-    json!({"text": escaped(&text::plain(message), FALLBACK), "blocks": blocks})
+    json!({"text": escaped(&unmentioned(&text::plain(message)), FALLBACK), "blocks": blocks})
+}
+
+/// The text without mentions: Mattermost and Rocket.Chat wake everybody for a bare `@channel`, `@here` or `@all`. Only an
+/// `@` behind a letter or digit stays as it is, as in mail addresses; behind a dot, a hyphen or a letter that is not ASCII
+/// Mattermost may find a mention all the same.
+fn unmentioned(text: &str) -> String {
+    let mut broken = String::with_capacity(text.len());
+    let mut is_in_word = false;
+    for c in text.chars() {
+        broken.push(c);
+        if c == '@' && !is_in_word {
+            broken.push(ZERO_WIDTH_SPACE);
+        }
+        is_in_word = c.is_ascii_alphanumeric();
+    }
+    broken
 }
 
 /// `verbatim`: names of people and channels in it do not become mentions, addresses no links.
@@ -58,6 +77,7 @@ fn escaped_length(c: char) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::alerting::message::Subject;
     use crate::alerting::testing::{alert, entry, message, site};
     use crate::domain::alert::{Alert, AlertKind, AlertState};
     use crate::domain::notification::Reason;
@@ -96,15 +116,39 @@ mod tests {
         let payload = payload(&message(Reason::First, [one]));
         for text in [&payload["text"], &payload["blocks"][1]["text"]["text"]] {
             let text = text.as_str().unwrap();
-            assert!(text.contains("&lt;!channel&gt; &lt;@U1&gt; A &amp; B &lt;https"), "{text}");
+            assert!(text.contains("&lt;!channel&gt; &lt;@\u{200B}U1&gt; A &amp; B &lt;https"), "{text}");
             assert!(!text.contains(['<', '>']), "{text}");
         }
         assert_eq!(payload["blocks"][1]["text"]["verbatim"], true);
     }
 
     #[test]
+    fn words_that_would_wake_everybody_are_only_text() {
+        let summary = "@channel, (@here) -@all .@everyone _@ann a.@bob @@all: x@all".to_owned();
+        let one = Alert { summary, ..alert("acme", AlertKind::Drift, AlertState::Firing) };
+        let labels = [("customer".to_owned(), "@all".to_owned())].into();
+        let subject = Subject::Several { labels, storm: false };
+        let payload = payload(&Message { subject, ..message(Reason::First, [one]) });
+        let header = payload["blocks"][0]["text"]["text"].as_str().unwrap();
+        assert!(header.contains("@\u{200B}all"), "{header:?}");
+        for text in [&payload["text"], &payload["blocks"][1]["text"]["text"]] {
+            let text = text.as_str().unwrap();
+            let expected = "@~channel, (@~here) -@~all .@~everyone _@~ann a.@~bob @~@~all: x@all";
+            assert!(text.contains(&expected.replace('~', "\u{200B}")), "{text:?}");
+        }
+        for address in ["noc@example.net", "Ann <ann.7@example.net>", "a 日本 + b"] {
+            assert_eq!(unmentioned(address), address);
+        }
+        assert_eq!(
+            unmentioned("कि@all"),
+            "कि@\u{200B}all",
+            "no letter to Mattermost, which splits words there"
+        );
+    }
+
+    #[test]
     fn the_limits_hold_however_much_there_is_to_say() {
-        for (count, letter) in [(1, '&'), (2, 'ä'), (600, '<'), (600, 'x')] {
+        for (count, letter) in [(1, '&'), (2, 'ä'), (2, '@'), (600, '<'), (600, 'x')] {
             let mut message = message(Reason::First, []);
             let entries = (0..count).map(|number| {
                 let site = site(&format!("s{number}"));

@@ -58,7 +58,8 @@ fn head(message: &Message) -> Value {
     json!({"type": "Container", "style": style(message), "bleed": true, "items": [title]})
 }
 
-/// One line. Rich text is shown as it is: in a `TextBlock`, stars and brackets would be taken for Markdown.
+/// One line. Rich text is shown as it is: in a `TextBlock`, stars and brackets would be taken for Markdown. People are
+/// mentioned by entities beside the card alone, of which there are none, so `<at>` in a name is a text too.
 fn line_of(text: &str) -> Value {
     json!({"type": "RichTextBlock", "spacing": "None", "inlines": [{"type": "TextRun", "text": text}]})
 }
