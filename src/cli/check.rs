@@ -133,7 +133,7 @@ mod tests {
         assert_eq!(said("{{ title }}", "env:HOOK"), (0, String::new()));
         let (errors, text) = said("a\n{{ titel }}", "env:HOOK");
         assert!(errors == 1 && text.contains("alerts.sink[#2].template: found"), "{text}");
-        assert!(text.contains("line 2: undefined"), "{text}");
+        assert!(text.contains("line 2: `titel` is undefined; "), "{text}");
         let (errors, text) = said("{{ title }}", "whsec_%%hunter2");
         assert!(errors == 1 && text.contains("alerts.sink[#2].secret: found"), "{text}");
         assert!(!text.contains("hunter2"), "{text}");

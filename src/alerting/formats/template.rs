@@ -20,6 +20,8 @@ const FUEL: u64 = 10_000_000;
 const LARGEST: usize = 4 * 1024 * 1024;
 /// Characters of `brief`.
 const BRIEF: usize = 500;
+/// Told with every value that is not there: labels differ from site to site.
+const MISSING: &str = "what may be missing needs a default, as in {{ labels.customer | default(\"\") }}";
 /// What the template is called in its environment, where there is no other.
 const NAME: &str = "template";
 
@@ -74,6 +76,8 @@ impl Template {
         let is_json = escape == AutoEscape::Json;
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        // So that an error names the expression. What else is gathered is shown nowhere.
+        environment.set_debug(true);
         environment.set_fuel(Some(FUEL));
         environment.set_auto_escape_callback(move |_| escape.clone());
         environment.add_template_owned(NAME, source).map_err(|error| wrong(&error))?;
@@ -143,8 +147,15 @@ fn wrong(error: &minijinja::Error) -> TemplateProblem {
     if error.kind() == ErrorKind::OutOfFuel {
         return TemplateProblem::Endless;
     }
-    let detail = error.detail().map(|detail| format!(": {detail}")).unwrap_or_default();
-    TemplateProblem::Wrong { line: error.line(), cause: format!("{}{detail}", error.kind()) }
+    let (kind, detail) = (error.kind(), error.detail().unwrap_or_default());
+    let what = match (kind, detail) {
+        (_, "") => kind.to_string(),
+        (ErrorKind::UndefinedError, _) => detail.to_owned(),
+        _ => format!("{kind}: {detail}"),
+    };
+    let is_missing = kind == ErrorKind::UndefinedError || detail.contains("is undefined");
+    let cause = if is_missing { format!("{what}; {MISSING}") } else { what };
+    TemplateProblem::Wrong { line: error.line(), cause }
 }
 
 fn other(error: &dyn std::error::Error) -> TemplateProblem {
@@ -260,6 +271,27 @@ mod tests {
             let text = problem(source, "text/plain").to_string();
             assert!(text.starts_with(&format!("line {line}: ")) && text.contains(part), "{source}: {text}");
         }
+    }
+
+    #[test]
+    fn what_may_be_missing_is_named_with_what_to_do() {
+        for (source, what) in [
+            ("\n{{ labels.customer }}", "line 2: `labels.customer` is undefined"),
+            ("{{ labels['cost centre'] }}", "line 1: `labels['cost centre']` is undefined"),
+            ("{% if labels.customer == 'a' %}x{% endif %}", "line 1: `labels.customer` is undefined"),
+            ("{% for a in alerts %}{{ a.labels.x }}{% endfor %}", "line 1: `a.labels` is undefined"),
+            ("{{ titel|upper }}", "line 1: `titel` is undefined"),
+            ("{{ alerts[0].handsets[1].user }}", "line 1: `alerts[0].handsets[1]` is undefined"),
+            (
+                "{{ labels.customer|length }}",
+                "line 1: invalid operation: cannot calculate length of value of type undefined (`labels.customer` is undefined)",
+            ),
+        ] {
+            assert_eq!(problem(source, "text/plain").to_string(), format!("{what}; {MISSING}"), "{source}");
+        }
+        let source = "{{ labels.customer | default(\"\") }}{{ labels.region | default(\"\") }}";
+        assert_eq!(made(source, "text/plain"), "acme");
+        assert!(!problem("{{ title|shout }}", "text/plain").to_string().contains(MISSING));
     }
 
     #[test]
