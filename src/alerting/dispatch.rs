@@ -400,7 +400,7 @@ impl<L: Ledger, C: Fn() -> DateTime<Utc>> Dispatcher<L, C> {
         }
         let (about, id) = (message.subject.words(), message.id.clone());
         let failure = Failure { why: &error.text, at: (self.clock)(), now: Instant::now() };
-        let retry = line.failed(message, failure);
+        let retry = line.failed(message, failure, error.retry_after);
         tracing::warn!(
             sink = name,
             about,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
@@ -57,17 +58,24 @@ pub struct SinkError {
     /// than not where nothing was heard of it: an end without a beginning is odd, a beginning without an end is waited for. Who
     /// has answered that it failed is believed.
     pub may_have_been_taken: bool,
+    /// For how long the receiver asks to be left alone: all of it, whatever there is to tell.
+    pub retry_after: Option<Duration>,
 }
 
 impl SinkError {
-    /// An error of this kind; the receiver has certainly not taken it.
+    /// An error of this kind; the receiver has certainly not taken it, and asks for nothing.
     pub fn new(reason: FailureReason, text: impl Into<String>) -> Self {
-        Self { reason, text: text.into(), may_have_been_taken: false }
+        Self { reason, text: text.into(), may_have_been_taken: false, retry_after: None }
     }
 
     /// The same, when the receiver may have taken it, or certainly has not.
     pub fn in_doubt(self, may_have_been_taken: bool) -> Self {
         Self { may_have_been_taken, ..self }
+    }
+
+    /// The same, when the receiver asks to be left alone for so long.
+    pub fn asking_for(self, retry_after: Option<Duration>) -> Self {
+        Self { retry_after, ..self }
     }
 
     /// Whether the same notification may pass at another try.

@@ -72,6 +72,17 @@ async fn a_failure_is_tried_again_later_and_later_up_to_ten_minutes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_sink_that_asks_for_patience_gets_it_and_then_everything() {
+    let sink = ScriptedSink::new("a", [Act::Later(300), Act::Later(1)]);
+    let running = Running::start(&desk(&["acme", "beta"]), &[Arc::clone(&sink)]);
+    running.told(2).await;
+    running.stop().await;
+    let [0, second, third, _] = sink.seconds()[..] else { panic!("{:?}", sink.seconds()) };
+    assert!((300..=310).contains(&second), "{second}");
+    assert!((10..=20).contains(&(third - second)), "asking for less does not hasten us: {third}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_tried_again_is_what_holds_by_then() {
     let sink = ScriptedSink::new("a", [DOWN; 3]);
     let desk = desk(&["acme", "beta"]);

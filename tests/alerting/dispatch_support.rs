@@ -141,6 +141,8 @@ pub(crate) enum Act {
     Fail(FailureReason),
     /// Fails, and may have taken it.
     Doubt(FailureReason),
+    /// Asks to be left alone for so many seconds.
+    Later(u64),
     /// Has no connection after so many seconds.
     Slow(u64),
     /// Takes it after so many seconds.
@@ -216,6 +218,10 @@ impl Sink for ScriptedSink {
                 Act::Take => Ok(()),
                 Act::Fail(reason) => Err(SinkError::new(reason, format!("scripted: {reason}"))),
                 Act::Doubt(reason) => Err(SinkError::new(reason, "scripted").in_doubt(true)),
+                Act::Later(seconds) => {
+                    let error = SinkError::new(FailureReason::RateLimited, "scripted");
+                    Err(error.asking_for(Some(Duration::from_secs(seconds))))
+                }
                 Act::Slow(seconds) => {
                     tokio::time::sleep(Duration::from_secs(seconds)).await;
                     Err(SinkError::new(FailureReason::Connection, "scripted"))

@@ -38,6 +38,8 @@ pub(crate) enum Answer {
     /// With the request in its body, as receivers do that want to be helpful.
     Echo(u16),
     RedirectTo(&'static str),
+    /// With this `Retry-After`.
+    Later(u16, &'static str),
     Endless,
     Never,
 }
@@ -123,6 +125,9 @@ async fn take(
             (StatusCode::from_u16(status).unwrap(), format!("{arrived:?}")).into_response()
         }
         Answer::RedirectTo(to) => (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, to)]).into_response(),
+        Answer::Later(status, when) => {
+            (StatusCode::from_u16(status).unwrap(), [(header::RETRY_AFTER, when)]).into_response()
+        }
         Answer::Endless => {
             let chunks =
                 futures_util::stream::repeat_with(|| Ok::<_, std::io::Error>(Bytes::from(vec![b'x'; 1024])));

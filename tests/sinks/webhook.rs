@@ -107,6 +107,20 @@ async fn every_answer_but_success_is_worth_another_try_and_told_apart() {
 }
 
 #[tokio::test]
+async fn a_receiver_that_asks_for_patience_is_heard() {
+    for (answer, expected) in [
+        (Answer::Later(429, "120"), Some(120)),
+        (Answer::Later(503, "86400"), Some(3600)),
+        (Answer::Later(503, "Fri, 31 Dec 9999 23:59:59 GMT"), Some(3600)),
+        (Answer::Later(500, "120"), None),
+        (Answer::Status(429), None),
+    ] {
+        let error = outcome(answer).await.unwrap_err();
+        assert_eq!(error.retry_after.map(|asked| asked.as_secs()), expected, "{answer:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_redirect_is_not_followed() {
     let receiver = Receiver::start([Answer::RedirectTo("/elsewhere")]).await;
     let hook = plain(&receiver.url(), Some("key"));

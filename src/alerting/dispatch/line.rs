@@ -211,20 +211,27 @@ impl Line {
     ///
     /// The message waits for [`back_off`] of its own failures, its sink for half of [`back_off`] of those in a row. Half, so
     /// that others get their turn before the failed one does: one that a receiver cannot digest does not hold up the rest.
-    pub(super) fn failed(&mut self, message: Message, failure: Failure<'_>) -> Retry {
+    /// Where the receiver asked for more patience than that, both wait as long as it asked for.
+    pub(super) fn failed(
+        &mut self,
+        message: Message,
+        failure: Failure<'_>,
+        asked_for: Option<Duration>,
+    ) -> Retry {
         self.is_busy = false;
         let (stuck, now) = (self.stuck_on(&message, failure), failure.now);
         let attempts = self.postponed.get(&message.group).map_or(0, |postponed| postponed.attempts);
-        let later = back_off(attempts);
+        let asked_for = asked_for.unwrap_or_default();
+        let (later, rest) = (back_off(attempts).max(asked_for), (back_off(self.failures) / 2).max(asked_for));
         let attempts = attempts.saturating_add(1);
         self.given_up.remove(&message.group);
         self.postponed.insert(message.group.clone(), Postponed { attempts, until: now + later, stuck });
-        self.rest_until = Some(now + back_off(self.failures) / 2);
+        self.rest_until = Some(now + rest);
         self.failures = self.failures.saturating_add(1);
         // It waits as before, and is made anew when it is its turn.
         self.queue.push_back(message);
         self.look_at = None;
-        Retry { attempts, later }
+        Retry { attempts, later: later.max(rest) }
     }
 
     /// Gives once in a row of failures that a person is to be told that it will not pass by itself.
@@ -337,7 +344,7 @@ mod tests {
             if message == *good {
                 return tries;
             }
-            line.failed(message, Failure { why: "400", at: DateTime::UNIX_EPOCH, now });
+            line.failed(message, Failure { why: "400", at: DateTime::UNIX_EPOCH, now }, None);
         }
         panic!("it is never its turn")
     }
@@ -349,6 +356,42 @@ mod tests {
         let own = of(Group::Site("acme".parse().unwrap()), AlertKind::Drift);
         let left = Message { subject: own.subject.clone(), ..one };
         assert_eq!(refused_before_the_other(&left, &own), 1, "a storm that has one site left, and that site");
+    }
+
+    /// The seconds until the next try that are told, and until there is one.
+    fn waits(line: &mut Line, messages: &[Message], asked_for: Option<u64>) -> (u64, u64) {
+        let begin = Instant::now();
+        line.looked(messages.to_vec(), None, begin);
+        let message = sent(line, begin).unwrap();
+        let failure = Failure { why: "429", at: DateTime::UNIX_EPOCH, now: begin };
+        let retry = line.failed(message, failure, asked_for.map(Duration::from_secs));
+        let is_tried = |second: &u64| {
+            let now = begin + Duration::from_secs(*second);
+            line.looked(messages.to_vec(), None, now);
+            let is_tried = sent(line, now).is_some();
+            line.free();
+            is_tried
+        };
+        (retry.later.as_secs(), (0..10_000).find(is_tried).unwrap())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_receiver_that_asks_for_patience_is_left_alone_with_everything() {
+        let one = [of(Group::Site("acme".parse().unwrap()), AlertKind::Drift)];
+        assert_eq!(waits(&mut line(), &one, None), (10, 10));
+        assert_eq!(waits(&mut line(), &one, Some(3)), (10, 10), "not sooner than without");
+        assert_eq!(waits(&mut line(), &one, Some(0)), (10, 10));
+        assert_eq!(waits(&mut line(), &one, Some(120)), (120, 120));
+        let many = [one[0].clone(), storm(AlertKind::Unreachable)];
+        assert_eq!(waits(&mut line(), &many, None), (10, 5), "the other goes before");
+        assert_eq!(waits(&mut line(), &many, Some(120)), (120, 120), "the other waits too");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_first_failure_in_a_long_row_is_told_to_wait_for_the_sink() {
+        let one = [of(Group::Site("acme".parse().unwrap()), AlertKind::Drift)];
+        let mut line = Line { failures: 6, ..line() };
+        assert_eq!(waits(&mut line, &one, None), (300, 300));
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,7 +1,11 @@
 //! What an answer means, and how much of it may be shown. Pure.
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use chrono::{DateTime, FixedOffset};
+use reqwest::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
 use reqwest::{StatusCode, Url};
 
 use crate::alerting::sink::{FailureReason, SinkError};
@@ -11,6 +15,8 @@ use crate::domain::secret::Secret;
 const EXCERPT: usize = 200;
 /// Shorter parts of a secret are in many a text that does not repeat it.
 const TELLING: usize = 4;
+/// No receiver can silence us for longer.
+const LONGEST_REST: Duration = Duration::from_secs(3600);
 
 /// What must not be seen in an error: the parts of everything secret, in lower case.
 pub(super) struct Private(Vec<String>);
@@ -58,7 +64,12 @@ fn parts(text: &str) -> Vec<String> {
 }
 
 /// What becomes of a request that was answered so.
-pub(super) fn judge(status: StatusCode, answer: &[u8], private: &Private) -> Result<(), SinkError> {
+pub(super) fn judge(
+    status: StatusCode,
+    headers: &HeaderMap,
+    answer: &[u8],
+    private: &Private,
+) -> Result<(), SinkError> {
     let reason = match status.as_u16() {
         200..=299 => return Ok(()),
         300..=399 => FailureReason::Redirected,
@@ -80,12 +91,35 @@ pub(super) fn judge(status: StatusCode, answer: &[u8], private: &Private) -> Res
         _ => format!("the receiver answered {status}"),
     };
     // Who refuses has not taken it. Only a proxy does not know: what is behind it may have, and said nothing in time.
-    Err(SinkError::new(reason, text).in_doubt(is_late(status)))
+    let error = SinkError::new(reason, text).in_doubt(is_late(status));
+    Err(error.asking_for(retry_after(status, headers)))
 }
 
 /// Whether a proxy has waited in vain for what is behind it; 524 is Cloudflare's.
 fn is_late(status: StatusCode) -> bool {
     matches!(status.as_u16(), 504 | 524)
+}
+
+/// For how long the receiver asks to be left alone, in seconds or until a time (RFC 9110, 10.2.3). The time is taken by the
+/// clock of the receiver, for ours may differ from it.
+fn retry_after(status: StatusCode, headers: &HeaderMap) -> Option<Duration> {
+    if ![StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].contains(&status) {
+        return None;
+    }
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let asked = text(RETRY_AFTER).filter(|asked| !asked.is_empty())?;
+    let asked = if asked.bytes().all(|byte| byte.is_ascii_digit()) {
+        // What is not a number then has more digits than one can have.
+        Duration::from_secs(asked.parse().unwrap_or(u64::MAX))
+    } else {
+        (date(asked)? - date(text(DATE)?)?).to_std().unwrap_or_default()
+    };
+    Some(asked.min(LONGEST_REST))
+}
+
+/// A date of HTTP, in the one form that may be sent.
+fn date(text: &str) -> Option<DateTime<FixedOffset>> {
+    DateTime::parse_from_rfc2822(text).ok()
 }
 
 /// The beginning of an answer in one line, unless there is a secret in it: receivers like to repeat what they refuse. What is
@@ -138,7 +172,7 @@ mod tests {
             (599, Some(FailureReason::Server)),
         ];
         for (status, expected) in rows {
-            let outcome = judge(StatusCode::from_u16(status).unwrap(), b"", &private());
+            let outcome = judge(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), b"", &private());
             assert!(outcome.as_ref().err().is_none_or(SinkError::is_retryable), "{status}");
             let in_doubt = [504, 524].contains(&status);
             assert!(
@@ -153,7 +187,7 @@ mod tests {
     fn what_a_receiver_refuses_with_is_told_in_one_line() {
         let told = |status, answer: &str| {
             let status = StatusCode::from_u16(status).unwrap();
-            judge(status, answer.as_bytes(), &private()).unwrap_err().text
+            judge(status, &HeaderMap::new(), answer.as_bytes(), &private()).unwrap_err().text
         };
         assert_eq!(
             told(404, "\r\n no\tsuch \u{1b}[31m hook\n"),
@@ -186,11 +220,51 @@ mod tests {
             &format!("{}T0KEN", "x".repeat(1000)),
         ] {
             let answer = format!("cannot post to {secret}, sorry");
-            let text = judge(StatusCode::BAD_REQUEST, answer.as_bytes(), &private()).unwrap_err().text;
+            let text = judge(StatusCode::BAD_REQUEST, &HeaderMap::new(), answer.as_bytes(), &private())
+                .unwrap_err()
+                .text;
             assert_eq!(text, "the receiver answered 400 Bad Request", "{secret}");
         }
         let harmless =
-            judge(StatusCode::BAD_REQUEST, b"hooks.example.net is closed", &private()).unwrap_err();
+            judge(StatusCode::BAD_REQUEST, &HeaderMap::new(), b"hooks.example.net is closed", &private())
+                .unwrap_err();
         assert!(harmless.text.ends_with("hooks.example.net is closed"), "{harmless}");
+    }
+
+    #[test]
+    fn a_receiver_may_ask_for_patience_but_not_for_ever() {
+        let now = "Sun, 22 Nov 2026 14:30:00 GMT";
+        let asked = |status: u16, retry_after: &str, date: Option<&str>| {
+            let given = [(RETRY_AFTER, Some(retry_after)), (DATE, date)].into_iter();
+            let given = given.filter_map(|(name, value)| Some((name, value?.parse().unwrap())));
+            let headers: HeaderMap = given.collect();
+            let status = StatusCode::from_u16(status).unwrap();
+            let error = judge(status, &headers, b"", &private()).unwrap_err();
+            error.retry_after.map(|asked| asked.as_secs())
+        };
+        for (retry_after, expected) in [
+            ("0", Some(0)),
+            ("7", Some(7)),
+            (" 120 ", Some(120)),
+            ("3600", Some(3600)),
+            ("3601", Some(3600)),
+            ("99999999999999999999999", Some(3600)),
+            ("-1", None),
+            ("1.5", None),
+            ("soon", None),
+            ("", None),
+            ("Sun, 22 Nov 2026 14:31:30 GMT", Some(90)),
+            ("Mon, 22 Nov 2027 14:30:00 GMT", Some(3600)),
+            ("Sun, 22 Nov 2026 14:29:00 GMT", Some(0)),
+        ] {
+            assert_eq!(asked(429, retry_after, Some(now)), expected, "{retry_after:?}");
+            assert_eq!(asked(503, retry_after, Some(now)), expected, "{retry_after:?}");
+        }
+        assert_eq!(asked(429, "7", None), Some(7));
+        assert_eq!(asked(429, "Sun, 22 Nov 2026 14:31:30 GMT", None), None, "by which clock?");
+        assert_eq!(asked(429, "Sun, 22 Nov 2026 14:31:30 GMT", Some("now")), None);
+        for status in [301, 401, 408, 425, 500, 502, 504] {
+            assert_eq!(asked(status, "7", None), None, "{status}");
+        }
     }
 }

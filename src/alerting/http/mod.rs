@@ -92,9 +92,9 @@ impl Http {
         let request = self.client.post(url).headers(self.headers.clone()).headers(headers);
         let request = request.header(CONTENT_TYPE, kind).body(body);
         let answer = send(request).await?;
-        let status = answer.status();
+        let (status, headers) = (answer.status(), answer.headers().clone());
         let (text, _) = read(answer, ANSWER_LIMIT).await;
-        judge(status, &text, &self.private)
+        judge(status, &headers, &text, &self.private)
     }
 
     /// What is there, at most `limit` bytes of it; `None`: the receiver does not give it, or it is more.
