@@ -175,6 +175,18 @@ async fn when_time_is_up_all_that_it_started_is_ended() {
 }
 
 #[tokio::test]
+async fn what_has_a_session_of_its_own_runs_on_and_holds_nothing_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = r#"setsid sh -c 'echo $$ > "$0/child.new"; mv "$0/child.new" "$0/child"; exec sleep 600' "$1" & wait"#;
+    let delivery = script(text, &folder, Duration::from_secs(2));
+    let error = delivery.deliver(&drift(), at(0)).await.unwrap_err();
+    assert_eq!(error.reason, FailureReason::Timeout);
+    assert!(lives(&folder, "child"), "it has left the group");
+    let child = Pid::from_raw(read(&folder, "child").trim().parse().unwrap()).unwrap();
+    kill_process(child, Signal::KILL).unwrap();
+}
+
+#[tokio::test]
 async fn what_does_not_end_when_asked_is_ended() {
     let folder = tempfile::tempdir().unwrap();
     let text = r#"trap '' TERM; sleep 600 & echo $! > "$1/child"; echo $$ > "$1/own"; wait; wait"#;

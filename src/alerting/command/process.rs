@@ -1,5 +1,9 @@
-//! One run of a program: fed, listened to, and ended with all that it has started when its time is up. What its end means is
-//! the caller's part.
+//! One run of a program: fed, listened to, and ended with its process group when its time is up. What its end means is the
+//! caller's part.
+//!
+//! What a process has started belongs to its group unless it makes a session or group of its own (`setsid`, daemons, job
+//! control). Such a process is not found again, which would take a control group: it runs on. Under systemd the stop of the
+//! service ends it.
 
 use std::io;
 use std::os::unix::process::ExitStatusExt;
@@ -109,7 +113,7 @@ async fn feed(stdin: Option<impl AsyncWrite + Unpin>, input: &[u8]) {
     }
 }
 
-/// A program and what it has started, which are ended together. Dropped before it is over, it ends them.
+/// A program and what it has started and is still in its process group, which are ended together. Dropped before it is over, it ends them.
 struct Group(Option<Pid>);
 
 impl Group {
