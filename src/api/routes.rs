@@ -236,10 +236,10 @@ async fn site_history(State(state): State<ApiState>, Path(name): Path<String>, p
     }
 }
 
-/// A site whose file is gone has a history all the same.
+/// A site whose file is gone has a history all the same, and the fleet is always there.
 async fn history_of(state: &ApiState, site: Option<SiteName>, page: PageQuery) -> Result<Response, Refusal> {
     let limit = limit_of(page)?;
-    let unknown = site.clone().filter(|site| state.board.get(site).is_none());
+    let unknown = site.clone().filter(|site| !site.is_of_fleet() && state.board.get(site).is_none());
     let entries = (state.history)(site, limit).await;
     let entries = entries.map_err(|error| Refusal::new(RefusalKind::Unavailable, error))?;
     match unknown {

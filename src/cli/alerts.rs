@@ -82,6 +82,10 @@ fn sent(config: &Config, args: &AlertsArgs) -> Result<Exit, CliError> {
         output::json(&page)?;
         return Ok(Exit::Fine);
     }
+    if page.sent.is_empty() {
+        output::line("nothing was sent yet")?;
+        return Ok(Exit::Fine);
+    }
     // Newest last, as in a log: a terminal shows the end.
     let rows = page.sent.iter().rev().map(|message| sent_row(config, message)).collect();
     output::table(&["WHEN", "SINK", "WHY", "ABOUT", "ALERTS", "OUTCOME"], rows)?;

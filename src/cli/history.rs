@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::args::HistoryArgs;
-use super::{CliError, Exit, async_runtime, configuration, known, output, windows};
+use super::{CliError, Exit, async_runtime, configuration, known, output, site as listed, windows};
 use crate::api::{ControlClient, HistoryPage};
 use crate::config::Config;
 use crate::domain::ids::SiteName;
@@ -22,6 +22,10 @@ pub(super) fn run(file: &Path, args: &HistoryArgs) -> Result<Exit, CliError> {
     let page = ask(&config, args.site.as_ref(), limit)?;
     if args.json {
         output::json(&page)?;
+        return Ok(Exit::Fine);
+    }
+    if page.history.is_empty() {
+        output::line("nothing is in the history")?;
         return Ok(Exit::Fine);
     }
     // Newest last, as in a log: a terminal shows the end.
@@ -78,6 +82,13 @@ fn ask(config: &Config, site: Option<&SiteName>, limit: usize) -> Result<History
     if let Some(daemon) = ControlClient::connect(state_dir).map_err(CliError::other)? {
         return async_runtime()?.block_on(daemon.history(site, limit)).map_err(CliError::other);
     }
-    let Some(store) = known::left_behind(state_dir)? else { return Ok(HistoryPage { history: Vec::new() }) };
-    Ok(HistoryPage::from(store.history(site, limit).map_err(CliError::other)?))
+    let history = match known::left_behind(state_dir)? {
+        Some(store) => store.history(site, limit).map_err(CliError::other)?,
+        None => Vec::new(),
+    };
+    // A site whose file is gone or has errors has a history all the same, and the fleet has no file.
+    if let Some(site) = site.filter(|site| history.is_empty() && !site.is_of_fleet()) {
+        listed(config, site)?;
+    }
+    Ok(HistoryPage::from(history))
 }

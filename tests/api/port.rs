@@ -167,6 +167,14 @@ async fn what_was_kept_of_a_site_whose_file_is_gone_is_told() {
 }
 
 #[tokio::test]
+async fn the_history_of_the_fleet_is_there_before_anything_is_in_it() {
+    let server = server().await;
+    let answer = get(&server, "/api/v1/sites/fleet/history").await;
+    assert_eq!((answer.status, answer.json()), (200, serde_json::json!({"history": []})));
+    assert_eq!(get(&server, "/api/v1/sites/fleet").await.status, 404, "it is no site");
+}
+
+#[tokio::test]
 async fn a_hand_off_sheet_is_told_or_why_there_is_none() {
     let server = server().await;
     server.state.board.publish(Arc::new(status("gone", Health::Unknown)));

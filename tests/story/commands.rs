@@ -142,6 +142,30 @@ async fn observe_and_plan_read_and_write_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn where_there_is_nothing_yet_a_sentence_says_so() {
+    let lab = Lab::new().await;
+    let device = half_filled(&lab).await;
+    let history = "nothing is in the history\n";
+    let told = async |arguments: &[&str], expected: &str| {
+        let ran = lab.n720d(arguments).await;
+        ended(&ran, 0);
+        assert_eq!(ran.out, expected, "{arguments:?}");
+    };
+    told(&["alerts", "--sent"], "nothing was sent yet\n").await;
+    told(&["history"], history).await;
+    told(&["history", "acme"], history).await;
+    told(&["history", "fleet"], history).await;
+    ended(&lab.n720d(&["history", "nobody"]).await, 1);
+    let daemon = lab.start().await;
+    told(&["history", "fleet"], history).await;
+    ended(&lab.n720d(&["history", "nobody"]).await, 1);
+    let json = lab.n720d(&["history", "fleet", "--json"]).await;
+    assert_eq!(json.json(), json!({"history": []}));
+    assert_eq!(daemon.terminate().await.0, 0);
+    left_in_order(&device);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn apply_does_the_whole_job_without_a_daemon() {
     let lab = Lab::new().await;
     let device = half_filled(&lab).await;
