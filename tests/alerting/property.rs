@@ -22,8 +22,8 @@ const KINDS: [AlertKind; 3] = [AlertKind::Unreachable, AlertKind::Drift, AlertKi
 #[derive(Debug, Clone)]
 enum Step {
     Cycle(usize, [Finding; 3]),
-    /// One kind, the same at every site.
-    CycleEverywhere(usize, Finding),
+    /// The same at every site.
+    CycleEverywhere([Finding; 3]),
     Pass(i64),
     SetClock(i64),
     Sink(&'static str, bool),
@@ -66,7 +66,8 @@ fn step() -> impl Strategy<Value = Step> {
     ];
     prop_oneof![
         10 => (site(), prop::array::uniform3(finding())).prop_map(|(site, found)| Step::Cycle(site, found)),
-        3 => (kind(), finding()).prop_map(|(kind, found)| Step::CycleEverywhere(kind, found)),
+        3 => (kind(), finding()).prop_map(|(kind, found)| Step::CycleEverywhere(only(kind, found))),
+        3 => prop::array::uniform3(finding()).prop_map(Step::CycleEverywhere),
         12 => span().prop_map(Step::Pass),
         1 => (-20_000..20_000_i64).prop_map(Step::SetClock),
         3 => (prop_oneof![Just(MAIL), Just(PAGER)], any::<bool>()).prop_map(|(sink, up)| Step::Sink(sink, up)),
@@ -79,6 +80,13 @@ fn step() -> impl Strategy<Value = Step> {
         1 => site().prop_map(Step::Leave),
         2 => site().prop_map(Step::Return),
     ]
+}
+
+/// What is found of one kind when nothing can be told of the others.
+fn only(kind: usize, found: Finding) -> [Finding; 3] {
+    let mut all = [Finding::Unknown; 3];
+    all[kind] = found;
+    all
 }
 
 /// The daemon and the model of one night.
@@ -100,14 +108,9 @@ impl Night {
 
     fn go(&mut self, step: &Step) {
         match step {
-            Step::Cycle(site, found) => {
-                let findings: Vec<_> = KINDS.into_iter().zip(*found).collect();
-                self.cycle(&name(*site), &findings);
-            }
-            Step::CycleEverywhere(kind, found) => {
-                let found =
-                    KINDS.map(|one| (one, if one == KINDS[*kind] { *found } else { Finding::Unknown }));
-                (0..SITES.len()).for_each(|site| self.cycle(&name(site), &found));
+            Step::Cycle(site, found) => self.cycle(&name(*site), *found),
+            Step::CycleEverywhere(found) => {
+                (0..SITES.len()).for_each(|site| self.cycle(&name(site), *found));
             }
             Step::Pass(seconds) => self.pass(TimeDelta::seconds(*seconds)),
             Step::SetClock(seconds) => {
@@ -145,12 +148,13 @@ impl Night {
         self.model.tick(&self.daemon);
     }
 
-    fn cycle(&mut self, site: &SiteName, findings: &[(AlertKind, Finding)]) {
+    fn cycle(&mut self, site: &SiteName, found: [Finding; 3]) {
         if self.daemon.left.contains(site) {
             return;
         }
-        self.daemon.cycle(site, findings);
-        self.model.found(&self.daemon, site, findings);
+        let findings: Vec<_> = KINDS.into_iter().zip(found).collect();
+        self.daemon.cycle(site, &findings);
+        self.model.found(&self.daemon, site, &findings);
     }
 
     fn acknowledge(&mut self, key: &Key, seconds: i64) {

@@ -49,11 +49,11 @@ fn fleet() -> Daemon {
 }
 
 /// A cycle over every site in so many parts, 50 seconds apart; whoever looks is woken after each and when it is due.
-fn cycle(daemon: &mut Daemon, post: &mut Post, parts: usize, finding: Finding) {
+fn cycle(daemon: &mut Daemon, post: &mut Post, parts: usize, findings: &[(AlertKind, Finding)]) {
     let sites: Vec<SiteName> = daemon.sites.keys().cloned().collect();
     for part in sites.chunks(SITES.div_ceil(parts)) {
         for site in part {
-            daemon.cycle(site, &[(AlertKind::Unreachable, finding)]);
+            daemon.cycle(site, findings);
         }
         daemon.look(post, None);
         pass(daemon, post, TimeDelta::seconds(if parts > 1 { 50 } else { 0 }));
@@ -68,15 +68,17 @@ fn pass(daemon: &mut Daemon, post: &mut Post, span: TimeDelta) {
     }
 }
 
-const DOWN: Finding = Finding::Holds(Severity::Critical);
+const DOWN: (AlertKind, Finding) = (AlertKind::Unreachable, Finding::Holds(Severity::Critical));
+const BACK: (AlertKind, Finding) = (AlertKind::Unreachable, Finding::Clear);
+const SKEWED: (AlertKind, Finding) = (AlertKind::ClockSkew, Finding::Holds(Severity::Warning));
 
 #[test]
 fn all_sites_that_fail_in_one_cycle_are_told_in_one_message_a_group_and_sink_and_so_is_their_return() {
     let mut daemon = fleet();
     daemon.gathering.storm_by = vec!["region".into()];
-    for (finding, reason, ended) in [(DOWN, Reason::First, false), (Finding::Clear, Reason::Resolved, true)] {
+    for (finding, reason, ended) in [(DOWN, Reason::First, false), (BACK, Reason::Resolved, true)] {
         let mut post = Post::default();
-        cycle(&mut daemon, &mut post, 1, finding);
+        cycle(&mut daemon, &mut post, 1, &[finding]);
         for sink in ["mail", "pager"] {
             assert_eq!(post.at(sink).count(), REGIONS, "{reason:?}");
             assert!(post.at(sink).all(|message| message.reason == reason));
@@ -90,9 +92,9 @@ fn all_sites_that_fail_in_one_cycle_are_told_in_one_message_a_group_and_sink_and
 #[test]
 fn all_sites_that_fail_over_the_five_minutes_of_a_cycle_are_told_in_few_messages() {
     let mut daemon = fleet();
-    for (finding, ended) in [(DOWN, false), (Finding::Clear, true)] {
+    for (finding, ended) in [(DOWN, false), (BACK, true)] {
         let mut post = Post::default();
-        cycle(&mut daemon, &mut post, 6, finding);
+        cycle(&mut daemon, &mut post, 6, &[finding]);
         for sink in ["mail", "pager"] {
             assert!(post.at(sink).count() <= 3, "{}", post.at(sink).count());
             assert_eq!(post.sites(sink, ended).len(), SITES);
@@ -101,14 +103,29 @@ fn all_sites_that_fail_over_the_five_minutes_of_a_cycle_are_told_in_few_messages
 }
 
 #[test]
+fn all_sites_that_come_back_with_their_clocks_off_are_told_in_two_messages_a_group() {
+    let mut daemon = fleet();
+    daemon.gathering.storm_by = vec!["region".into()];
+    cycle(&mut daemon, &mut Post::default(), 1, &[DOWN]);
+    let mut post = Post::default();
+    cycle(&mut daemon, &mut post, 1, &[BACK, SKEWED]);
+    for sink in ["mail", "pager"] {
+        let told = |reason| post.at(sink).filter(|message| message.reason == reason).count();
+        assert_eq!((told(Reason::First), told(Reason::Resolved)), (REGIONS, REGIONS));
+        assert_eq!(post.at(sink).count(), 2 * REGIONS);
+        assert_eq!((post.sites(sink, true).len(), post.sites(sink, false).len()), (SITES, SITES));
+    }
+}
+
+#[test]
 fn a_sink_that_was_down_all_the_time_gets_what_holds_in_one_message() {
     let mut daemon = fleet();
     daemon.sinks.get_mut("pager").unwrap().is_up = false;
     let mut post = Post::default();
-    cycle(&mut daemon, &mut post, 1, DOWN);
+    cycle(&mut daemon, &mut post, 1, &[DOWN]);
     let sites: Vec<SiteName> = daemon.sites.keys().take(SITES / 2).cloned().collect();
     for site in &sites {
-        daemon.cycle(site, &[(AlertKind::Unreachable, Finding::Clear)]);
+        daemon.cycle(site, &[BACK]);
     }
     daemon.sinks.get_mut("pager").unwrap().is_up = true;
     daemon.look(&mut post, None);

@@ -19,13 +19,32 @@ pub(super) fn messages(scene: &Scene<'_>, batch: &Batch<'_>) -> Vec<Message> {
         groups.entry(&item.group).or_default().push(item);
     }
     groups.retain(|_, items| items.iter().any(|item| item.news.is_some()));
+    let mut together: BTreeMap<Group, Vec<&Item<'_>>> = BTreeMap::new();
+    for (group, items) in groups {
+        together.entry(narrowed(group, &items)).or_default().extend(items);
+    }
+    let holding = batch.items.iter().filter(|item| !item.has_ended());
+    let told: BTreeSet<&str> = holding.map(|item| item.alert.id.as_str()).collect();
     let mut messages: Vec<Message> =
-        groups.into_iter().map(|(group, items)| message(scene, group, items)).collect();
+        together.into_iter().map(|(group, items)| message(scene, &group, items, &told)).collect();
     messages.sort_by_key(|message| std::cmp::Reverse(severity(message)));
     messages
 }
 
-fn message(scene: &Scene<'_>, group: &Group, mut items: Vec<&Item<'_>>) -> Message {
+/// Storms of which only one site is left are told as that site, all of them together.
+fn narrowed(group: &Group, items: &[&Item<'_>]) -> Group {
+    match (group, items) {
+        (Group::Storm(..), [first, rest @ ..])
+            if rest.iter().all(|item| item.facts.name == first.facts.name) =>
+        {
+            Group::Site(first.facts.name.clone())
+        }
+        (Group::Site(_) | Group::Labels(_) | Group::Storm(..), _) => group.clone(),
+    }
+}
+
+/// `told` is what holds of all that is told along with this message.
+fn message(scene: &Scene<'_>, group: &Group, mut items: Vec<&Item<'_>>, told: &BTreeSet<&str>) -> Message {
     items.sort_by_key(|item| (item.has_ended(), std::cmp::Reverse(item.alert.severity), &item.alert.id));
     if scene.sink.names_each {
         // Nothing waits longer for the rest than for a message to be taken: it is news until then.
@@ -35,7 +54,7 @@ fn message(scene: &Scene<'_>, group: &Group, mut items: Vec<&Item<'_>>) -> Messa
     let subject = subject(group, &items);
     Message {
         id: id(scene, group, &items),
-        reason: reason(scene, &subject, &items),
+        reason: reason(scene, &subject, &items, told),
         subject,
         group: group.clone(),
         entries: items.into_iter().map(|item| entry(scene, item)).collect(),
@@ -47,12 +66,6 @@ fn subject(group: &Group, items: &[&Item<'_>]) -> Subject {
     let several = |labels: &BTreeMap<_, _>, storm| Subject::Several { labels: labels.clone(), storm };
     match (group, items) {
         (Group::Site(_), [first, ..]) => Subject::Site(Arc::clone(first.facts)),
-        // What has only one site left is a message about that site.
-        (Group::Storm(..), [first, rest @ ..])
-            if rest.iter().all(|item| item.facts.name == first.facts.name) =>
-        {
-            Subject::Site(Arc::clone(first.facts))
-        }
         (Group::Site(_), []) => several(&BTreeMap::new(), false),
         (Group::Labels(labels), _) => several(labels, false),
         (Group::Storm(_, labels), _) => several(labels, true),
@@ -60,9 +73,9 @@ fn subject(group: &Group, items: &[&Item<'_>]) -> Subject {
 }
 
 /// Of all of them together: nothing fires any more, or nothing was known, or something differs, or nothing does.
-fn reason(scene: &Scene<'_>, subject: &Subject, items: &[&Item<'_>]) -> Reason {
+fn reason(scene: &Scene<'_>, subject: &Subject, items: &[&Item<'_>], told: &BTreeSet<&str>) -> Reason {
     if items.iter().all(|item| item.has_ended()) {
-        if leaves_something(scene, subject) { Reason::Changed } else { Reason::Resolved }
+        if leaves_something(scene, subject, told) { Reason::Changed } else { Reason::Resolved }
     } else if items.iter().all(|item| item.told.is_none()) {
         Reason::First
     } else if items.iter().all(|item| matches!(item.news, None | Some(Reason::Repeat))) {
@@ -72,13 +85,14 @@ fn reason(scene: &Scene<'_>, subject: &Subject, items: &[&Item<'_>]) -> Reason {
     }
 }
 
-/// Whether the sink knows of something else that holds at the site, though it is not told of it now: a receiver that takes
-/// a site with the last word *resolved* for sound would be wrong.
-fn leaves_something(scene: &Scene<'_>, subject: &Subject) -> bool {
+/// Whether the sink knows of something else that holds at the site, though it is not told of it in this message: a receiver
+/// that takes a site with the last word *resolved* for sound would be wrong.
+fn leaves_something(scene: &Scene<'_>, subject: &Subject, told: &BTreeSet<&str>) -> bool {
     let Subject::Site(facts) = subject else { return false };
-    let is_known = |alert: &Alert| scene.known().is_some_and(|known| known.contains_key(&alert.id));
+    let was_told = |id: &String| scene.known().is_some_and(|known| known.contains_key(id));
     let alerts = scene.sites.get(&facts.name).map(|site| site.alerts.as_slice()).unwrap_or_default();
-    alerts.iter().any(|alert| alert.state != AlertState::Resolved && is_known(alert))
+    let mut holding = alerts.iter().filter(|alert| alert.state != AlertState::Resolved);
+    holding.any(|alert| was_told(&alert.id) || told.contains(alert.id.as_str()))
 }
 
 fn entry(scene: &Scene<'_>, item: &Item<'_>) -> Entry {

@@ -4,7 +4,7 @@
 //! ([`super::storm`]). Items, units and storms go by numbers here: there may be tens of thousands, and the names of groups
 //! are long.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -12,7 +12,6 @@ use chrono::{DateTime, Utc};
 use super::storm::Storms;
 use super::{Batch, Group, Item, Scene};
 use crate::alerting::message::SiteFacts;
-use crate::domain::alert::AlertKind;
 use crate::domain::notification::Reason;
 
 /// Gives every alert its group; leaves out the groups that wait, and those without news.
@@ -56,11 +55,13 @@ fn gathered<'a>(scene: &Scene<'a>, batch: Batch<'a>) -> Batch<'a> {
         batch.look_again_at(until);
     }
     for ((mut item, unit), storm) in items.into_iter().zip(units.by_item()).zip(storms.by_item()) {
-        // What is no news goes along with the storm if that is told, or else with its unit.
-        match storm.filter(|storm| item.news.is_some() || turns.storms[*storm].is_told()) {
-            Some(storm) if turns.storms[storm].is_told() => item.group = storms.name(storm).clone(),
-            None if turns.units[unit].is_told() => {}
-            Some(_) | None => continue,
+        // What is no news goes along with what is.
+        let turn = storm.map_or(&turns.units[unit], |storm| &turns.storms[storm]);
+        if !turn.is_told() {
+            continue;
+        }
+        if let Some(storm) = storm {
+            item.group = storms.name(storm).clone();
         }
         batch.items.push(item);
     }
@@ -70,8 +71,6 @@ fn gathered<'a>(scene: &Scene<'a>, batch: Batch<'a>) -> Batch<'a> {
 /// What is told together by the routes alone.
 pub(super) struct Units {
     by_item: Vec<usize>,
-    /// Of each unit the kinds of trouble that there is something to tell of.
-    news: Vec<BTreeSet<AlertKind>>,
     /// Of each unit how long it pauses between two messages.
     pauses: Vec<Duration>,
 }
@@ -79,11 +78,10 @@ pub(super) struct Units {
 impl Units {
     fn of(scene: &Scene<'_>, items: &[Item<'_>]) -> Self {
         let mut numbers: BTreeMap<&Group, usize> = BTreeMap::new();
-        let mut units =
-            Self { by_item: Vec::with_capacity(items.len()), news: Vec::new(), pauses: Vec::new() };
+        let mut units = Self { by_item: Vec::with_capacity(items.len()), pauses: Vec::new() };
         let mut before = None;
         for item in items {
-            let next = units.news.len();
+            let next = units.pauses.len();
             let unit = match (&item.group, before) {
                 (group, Some((same, unit))) if group == same => unit,
                 // Items come site by site, so this one is new.
@@ -92,16 +90,12 @@ impl Units {
             };
             before = Some((&item.group, unit));
             if unit == next {
-                units.news.push(BTreeSet::new());
                 units.pauses.push(match item.group {
                     Group::Site(_) => scene.gathering.wait,
                     Group::Labels(_) | Group::Storm(..) => scene.gathering.interval,
                 });
             }
             units.by_item.push(unit);
-            if item.news.is_some() {
-                units.news[unit].insert(item.alert.kind);
-            }
         }
         units
     }
@@ -111,9 +105,9 @@ impl Units {
         self.by_item.iter().copied()
     }
 
-    /// Whether there is nothing to tell of another kind in a unit.
-    pub(super) fn has_nothing_but(&self, kind: AlertKind, unit: usize) -> bool {
-        self.news[unit].iter().all(|one| *one == kind)
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.pauses.len()
     }
 }
 
@@ -151,7 +145,7 @@ struct Turns {
 
 impl Turns {
     fn of(scene: &Scene<'_>, items: &[Item<'_>], units: &Units, storms: &Storms) -> Self {
-        let mut turns = Self { units: vec![Turn::default(); units.news.len()], storms: Vec::new() };
+        let mut turns = Self { units: vec![Turn::default(); units.count()], storms: Vec::new() };
         for last in storms.last() {
             let pauses_until = last.and_then(|last| scene.over_at(last, scene.gathering.interval));
             turns.storms.push(Turn { last, pauses_until, ..Turn::default() });

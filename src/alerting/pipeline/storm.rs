@@ -1,8 +1,8 @@
 //! Storms: one kind of trouble in many places at once, told in one message now and then instead of in many.
 //!
-//! A place is what the routes tell together, a site mostly ([`Units`]). Where something else is to be told as well, all of it
-//! is told there and at once: a storm holds up nothing but itself. It is on while so many places have been told of it lately or are
-//! to be; also after that, what was told in it ends in it.
+//! A place is what the routes tell together, a site mostly ([`Units`]). Either all that it has to tell is told in storms, each
+//! kind in its own, or all of it is told there and at once: a storm holds up nothing but storms. One is on while so many places
+//! have been told of it lately or are to be; also after that, what was told in it ends in it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,45 +13,30 @@ use super::{Group, Item, Scene};
 use crate::domain::alert::AlertKind;
 
 /// The storms at one sink.
+#[derive(Debug, Default)]
 pub(super) struct Storms {
     /// The storm that an item is told in, if that is told.
     by_item: Vec<Option<usize>>,
-    names: Vec<Group>,
-    /// When each was last told of, as far as something holds of what was told then, or has just ended.
-    last: Vec<Option<DateTime<Utc>>>,
+    storms: Vec<Storm>,
+    /// Where a storm is among them.
+    numbers: BTreeMap<Group, usize>,
+}
+
+#[derive(Debug)]
+struct Storm {
+    name: Group,
+    /// When it was last told of, as far as something holds of what was told then, or has just ended.
+    last: Option<DateTime<Utc>>,
 }
 
 impl Storms {
     pub(super) fn of(scene: &Scene<'_>, items: &[Item<'_>], units: &Units) -> Self {
-        let on = on(scene, items, units);
-        let mut numbers: BTreeMap<Group, usize> = BTreeMap::new();
-        let mut last: Vec<Option<DateTime<Utc>>> = Vec::new();
-        for item in items {
-            let Some(told) = item.told.filter(|told| told.merged) else { continue };
-            let storm = *numbers.entry(named(scene, item)).or_insert(last.len());
-            last.resize(numbers.len(), None);
-            last[storm] = last[storm].max(Some(told.at));
-        }
-        let is_recent = |storm: usize| last[storm].is_some_and(|at| is_recent(scene, at));
-        let any_recent = (0..last.len()).any(is_recent);
-        let mut by_item = Vec::with_capacity(items.len());
-        for (item, unit) in items.iter().zip(units.by_item()) {
-            let kind = item.alert.kind;
-            let is_in = on.contains(&kind) || is_merged(item);
-            let may_be = is_in || (any_recent && item.news.is_some());
-            let name = (may_be && units.has_nothing_but(kind, unit)).then(|| named(scene, item));
-            by_item.push(name.and_then(|name| match numbers.get(&name) {
-                Some(storm) => (is_in || is_recent(*storm)).then_some(*storm),
-                None => is_in.then(|| {
-                    let next = numbers.len();
-                    *numbers.entry(name).or_insert(next)
-                }),
-            }));
-        }
-        last.resize(numbers.len(), None);
-        let mut names: Vec<(Group, usize)> = numbers.into_iter().collect();
-        names.sort_by_key(|(_, number)| *number);
-        Self { by_item, names: names.into_iter().map(|(name, _)| name).collect(), last }
+        let mut storms = Self::default();
+        storms.keep_what_was_merged(scene, items);
+        storms.add_what_follows(scene, items);
+        let places = storms.places(scene, items, units);
+        storms.add_what_is_on(scene, items, units, &places);
+        storms
     }
 
     /// The storm in which the news of each item is told, or along with which it is told if it is no news.
@@ -60,35 +45,130 @@ impl Storms {
     }
 
     pub(super) fn name(&self, storm: usize) -> &Group {
-        &self.names[storm]
+        &self.storms[storm].name
     }
 
     /// When each was last told of, as far as that is known.
     pub(super) fn last(&self) -> impl Iterator<Item = Option<DateTime<Utc>>> {
-        self.last.iter().copied()
+        self.storms.iter().map(|storm| storm.last)
+    }
+
+    /// What was told in a storm is of it, however few are left.
+    fn keep_what_was_merged(&mut self, scene: &Scene<'_>, items: &[Item<'_>]) {
+        for item in items {
+            let storm = item.told.filter(|told| told.merged).map(|told| {
+                let number = self.number(named(scene, item));
+                let last = &mut self.storms[number].last;
+                *last = (*last).max(Some(told.at));
+                number
+            });
+            self.by_item.push(storm);
+        }
+    }
+
+    /// News that follows a storm that was told lately is of it too.
+    fn add_what_follows(&mut self, scene: &Scene<'_>, items: &[Item<'_>]) {
+        let recent: BTreeMap<&Group, usize> = self
+            .numbers
+            .iter()
+            .filter(|(_, number)| self.storms[**number].last.is_some_and(|at| is_recent(scene, at)))
+            .map(|(name, number)| (name, *number))
+            .collect();
+        if recent.is_empty() {
+            return;
+        }
+        for (item, storm) in items.iter().zip(&mut self.by_item) {
+            if storm.is_none() && item.news.is_some() {
+                *storm = recent.get(&named(scene, item)).copied();
+            }
+        }
+    }
+
+    /// What there is in each unit, once it is known what is of a storm whether or not its kind is on.
+    fn places(&self, scene: &Scene<'_>, items: &[Item<'_>], units: &Units) -> Vec<Place> {
+        let mut places = vec![Place::default(); units.count()];
+        for ((item, unit), storm) in items.iter().zip(units.by_item()).zip(self.by_item()) {
+            let (place, kind) = (&mut places[unit], item.alert.kind);
+            if item.told.is_some_and(|told| told.merged || is_recent(scene, told.at)) {
+                place.told.insert(kind);
+            }
+            if item.news.is_some() {
+                place.news.insert(kind);
+                if storm.is_none() {
+                    place.needed.insert(kind);
+                }
+            }
+        }
+        places
+    }
+
+    /// What is of a kind that is on is of a storm, and nothing is where there is other news.
+    fn add_what_is_on(&mut self, scene: &Scene<'_>, items: &[Item<'_>], units: &Units, places: &[Place]) {
+        let on = on(scene, places);
+        for (index, (item, unit)) in items.iter().zip(units.by_item()).enumerate() {
+            if !places[unit].is_in_storms(&on) {
+                self.by_item[index] = None;
+            } else if self.by_item[index].is_none() && on.contains(&item.alert.kind) {
+                self.by_item[index] = Some(self.number(named(scene, item)));
+            }
+        }
+    }
+
+    fn number(&mut self, name: Group) -> usize {
+        if let Some(number) = self.numbers.get(&name) {
+            return *number;
+        }
+        let next = self.storms.len();
+        self.numbers.insert(name.clone(), next);
+        self.storms.push(Storm { name, last: None });
+        next
     }
 }
 
-/// The kinds of which enough places are told: that have news of nothing else, or were told of it lately or in a storm.
-fn on(scene: &Scene<'_>, items: &[Item<'_>], units: &Units) -> BTreeSet<AlertKind> {
-    let mut places: BTreeMap<AlertKind, BTreeSet<usize>> = BTreeMap::new();
-    for (item, unit) in items.iter().zip(units.by_item()) {
-        let kind = item.alert.kind;
-        let was_told = item.told.is_some_and(|told| told.merged || is_recent(scene, told.at));
-        if was_told || (item.news.is_some() && units.has_nothing_but(kind, unit)) {
-            places.entry(kind).or_default().insert(unit);
+/// The kinds of trouble in a unit.
+#[derive(Debug, Clone, Default)]
+struct Place {
+    /// What it was told of lately or in a storm.
+    told: BTreeSet<AlertKind>,
+    /// What it has news of.
+    news: BTreeSet<AlertKind>,
+    /// Those of the news that have to be on for it to be told in storms.
+    needed: BTreeSet<AlertKind>,
+}
+
+impl Place {
+    /// Whether all of its news is told in storms when these kinds are on.
+    fn is_in_storms(&self, on: &BTreeSet<AlertKind>) -> bool {
+        self.needed.is_subset(on)
+    }
+
+    /// The kinds that it counts for when these are on.
+    fn counts_for(&self, on: &BTreeSet<AlertKind>) -> impl Iterator<Item = AlertKind> {
+        let news = self.is_in_storms(on).then_some(&self.news).into_iter().flatten();
+        let untold = news.filter(|kind| !self.told.contains(kind));
+        self.told.iter().chain(untold).copied()
+    }
+}
+
+/// The kinds of which enough places are told. Those with news of a kind that is told in no storm do not count, so each kind that
+/// falls short may take others with it: until none does.
+fn on(scene: &Scene<'_>, places: &[Place]) -> BTreeSet<AlertKind> {
+    let mut on: BTreeSet<AlertKind> = AlertKind::ALL.into_iter().collect();
+    loop {
+        let mut counts: BTreeMap<AlertKind, usize> = BTreeMap::new();
+        for kind in places.iter().flat_map(|place| place.counts_for(&on)) {
+            *counts.entry(kind).or_default() += 1;
+        }
+        let before = on.len();
+        on.retain(|kind| counts.get(kind).is_some_and(|count| *count >= scene.gathering.storm));
+        if on.len() == before {
+            return on;
         }
     }
-    places.retain(|_, places| places.len() >= scene.gathering.storm);
-    places.into_keys().collect()
 }
 
 fn is_recent(scene: &Scene<'_>, at: DateTime<Utc>) -> bool {
     scene.over_at(at, scene.gathering.interval).is_some()
-}
-
-fn is_merged(item: &Item<'_>) -> bool {
-    item.told.is_some_and(|told| told.merged)
 }
 
 fn named(scene: &Scene<'_>, item: &Item<'_>) -> Group {

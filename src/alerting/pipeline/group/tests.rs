@@ -1,10 +1,9 @@
 //! What is told together and what is waited for, of sites, of labels, and for sinks that gather by themselves.
 
-use super::*;
 use crate::alerting::pipeline::testing::{
     Fleet, PAGER, at, ended, every_alert, firing, hours, minutes, told, words,
 };
-use crate::domain::alert::Alert;
+use crate::domain::alert::{Alert, AlertKind};
 use crate::domain::routing::{GroupBy, Route};
 use crate::domain::told::Told;
 

@@ -271,3 +271,159 @@ fn the_subject_of_a_message_lists_what_it_is_about() {
     let ids: Vec<String> = (0..5).map(|site| format!("site-{site}/unreachable")).collect();
     assert_eq!(words(&message), format!("all sites first: {}", ids.join(" ")));
 }
+
+fn skewed(site: impl std::fmt::Display, since: i64) -> Alert {
+    firing(&format!("site-{site}"), AlertKind::ClockSkew, since)
+}
+
+/// The first `back` of so many sites of a storm, told long ago, come back at second 0; the clock of the first `skewed` is off.
+fn power_is_back(sites: u32, back: u32, with_skew: u32) -> Fleet {
+    let mut fleet = Fleet::quiet();
+    for site in 0..sites {
+        let before = down(site, -hours(2));
+        fleet.row(PAGER, &before, Told { merged: true, ..told(&before, -hours(1)) });
+        fleet.with(&[if site < back { ended(&before, 0) } else { before }]);
+    }
+    fleet.with(&(0..with_skew).map(|site| skewed(site, 0)).collect::<Vec<_>>());
+    fleet
+}
+
+#[test]
+fn sites_that_have_the_same_kinds_of_trouble_to_tell_are_told_kind_by_kind() {
+    let mut fleet = power_is_back(20, 20, 20);
+    assert_eq!(counts(&mut fleet, 4), Vec::<String>::new());
+    assert_eq!(
+        counts(&mut fleet, 5),
+        ["all sites first: 20 hold, 0 ended", "all sites resolved: 0 hold, 20 ended"]
+    );
+    assert_eq!(look_again(&fleet), Some(5 + hours(4)), "nothing is left to tell");
+    assert!(fleet.ledger[PAGER].values().all(|row| row.merged));
+
+    let mut fleet = stormy(5);
+    fleet.with(&(0..5).map(|site| lost(site, 3)).collect::<Vec<_>>());
+    assert_eq!(counts(&mut fleet, 5), ["all sites first: 5 hold, 0 ended"]);
+    assert_eq!(look_again(&fleet), Some(8), "each storm waits by itself");
+    assert_eq!(counts(&mut fleet, 8), ["all sites first: 5 hold, 0 ended"]);
+}
+
+#[test]
+fn a_site_that_has_other_trouble_besides_is_told_by_itself_of_all_that_it_has() {
+    let mut fleet = power_is_back(20, 20, 20);
+    fleet.with(&[lost(7, 0)]);
+    assert_eq!(
+        counts(&mut fleet, 5),
+        [
+            "site-7 changed: 2 hold, 1 ended",
+            "all sites first: 19 hold, 0 ended",
+            "all sites resolved: 0 hold, 19 ended"
+        ]
+    );
+    assert_eq!(counts(&mut fleet, hours(1)), Vec::<String>::new(), "and of nothing again");
+}
+
+#[test]
+fn what_few_sites_of_a_storm_have_besides_is_told_by_themselves() {
+    let mut fleet = power_is_back(20, 20, 3);
+    let one = |site: u32| format!("site-{site} changed: 1 hold, 1 ended");
+    assert_eq!(
+        counts(&mut fleet, 5),
+        [one(0), one(1), one(2), "all sites resolved: 0 hold, 17 ended".to_owned()]
+    );
+}
+
+#[test]
+fn a_kind_that_needs_sites_with_other_news_is_no_storm_and_those_that_need_it_are_none_either() {
+    let mut fleet = Fleet::quiet();
+    let drifting = |site: u32| firing(&format!("site-{site}"), AlertKind::Drift, 0);
+    // Four lost handsets are no storm; without the site among them four clocks are none; without those sites three drifts.
+    fleet.with(&(0..4).map(|site| lost(site, 0)).collect::<Vec<_>>());
+    fleet.with(&(3..8).map(|site| skewed(site, 0)).collect::<Vec<_>>());
+    fleet.with(&(6..11).map(drifting).collect::<Vec<_>>());
+    let said = counts(&mut fleet, 5);
+    assert_eq!(said.len(), 11, "{said:?}");
+    assert!(said.iter().all(|message| message.starts_with("site-")), "{said:?}");
+}
+
+#[test]
+fn sites_that_come_back_in_drops_are_told_kind_by_kind_from_the_fifth_on() {
+    let mut fleet = power_is_back(20, 0, 0);
+    let mut said = Vec::new();
+    for second in 0..700 {
+        if second % 3 == 0 && second < 60 {
+            let site = second / 3;
+            fleet.with(&[ended(&down(site, -hours(2)), second), skewed(site, second)]);
+        }
+        said.extend(counts(&mut fleet, second).into_iter().map(|message| format!("{second}: {message}")));
+    }
+    assert_eq!(
+        said,
+        [
+            "5: site-0 changed: 1 hold, 1 ended",
+            "8: site-1 changed: 1 hold, 1 ended",
+            "11: site-2 changed: 1 hold, 1 ended",
+            "14: all sites changed: 15 hold, 2 ended",
+            "14: all sites changed: 5 hold, 0 ended",
+            "314: all sites changed: 20 hold, 0 ended",
+            "314: all sites resolved: 0 hold, 15 ended",
+        ]
+    );
+}
+
+#[test]
+fn a_site_in_two_storms_is_told_of_each_at_its_turn() {
+    let mut fleet = power_is_back(20, 0, 0);
+    for site in 20..25 {
+        let row = Told { merged: true, ..told(&skewed(site, -60), -60) };
+        fleet.with(&[skewed(site, -60)]).row(PAGER, &skewed(site, -60), row);
+    }
+    fleet.with(&[ended(&down(0, -hours(2)), 0), skewed(0, 0)]);
+    assert_eq!(counts(&mut fleet, 5), ["all sites changed: 19 hold, 1 ended"]);
+    assert_eq!(look_again(&fleet), Some(240));
+    assert_eq!(counts(&mut fleet, 239), Vec::<String>::new());
+    assert_eq!(counts(&mut fleet, 240), ["all sites changed: 6 hold, 0 ended"]);
+}
+
+#[test]
+fn what_waits_in_a_storm_is_told_with_what_comes_at_its_site_and_is_in_none() {
+    let mut fleet = stormy(20);
+    counts(&mut fleet, 5);
+    fleet.with(&[ended(&down(0, 0), 60)]);
+    assert_eq!(counts(&mut fleet, 70), Vec::<String>::new());
+    fleet.with(&[skewed(0, 70)]);
+    assert_eq!(counts(&mut fleet, 75), ["site-0 changed: 1 hold, 1 ended"]);
+    assert_eq!(look_again(&fleet), Some(5 + hours(4)), "nothing is left to tell");
+}
+
+#[test]
+fn what_holds_at_a_site_is_told_along_with_its_storm_though_the_site_has_news_for_another() {
+    let mut fleet = power_is_back(20, 5, 0);
+    fleet.with(&(2..20).map(|site| lost(site, 0)).collect::<Vec<_>>());
+    assert_eq!(
+        counts(&mut fleet, 5),
+        ["all sites first: 18 hold, 0 ended", "all sites changed: 15 hold, 5 ended"]
+    );
+}
+
+#[test]
+fn storms_of_which_one_site_is_left_are_told_together_as_that_site() {
+    let mut fleet = power_is_back(20, 20, 20);
+    fleet.gathering.storm_by = vec!["customer".into()];
+    for site in 0..20 {
+        // The first two have one customer, every other one has its own.
+        fleet.label(&format!("site-{site}"), "customer", &format!("c{:02}", site.max(1)));
+    }
+    let said = counts(&mut fleet, 5);
+    assert_eq!(said.len(), 18 + 2, "{said:?}");
+    let (of_two, of_one): (Vec<_>, Vec<_>) = said.iter().partition(|said| said.starts_with("customer="));
+    assert_eq!(of_two, ["customer=c01 first: 2 hold, 0 ended", "customer=c01 resolved: 0 hold, 2 ended"]);
+    assert!(of_one.iter().all(|said| said.ends_with(" changed: 1 hold, 1 ended")), "{said:?}");
+}
+
+#[test]
+fn the_end_of_a_storm_at_a_site_that_is_in_another_one_is_not_the_end_of_all() {
+    let mut fleet = power_is_back(1, 1, 20);
+    assert_eq!(
+        counts(&mut fleet, 5),
+        ["all sites first: 20 hold, 0 ended", "site-0 changed: 0 hold, 1 ended"]
+    );
+}
