@@ -57,9 +57,11 @@ pub(super) fn in_short(message: &Message) -> String {
     let over: Vec<&Entry> = ended(message).collect();
     let told = if holding.is_empty() { &over } else { &holding };
     let Some(first) = told.first() else { return String::new() };
-    let same = told.iter().filter(|entry| entry.alert.kind == first.alert.kind).count();
-    let others = told.len() - same;
-    let mut text = if told.len() == 1 { headline(&first.alert) } else { of_kind(first.alert.kind, told) };
+    let same: Vec<&Entry> =
+        told.iter().filter(|entry| entry.alert.kind == first.alert.kind).copied().collect();
+    let others = told.len() - same.len();
+    let mut text =
+        if told.len() == 1 { headline(&first.alert) } else { of_kind(first.alert.kind, &nobodys(same)) };
     if others > 0 {
         text.push_str(&format!(", and {}", count(others, "other alert", "other alerts")));
     }
@@ -67,6 +69,12 @@ pub(super) fn in_short(message: &Message) -> String {
         text.push_str(&format!("; over at {}", count(distinct(&over), "site", "sites")));
     }
     text
+}
+
+/// Those that nobody has, as the title counts them, unless somebody has all.
+fn nobodys(entries: Vec<&Entry>) -> Vec<&Entry> {
+    let untaken: Vec<&Entry> = entries.iter().filter(|entry| entry.acknowledged.is_none()).copied().collect();
+    if untaken.is_empty() { entries } else { untaken }
 }
 
 fn sites(message: &Message) -> String {

@@ -162,6 +162,29 @@ fn sites_that_are_told_together_by_label_keep_their_handsets() {
 }
 
 #[test]
+fn the_title_of_several_sites_counts_those_that_nobody_has() {
+    let storm = |kind: AlertKind, sites: usize, taken_up_to: usize| {
+        let one = |number: usize| {
+            let entry = entry(&numbered(number), alert(kind), Some(Reason::Repeat));
+            if number <= taken_up_to { taken(entry, "", None) } else { entry }
+        };
+        several(Reason::Repeat, true, (1..=sites).map(one).collect())
+    };
+    let mostly = storm(AlertKind::Unreachable, 8, 6);
+    insta::assert_snapshot!(title(&mostly), @"[CRITICAL, still after 12 min] 2 sites, 6 more taken (region=north): DECT manager unreachable");
+    insta::assert_snapshot!("storm mostly taken", plain(&mostly));
+    insta::assert_snapshot!(title(&storm(AlertKind::HandsetLost, 8, 7)), @"[CRITICAL, still after 12 min] site-00008, 7 more taken (region=north): 1 handset lost");
+    insta::assert_snapshot!(title(&storm(AlertKind::Unreachable, 8, 8)), @"[CRITICAL, still after 12 min] 8 sites (region=north): DECT manager unreachable");
+    insta::assert_snapshot!(title(&storm(AlertKind::Unreachable, 10_000, 1_234)), @"[CRITICAL, still after 12 min] 8,766 sites, 1,234 more taken (region=north): DECT manager unreachable");
+    let mut over = storm(AlertKind::Unreachable, 3, 2);
+    let end = resolved(alert(AlertKind::Unreachable));
+    over.entries.push(entry(&numbered(9), end, Some(Reason::Resolved)));
+    insta::assert_snapshot!(title(&Message { reason: Reason::Changed, ..over.clone() }), @"[CRITICAL, changed] 2 sites, 2 more taken (region=north): DECT manager unreachable; over at 1 site");
+    over.entries.remove(2);
+    insta::assert_snapshot!(title(&Message { reason: Reason::Changed, ..over }), @"[CRITICAL, changed] 3 sites (region=north): DECT manager unreachable; over at 1 site");
+}
+
+#[test]
 fn of_very_many_alerts_the_first_two_hundred_are_told() {
     let text = plain(&several(Reason::First, false, unreachable(250)));
     assert!(text.contains("And 50 alerts more: `n720d alerts`"), "{text}");

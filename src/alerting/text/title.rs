@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::clean::{clean, clip};
 use super::headline::headline;
 use super::several;
-use super::words::{count, ended, holding, in_common, lasted, loud, oldest, worst};
+use super::words::{count, ended, holding, in_common, lasted, loud, oldest, thousands, worst};
 use crate::alerting::message::{Entry, Message, Subject};
 use crate::domain::ids::SiteName;
 use crate::domain::notification::Reason;
@@ -39,15 +39,26 @@ fn place(message: &Message) -> String {
     if let Subject::Site(facts) = &message.subject {
         return facts.name.to_string();
     }
-    let sites: BTreeSet<&SiteName> = message.entries.iter().map(|entry| &entry.site.name).collect();
-    let sites = match sites.first() {
-        Some(only) if sites.len() == 1 => only.to_string(),
-        Some(_) | None => count(sites.len(), "site", "sites"),
-    };
+    let sites = sites(message);
     match in_common(message) {
         Some(labels) => format!("{sites} ({})", clip(&labels, 40)),
         None => sites,
     }
+}
+
+/// How many sites, or which; those that somebody has are counted apart from those that nobody has.
+fn sites(message: &Message) -> String {
+    let all: BTreeSet<&SiteName> = message.entries.iter().map(|entry| &entry.site.name).collect();
+    let untaken = message.entries.iter().filter(|entry| entry.acknowledged.is_none());
+    let untaken: BTreeSet<&SiteName> = untaken.map(|entry| &entry.site.name).collect();
+    let taken = all.len() - untaken.len();
+    let is_apart = taken > 0 && holding(message).any(|entry| entry.acknowledged.is_none());
+    let told = if is_apart { untaken } else { all };
+    let sites = match told.first() {
+        Some(only) if told.len() == 1 => only.to_string(),
+        Some(_) | None => count(told.len(), "site", "sites"),
+    };
+    if is_apart { format!("{sites}, {} more taken", thousands(taken)) } else { sites }
 }
 
 fn what(message: &Message) -> String {
