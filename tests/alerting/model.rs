@@ -254,7 +254,11 @@ impl Model {
         // What is written down is the whole second before.
         let age = daemon.passed - life.begun + TimeDelta::seconds(1);
         let is_old = age >= ESCALATES || self.was_set_since(life.begun);
-        is_old && !self.is_acknowledged(key, daemon)
+        // What explained it may have ended by the clock as it was before.
+        let explanation = self.lives.get(&(key.0.clone(), AlertKind::Unreachable));
+        let was_explained =
+            key.1 == AlertKind::Drift && explanation.is_some_and(|life| self.was_set_since(life.begun));
+        (is_old || was_explained) && !self.is_acknowledged(key, daemon)
     }
 
     fn was_set_since(&self, passed: TimeDelta) -> bool {
