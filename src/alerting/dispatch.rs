@@ -105,7 +105,7 @@ pub struct Attempt<'a> {
     pub at: DateTime<Utc>,
 }
 
-/// Delivers until `shutdown`; then nothing is begun any more, and what is under way has [`LANDING`] to come to an end and be
+/// Delivers until `shutdown`; then nothing is begun any more, and what is under way has 12 s to come to an end and be
 /// recorded. What does not is sent again after the next start, with the same id. `clock` tells the time.
 pub async fn dispatch<L: Ledger>(
     sources: Sources,
