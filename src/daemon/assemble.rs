@@ -80,9 +80,9 @@ pub(super) struct Assembly {
     pub(super) context: Arc<Context>,
     /// Puts a new configuration in force.
     pub(super) in_force: watch::Sender<Arc<InForce>>,
-    /// Ends the servers.
+    /// Ends the servers and the delivery.
     pub(super) stop: CancellationToken,
-    /// Ends the delivery, which may take a while.
+    /// Ends the delivery alone, which may take a while.
     pub(super) stop_telling: CancellationToken,
     /// The servers and the delivery.
     pub(super) servers: TaskTracker,
@@ -120,8 +120,8 @@ pub(super) async fn assemble(config: Config) -> Result<Assembly, StartError> {
         store_failed: AtomicBool::new(false),
         store_in_use: Arc::default(),
     });
-    let (stop, stop_telling) = (CancellationToken::new(), CancellationToken::new());
-    let servers = TaskTracker::new();
+    let (stop, servers) = (CancellationToken::new(), TaskTracker::new());
+    let stop_telling = stop.child_token();
     let listener = bind("provisioning.listen", daemon.provisioning.listen).await?;
     servers.spawn(serve_files(listener, Arc::clone(&context), stop.clone()));
     servers.spawn(delivery::deliver(Arc::clone(&context), known, stop_telling.clone()));
