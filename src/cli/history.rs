@@ -87,7 +87,9 @@ fn ask(config: &Config, site: Option<&SiteName>, limit: usize) -> Result<History
         None => Vec::new(),
     };
     // A site whose file is gone or has errors has a history all the same, and the fleet has no file.
-    if let Some(site) = site.filter(|site| history.is_empty() && !site.is_of_fleet()) {
+    if let Some(site) =
+        site.filter(|site| history.is_empty() && !site.is_of_fleet() && !config.has_file(site))
+    {
         listed(config, site)?;
     }
     Ok(HistoryPage::from(history))

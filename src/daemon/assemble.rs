@@ -161,16 +161,36 @@ fn open_store(dir: &Path) -> Result<Store, StartError> {
 }
 
 /// The alerts of all sites as they were left, and what the sinks know of them. What sinks know that are gone is forgotten, and
-/// so are ends that nobody waits for.
+/// so are ends that nobody waits for; of sites whose files went meanwhile leave is taken.
 fn what_was_told(store: &Store, in_force: &InForce) -> Result<(Desk, Known), StoreError> {
     store.forget_sinks(&in_force.alerting.names())?;
     store.forget_told_ends()?;
+    if let Err(error) = take_leave(store, &in_force.config) {
+        tracing::warn!(
+            error = chain(&error),
+            "what is kept of sites whose files are gone stays in the store"
+        );
+    }
     let desk = Desk::default();
     desk.follow(in_force.config.sites.values().map(SiteFacts::from));
     for (site, alerts) in store.all_alerts()? {
         desk.put(&site, &alerts);
     }
     Ok((desk, ledger::stored(store)?))
+}
+
+/// Takes leave of the sites whose files went while n720d did not run. A folder without any file is rather not mounted than
+/// meant.
+fn take_leave(store: &Store, config: &Config) -> Result<(), StoreError> {
+    if config.sites.is_empty() && config.invalid.is_empty() {
+        return Ok(());
+    }
+    let statuses = store.statuses(None)?.into_iter();
+    for site in statuses.map(|status| status.site).filter(|site| !config.has_file(site)) {
+        tracing::info!(%site, "no longer watched: its site file is gone");
+        store.leave(&site, clock::now())?;
+    }
+    Ok(())
 }
 
 async fn serve_files(listener: TcpListener, context: Arc<Context>, stop: CancellationToken) {

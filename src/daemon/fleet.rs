@@ -40,7 +40,7 @@ async fn take_leave(context: Arc<Context>, site: SiteName, running: Option<JoinH
     };
     match context.store(&site, leave).await {
         Ok(Some(alerts)) if !is_back(&context.in_force.borrow()) => context.desk.put(&site, &alerts),
-        // Its own next cycle says what holds there.
+        // It is back: its own next cycle says what holds there.
         Ok(Some(_) | None) => {}
         Err(error) => tracing::warn!(
             %site,

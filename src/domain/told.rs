@@ -28,6 +28,13 @@ pub struct Told {
     pub merged: bool,
 }
 
+impl Told {
+    /// Whether nobody has heard it: the message was given up, and all of it is told anew when it can be.
+    pub fn is_unheard(&self) -> bool {
+        self.content.as_deref() == Some("")
+    }
+}
+
 /// What all sinks know: by sink, then by alert id.
 pub type NotificationLedger = BTreeMap<String, BTreeMap<String, Told>>;
 

@@ -138,10 +138,16 @@ impl Store {
     /// When the database cannot be written.
     pub fn forget_told_ends(&self) -> Result<(), StoreError> {
         self.write("forget the ends that every sink was told", |db| {
+            // What is no JSON is left to whoever reads it, who says so.
             db.execute(
-                "DELETE FROM alert WHERE json_extract(alert, '$.state') = 'resolved'
+                "DELETE FROM alert WHERE iif(json_valid(alert), alert ->> '$.state', NULL) = 'resolved'
                  AND NOT EXISTS (SELECT 1 FROM told WHERE told.site = alert.site AND told.alert = alert.id)
                  AND NOT EXISTS (SELECT 1 FROM offer WHERE offer.site = alert.site AND offer.alert = alert.id)",
+                (),
+            )?;
+            db.execute(
+                "DELETE FROM acknowledgement WHERE NOT EXISTS (
+                     SELECT 1 FROM alert WHERE alert.site = acknowledgement.site AND alert.id = acknowledgement.alert)",
                 (),
             )?;
             Ok(())

@@ -113,7 +113,8 @@ async fn feed(stdin: Option<impl AsyncWrite + Unpin>, input: &[u8]) {
     }
 }
 
-/// A program and what it has started and is still in its process group, which are ended together. Dropped before it is over, it ends them.
+/// A program and what it has started and is still in its process group, which are ended together. Dropped before it is over,
+/// it ends them.
 struct Group(Option<Pid>);
 
 impl Group {

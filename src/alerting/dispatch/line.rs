@@ -353,9 +353,6 @@ mod tests {
     async fn one_that_is_refused_does_not_hold_up_another_that_reads_like_it() {
         let (one, other) = (storm(AlertKind::Unreachable), storm(AlertKind::Drift));
         assert_eq!(refused_before_the_other(&one, &other), 1, "storms of two kinds");
-        let own = of(Group::Site("acme".parse().unwrap()), AlertKind::Drift);
-        let left = Message { subject: own.subject.clone(), ..one };
-        assert_eq!(refused_before_the_other(&left, &own), 1, "a storm that has one site left, and that site");
     }
 
     /// The seconds until the next try that are told, and until there is one.

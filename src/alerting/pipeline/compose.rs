@@ -52,9 +52,10 @@ fn message(scene: &Scene<'_>, group: &Group, mut items: Vec<&Item<'_>>, told: &B
         items.truncate(holding + MOST_ENDS);
     }
     let subject = subject(group, &items);
+    let reason = reason(scene, &subject, &items, told);
     Message {
-        id: id(scene, group, &items),
-        reason: reason(scene, &subject, &items, told),
+        id: id(scene, group, reason, &items),
+        reason,
         subject,
         group: group.clone(),
         entries: items.into_iter().map(|item| entry(scene, item)).collect(),
@@ -111,9 +112,9 @@ fn entry(scene: &Scene<'_>, item: &Item<'_>) -> Entry {
 }
 
 /// Over what is told and what was known before: the same on every try, another for every other message. Not a secret.
-fn id(scene: &Scene<'_>, group: &Group, items: &[&Item<'_>]) -> String {
+fn id(scene: &Scene<'_>, group: &Group, reason: Reason, items: &[&Item<'_>]) -> String {
     let mut hash = Sha256::new();
-    hash.update(format!("{:?}\n", (&scene.sink.name, group)));
+    hash.update(format!("{:?}\n", (&scene.sink.name, group, reason.as_str())));
     for item in items {
         hash.update(content_hash(item.alert));
         hash.update([item.state as u8]);

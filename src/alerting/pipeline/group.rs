@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 
 use super::storm::Storms;
 use super::{Batch, Group, Item, Scene};
-use crate::alerting::message::SiteFacts;
+use crate::alerting::message::{MOST_ENDS, SiteFacts};
 use crate::domain::notification::Reason;
 
 /// Gives every alert its group; leaves out the groups that wait, and those without news.
@@ -152,7 +152,7 @@ impl Turns {
         }
         for ((item, unit), storm) in items.iter().zip(units.by_item()).zip(storms.by_item()) {
             let own = &mut turns.units[unit];
-            if let Some(told) = item.told.filter(|told| !told.merged) {
+            if let Some(told) = item.told.filter(|told| !told.merged && !told.is_unheard()) {
                 own.last = own.last.max(Some(told.at));
             }
             if item.news.is_some() {
@@ -160,10 +160,28 @@ impl Turns {
                 storm.map_or(own, |storm| &mut turns.storms[storm]).news(until);
             }
         }
+        turns.spare_ends_the_pause(scene, items, storms);
         for (turn, pause) in turns.units.iter_mut().zip(&units.pauses) {
             turn.pauses_until = turn.last.and_then(|last| scene.over_at(last, *pause));
         }
         turns
+    }
+
+    /// Where there are more ends than a message takes for programs that know each by its name, the rest does not wait for the
+    /// interval: nothing more is gathered by that.
+    fn spare_ends_the_pause(&mut self, scene: &Scene<'_>, items: &[Item<'_>], storms: &Storms) {
+        if !scene.sink.names_each {
+            return;
+        }
+        let mut ends = vec![0; self.storms.len()];
+        for (item, storm) in items.iter().zip(storms.by_item()) {
+            if let Some(storm) = storm.filter(|_| item.has_ended()) {
+                ends[storm] += 1;
+            }
+        }
+        for (turn, _) in self.storms.iter_mut().zip(ends).filter(|(_, ends)| *ends > MOST_ENDS) {
+            turn.pauses_until = None;
+        }
     }
 
     /// When what is kept back may be told.
@@ -179,7 +197,9 @@ fn new_since(item: &Item<'_>) -> Option<DateTime<Utc>> {
         Some(Reason::First) => Some(item.alert.since),
         Some(Reason::Resolved) => item.alert.resolved_at,
         // Nobody kept when it changed; it was not before it was told.
-        Some(Reason::Changed | Reason::Repeat) => item.told.map(|told| told.at),
+        Some(Reason::Changed | Reason::Repeat) => {
+            item.told.filter(|told| !told.is_unheard()).map(|told| told.at)
+        }
         None => None,
     }
 }

@@ -59,7 +59,7 @@ impl Storms {
             let storm = item.told.filter(|told| told.merged).map(|told| {
                 let number = self.number(named(scene, item));
                 let last = &mut self.storms[number].last;
-                *last = (*last).max(Some(told.at));
+                *last = (*last).max(Some(told.at).filter(|_| !told.is_unheard()));
                 number
             });
             self.by_item.push(storm);

@@ -55,18 +55,22 @@ pub(super) fn blocks(message: &Message) -> Vec<Block> {
 pub(super) fn in_short(message: &Message) -> String {
     let holding: Vec<&Entry> = holding(message).collect();
     let over: Vec<&Entry> = ended(message).collect();
-    let told = if holding.is_empty() { &over } else { &holding };
+    let told = if holding.is_empty() { over.clone() } else { nobodys(holding.clone()) };
     let Some(first) = told.first() else { return String::new() };
-    let same: Vec<&Entry> =
-        told.iter().filter(|entry| entry.alert.kind == first.alert.kind).copied().collect();
-    let others = told.len() - same.len();
-    let mut text =
-        if told.len() == 1 { headline(&first.alert) } else { of_kind(first.alert.kind, &nobodys(same)) };
+    let same = told.iter().filter(|entry| entry.alert.kind == first.alert.kind).count();
+    let others = told.len() - same;
+    let mut text = if told.len() == 1 { headline(&first.alert) } else { of_kind(first.alert.kind, &told) };
     if others > 0 {
         text.push_str(&format!(", and {}", count(others, "other alert", "other alerts")));
     }
-    if !holding.is_empty() && !over.is_empty() {
-        text.push_str(&format!("; over at {}", count(distinct(&over), "site", "sites")));
+    let (left, seen): (Vec<&Entry>, Vec<&Entry>) = over.into_iter().partition(|entry| entry.alert.unwatched);
+    if !holding.is_empty() && !seen.is_empty() {
+        text.push_str(&format!("; over at {}", count(distinct(&seen), "site", "sites")));
+    }
+    // Where nothing else is told, the tag says so.
+    let is_alone = holding.is_empty() && seen.is_empty();
+    if !left.is_empty() && !is_alone {
+        text.push_str(&format!("; {} not watched any more", count(distinct(&left), "site", "sites")));
     }
     text
 }
@@ -167,10 +171,15 @@ fn over_together(message: &Message, entries: &[&Entry]) -> Vec<Block> {
     let text = format!("{} at {sites}", of_kind(first.alert.kind, entries));
     let mut sorted: Vec<&&Entry> = entries.iter().collect();
     sorted.sort_by_key(|entry| (&entry.site.name, &entry.alert.id));
-    let line = |entry: &&&Entry| format!("{} {}", entry.site.name, held(entry, message.at));
+    let line = |entry: &&&Entry| format!("{} {}{}", entry.site.name, held(entry, message.at), no_end(entry));
     let mut lines: Vec<String> = sorted.iter().take(MOST_SITES).map(line).collect();
     lines.extend(left(sorted.len()));
     vec![Block::Head { mark: Mark::Over, text }, Block::List("Where".to_owned(), lines)]
+}
+
+/// Where an end is none that was seen.
+fn no_end(entry: &Entry) -> &'static str {
+    if entry.alert.unwatched { "; not watched any more" } else { "" }
 }
 
 /// Site by site, the worst first, and where there is not room for all, news before the rest; what to do stands once a kind, behind them.
@@ -204,7 +213,7 @@ fn of_one_site(message: &Message, entries: &[&Entry], room: &mut usize) -> Vec<B
     let mut blocks = Vec::new();
     for (index, entry) in entries.iter().enumerate() {
         let (mark, word) = if entry.has_ended() {
-            (Mark::Over, String::new())
+            (Mark::Over, no_end(entry).to_owned())
         } else {
             (Mark::Holding(entry.alert.severity), format!(" ({})", news(entry)))
         };

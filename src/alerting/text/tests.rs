@@ -70,14 +70,17 @@ fn of_a_site_that_is_not_watched_any_more_nobody_says_that_all_is_well() {
         end(&numbered(2), AlertKind::Unreachable),
     );
     let storm = several(Reason::Resolved, true, vec![watched, left.clone()]);
-    insta::assert_snapshot!(title(&storm), @"[RESOLVED] 2 sites (region=north): DECT manager unreachable");
+    insta::assert_snapshot!(title(&storm), @"[RESOLVED] 2 sites (region=north): DECT manager unreachable; 1 site not watched any more");
     insta::assert_snapshot!(brief(&storm, 400), @"
     site-00001: DECT manager unreachable
     site-00002: DECT manager unreachable
     One of these sites is not watched any more: there is no site file, and nobody knows what holds there.
     ");
     assert!(plain(&storm).contains("One of these sites is not watched any more: "), "{}", plain(&storm));
-    let all = plain(&several(Reason::Resolved, true, vec![left.clone(), left]));
+    assert!(plain(&storm).contains("for 10 min; not watched any more"), "{}", plain(&storm));
+    let all = several(Reason::Resolved, true, vec![left.clone(), left]);
+    insta::assert_snapshot!(title(&all), @"[NOT WATCHED] site-00002 (region=north): DECT manager unreachable");
+    let all = plain(&all);
     assert!(!all.contains("n720d status"), "there is none: {all}");
 }
 
@@ -173,13 +176,13 @@ fn the_title_of_several_sites_counts_those_that_nobody_has() {
     let mostly = storm(AlertKind::Unreachable, 8, 6);
     insta::assert_snapshot!(title(&mostly), @"[CRITICAL, still after 12 min] 2 sites, 6 more taken (region=north): DECT manager unreachable");
     insta::assert_snapshot!("storm mostly taken", plain(&mostly));
-    insta::assert_snapshot!(title(&storm(AlertKind::HandsetLost, 8, 7)), @"[CRITICAL, still after 12 min] site-00008, 7 more taken (region=north): 1 handset lost");
+    insta::assert_snapshot!(title(&storm(AlertKind::HandsetLost, 8, 7)), @"[CRITICAL, still after 12 min] site-00008, 7 more taken (region=north): handset lost: Workshop (1002)");
     insta::assert_snapshot!(title(&storm(AlertKind::Unreachable, 8, 8)), @"[CRITICAL, still after 12 min] 8 sites (region=north): DECT manager unreachable");
     insta::assert_snapshot!(title(&storm(AlertKind::Unreachable, 10_000, 1_234)), @"[CRITICAL, still after 12 min] 8,766 sites, 1,234 more taken (region=north): DECT manager unreachable");
     let mut over = storm(AlertKind::Unreachable, 3, 2);
     let end = resolved(alert(AlertKind::Unreachable));
     over.entries.push(entry(&numbered(9), end, Some(Reason::Resolved)));
-    insta::assert_snapshot!(title(&Message { reason: Reason::Changed, ..over.clone() }), @"[CRITICAL, changed] 2 sites, 2 more taken (region=north): DECT manager unreachable; over at 1 site");
+    insta::assert_snapshot!(title(&Message { reason: Reason::Changed, ..over.clone() }), @"[CRITICAL, changed] site-00003, 2 more taken (region=north): DECT manager unreachable; over at 1 site");
     over.entries.remove(2);
     insta::assert_snapshot!(title(&Message { reason: Reason::Changed, ..over }), @"[CRITICAL, changed] 3 sites (region=north): DECT manager unreachable; over at 1 site");
 }

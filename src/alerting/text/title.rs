@@ -49,10 +49,11 @@ fn place(message: &Message) -> String {
 /// How many sites, or which; those that somebody has are counted apart from those that nobody has.
 fn sites(message: &Message) -> String {
     let all: BTreeSet<&SiteName> = message.entries.iter().map(|entry| &entry.site.name).collect();
-    let untaken = message.entries.iter().filter(|entry| entry.acknowledged.is_none());
+    let still: BTreeSet<&SiteName> = holding(message).map(|entry| &entry.site.name).collect();
+    let untaken = holding(message).filter(|entry| entry.acknowledged.is_none());
     let untaken: BTreeSet<&SiteName> = untaken.map(|entry| &entry.site.name).collect();
-    let taken = all.len() - untaken.len();
-    let is_apart = taken > 0 && holding(message).any(|entry| entry.acknowledged.is_none());
+    let taken = still.len() - untaken.len();
+    let is_apart = taken > 0 && !untaken.is_empty();
     let told = if is_apart { untaken } else { all };
     let sites = match told.first() {
         Some(only) if told.len() == 1 => only.to_string(),

@@ -35,8 +35,15 @@ pub fn live_on(
         })
         .collect();
     for (_, alert) in before {
-        let stays = alert.state == AlertState::Resolved || unknown.contains(&alert.kind);
-        alerts.push(if stays { alert.clone() } else { end(alert, now) });
+        let is_known = !unknown.contains(&alert.kind);
+        alerts.push(match alert.state {
+            // Whoever is still to be told of an end that nobody saw hears of one that was seen by now.
+            AlertState::Resolved => Alert { unwatched: alert.unwatched && !is_known, ..alert.clone() },
+            AlertState::Firing | AlertState::Acknowledged | AlertState::Silenced if is_known => {
+                end(alert, now)
+            }
+            AlertState::Firing | AlertState::Acknowledged | AlertState::Silenced => alert.clone(),
+        });
     }
     alerts.sort_by(|a, b| (b.severity, &a.id).cmp(&(a.severity, &b.id)));
     alerts
@@ -84,6 +91,22 @@ mod tests {
 
     use super::*;
     use crate::domain::alert::{AlertKind, Severity};
+
+    #[test]
+    fn what_nobody_saw_end_is_marked_until_somebody_sees_that_it_is_over() {
+        let site = &"acme".parse().unwrap();
+        let kind = AlertKind::Drift;
+        let mut holding = Conditions::default();
+        holding.holding.push(Condition::new(kind, Severity::Warning, "differs"));
+        let begun = live_on(site, &[], holding, at(0));
+        let ended = left(&begun, at(1));
+        assert!(ended[0].unwatched && ended[0].resolved_at == Some(at(1)), "{ended:?}");
+        assert_eq!(left(&ended, at(2)), ended, "an end is one");
+        let blind = Conditions { holding: Vec::new(), unknown: BTreeSet::from([kind]) };
+        assert_eq!(live_on(site, &ended, blind, at(3)), ended, "back, and not read yet");
+        let seen = live_on(site, &ended, Conditions::default(), at(4));
+        assert_eq!(seen, [Alert { unwatched: false, ..ended[0].clone() }]);
+    }
 
     fn at(minutes: i64) -> DateTime<Utc> {
         DateTime::UNIX_EPOCH + TimeDelta::minutes(minutes)

@@ -209,7 +209,15 @@ fn an_end_that_every_sink_was_told_is_forgotten_and_no_other() {
     store.keep(&acme, &CycleRecord { memory: &memory, status: &status, marks: &[], history: &[] }).unwrap();
     store.record(&delivery("m1", "hook", 6, &["acme/owed"], &["acme/told"])).unwrap();
     store.offer("hook", &[("acme/offered".to_owned(), acme.clone())].into()).unwrap();
+    let no_json = "INSERT INTO alert (site, id, position, alert) SELECT id, 'acme/odd', 9, '{' FROM site";
+    store.write("spoil", |db| Ok(db.execute(no_json, ()).map(drop)?)).unwrap();
     store.forget_told_ends().unwrap();
-    let left: Vec<String> = store.memory(&acme).unwrap().alerts.into_iter().map(|alert| alert.id).collect();
+    let count = "SELECT count(*) FROM alert WHERE id = 'acme/odd'";
+    assert_eq!(
+        store.read("count", |db| Ok(db.query_row(count, (), |row| row.get::<_, i64>(0))?)).unwrap(),
+        1
+    );
+    let left: Vec<String> =
+        store.all_alerts().unwrap().remove(&acme).unwrap().into_iter().map(|alert| alert.id).collect();
     assert_eq!(left, ["acme/owed", "acme/offered", "acme/holds"]);
 }

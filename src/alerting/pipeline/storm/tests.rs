@@ -1,6 +1,7 @@
 //! Storms from their first drops to their last.
 
 use super::*;
+use crate::alerting::message::MOST_ENDS;
 use crate::alerting::pipeline::testing::{
     Fleet, PAGER, at, ended, every_alert, firing, hours, minutes, told, words,
 };
@@ -426,4 +427,34 @@ fn the_end_of_a_storm_at_a_site_that_is_in_another_one_is_not_the_end_of_all() {
         counts(&mut fleet, 5),
         ["all sites first: 20 hold, 0 ended", "site-0 changed: 0 hold, 1 ended"]
     );
+}
+
+#[test]
+fn more_ends_than_a_message_takes_do_not_wait_for_the_interval() {
+    let many = u32::try_from(MOST_ENDS).unwrap() * 2 + 8;
+    let mut fleet = stormy(many);
+    fleet.sink.names_each = true;
+    assert_eq!(counts(&mut fleet, 5).len(), 1);
+    fleet.with(&(1..many).map(|site| ended(&down(site, 0), hours(1))).collect::<Vec<_>>());
+    let one = ["all sites changed: 1 hold, 1000 ended".to_owned()];
+    assert_eq!(counts(&mut fleet, hours(1) + 5), one);
+    assert_eq!(counts(&mut fleet, hours(1) + 6), one, "as soon as that was taken");
+    assert_eq!(counts(&mut fleet, hours(1) + 7), Vec::<String>::new(), "the few that are left");
+    assert_eq!(counts(&mut fleet, hours(1) + 306), ["all sites changed: 1 hold, 7 ended"]);
+}
+
+/// Else the next look would take it for settled, and the one after the interval for something new.
+#[test]
+fn a_storm_that_was_given_up_is_there_at_every_look() {
+    let mut fleet = stormy(5);
+    for site in 0..5 {
+        let alert = down(site, 0);
+        let unheard = Told { content: Some(String::new()), merged: true, ..told(&alert, 5) };
+        fleet.row(PAGER, &alert, unheard);
+    }
+    for second in [6, 100, 306] {
+        let messages = fleet.at(second).run().messages;
+        assert_eq!(messages.len(), 1, "at {second}");
+        assert_eq!(messages[0].entries.len(), 5);
+    }
 }
