@@ -112,6 +112,10 @@ impl Model {
     pub(crate) fn found(&mut self, daemon: &Daemon, site: &SiteName, findings: &[(AlertKind, Finding)]) {
         for (kind, finding) in findings {
             let key = (site.clone(), *kind);
+            if let (Some(life), Finding::Clear) = (self.lives.get_mut(&key), finding) {
+                // Somebody has seen that it is over.
+                life.was_left = false;
+            }
             let holding = self.lives.get_mut(&key).filter(|life| !life.has_ended);
             match (holding, finding) {
                 (Some(life), Finding::Holds(severity)) => life.severity = *severity,

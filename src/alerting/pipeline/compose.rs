@@ -117,7 +117,7 @@ fn id(scene: &Scene<'_>, group: &Group, reason: Reason, items: &[&Item<'_>]) -> 
     hash.update(format!("{:?}\n", (&scene.sink.name, group, reason.as_str())));
     for item in items {
         hash.update(content_hash(item.alert));
-        hash.update([item.state as u8]);
+        hash.update([item.state as u8, u8::from(item.alert.unwatched)]);
         let ended = item.alert.resolved_at.map_or(0, |at| at.timestamp_millis());
         let known =
             item.told.map_or([0; 2], |told| [told.since.timestamp_millis(), told.at.timestamp_millis()]);
