@@ -204,7 +204,7 @@ mod tests {
         desk.follow([]);
         assert!(shown(&desk).is_empty(), "it may be back before anybody takes leave of it");
         let still = &desk.all()[&name("acme")];
-        assert_eq!((*still.facts).clone(), berlin, "people see it");
+        assert_eq!(*still.facts, berlin, "people see it");
         assert_eq!(still.alerts.len(), 2);
         desk.put(&name("acme"), &[ended("acme/drift"), ended("acme/clock-skew")]);
         assert_eq!(shown(&desk), ["acme/drift", "acme/clock-skew"]);

@@ -69,6 +69,12 @@ impl Config {
         self.sites.contains_key(site) || self.invalid.contains_key(site.as_str())
     }
 
+    /// Whether there is any site file. Right after a start, a folder without one is rather not mounted than meant, so nobody
+    /// takes leave of a site because of it.
+    pub fn has_any_file(&self) -> bool {
+        !(self.sites.is_empty() && self.invalid.is_empty())
+    }
+
     /// All findings of all files, in the order of the files and from top to bottom.
     pub fn findings(&self) -> Vec<Finding> {
         let mut findings: Vec<Finding> =

@@ -165,7 +165,7 @@ fn open_store(dir: &Path) -> Result<Store, StartError> {
 fn what_was_told(store: &Store, in_force: &InForce) -> Result<(Desk, Known), StoreError> {
     store.forget_sinks(&in_force.alerting.names())?;
     store.forget_told_ends()?;
-    if let Err(error) = take_leave(store, &in_force.config) {
+    if let Err(error) = leave_those_gone(store, &in_force.config) {
         tracing::warn!(
             error = chain(&error),
             "what is kept of sites whose files are gone stays in the store"
@@ -179,10 +179,9 @@ fn what_was_told(store: &Store, in_force: &InForce) -> Result<(Desk, Known), Sto
     Ok((desk, ledger::stored(store)?))
 }
 
-/// Takes leave of the sites whose files went while n720d did not run. A folder without any file is rather not mounted than
-/// meant.
-fn take_leave(store: &Store, config: &Config) -> Result<(), StoreError> {
-    if config.sites.is_empty() && config.invalid.is_empty() {
+/// Takes leave of the sites whose files went while n720d did not run.
+fn leave_those_gone(store: &Store, config: &Config) -> Result<(), StoreError> {
+    if !config.has_any_file() {
         return Ok(());
     }
     let statuses = store.statuses(None)?.into_iter();

@@ -165,8 +165,8 @@ impl Fleet {
         let shown = self.context.board.snapshot();
         let mut known: BTreeSet<SiteName> = shown.sites().map(|status| status.site.clone()).collect();
         known.extend(tasks.keys().cloned());
-        // After a start, a folder without any file is rather not mounted than meant.
-        if !known.is_empty() || !config.sites.is_empty() || !config.invalid.is_empty() {
+        // Where nothing is watched or shown, this is right after a start.
+        if !known.is_empty() || config.has_any_file() {
             let holding = self.context.desk.all().into_iter().filter(|(_, site)| site.holds());
             known.extend(holding.map(|(name, _)| name));
         }
