@@ -19,8 +19,12 @@ pub(crate) const MAIL: &str = "mail";
 pub(crate) const PAGER: &str = "pager";
 /// After so long of no answer the pager is told, where the plan says so.
 pub(crate) const ESCALATES: TimeDelta = TimeDelta::minutes(30);
-/// Gathering takes the interval at most, and a moment.
-const LATEST: TimeDelta = TimeDelta::seconds(306);
+/// What comes in is gathered for so long, and so long passes at least between two messages about one site.
+const WAIT: TimeDelta = TimeDelta::seconds(5);
+/// So long passes at least between two messages about several sites.
+const INTERVAL: TimeDelta = TimeDelta::minutes(5);
+/// Time to look.
+const MOMENT: TimeDelta = TimeDelta::seconds(1);
 /// What was said is not believed to come from the future further than this.
 const SLACK: TimeDelta = TimeDelta::minutes(5);
 
@@ -78,6 +82,8 @@ struct Acknowledged {
 #[derive(Debug)]
 pub(crate) struct Model {
     pub(crate) plan: Plan,
+    /// Whether sites are told together because many have the same trouble.
+    has_storms: bool,
     lives: BTreeMap<Key, Life>,
     beliefs: BTreeMap<&'static str, BTreeMap<Key, Belief>>,
     taken: BTreeMap<String, Taken>,
@@ -94,9 +100,10 @@ pub(crate) struct Model {
 }
 
 impl Model {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(has_storms: bool) -> Self {
         Self {
             plan: Plan::All,
+            has_storms,
             lives: BTreeMap::new(),
             beliefs: BTreeMap::from([(MAIL, BTreeMap::new()), (PAGER, BTreeMap::new())]),
             taken: BTreeMap::new(),
@@ -168,6 +175,12 @@ impl Model {
         self.nobodys.clear();
     }
 
+    /// Others are told, or of other things together: what waits begins to wait for that.
+    pub(crate) fn reloaded(&mut self, plan: Plan) {
+        self.plan = plan;
+        self.owed.clear();
+    }
+
     /// Nobody can be told while the daemon does not run.
     pub(crate) fn is_off(&mut self) {
         self.owed.clear();
@@ -194,10 +207,22 @@ impl Model {
                     continue;
                 }
                 let since = *self.owed.entry(waiting).or_insert(daemon.passed);
-                let latest = if self.set.is_some() { LATEST * 2 } else { LATEST };
+                let latest = self.latest(sink);
                 assert!(daemon.passed - since <= latest, "{sink} waits for {key:?} since {since}: {life:?}");
             }
         }
+    }
+
+    /// How long something may wait to be told of at most.
+    fn latest(&self, sink: &str) -> TimeDelta {
+        let is_by_customer = self.plan == Plan::ByCustomer && sink == MAIL;
+        let latest = match (self.has_storms, is_by_customer) {
+            (false, false) => WAIT * 2 + MOMENT,
+            (false, true) => WAIT + INTERVAL + MOMENT,
+            // In the end it may be told with others than those it waited with at first.
+            (true, _) => (WAIT + INTERVAL + MOMENT) * 2,
+        };
+        if self.set.is_some() { latest * 2 } else { latest }
     }
 
     /// Holds that everybody knows of every end.

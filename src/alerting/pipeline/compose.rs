@@ -19,28 +19,12 @@ pub(super) fn messages(scene: &Scene<'_>, batch: &Batch<'_>) -> Vec<Message> {
         groups.entry(&item.group).or_default().push(item);
     }
     groups.retain(|_, items| items.iter().any(|item| item.news.is_some()));
-    let mut together: BTreeMap<Group, Vec<&Item<'_>>> = BTreeMap::new();
-    for (group, items) in groups {
-        together.entry(narrowed(group, &items)).or_default().extend(items);
-    }
     let holding = batch.items.iter().filter(|item| !item.has_ended());
     let told: BTreeSet<&str> = holding.map(|item| item.alert.id.as_str()).collect();
     let mut messages: Vec<Message> =
-        together.into_iter().map(|(group, items)| message(scene, &group, items, &told)).collect();
+        groups.into_iter().map(|(group, items)| message(scene, group, items, &told)).collect();
     messages.sort_by_key(|message| std::cmp::Reverse(severity(message)));
     messages
-}
-
-/// Storms of which only one site is left are told as that site, all of them together.
-fn narrowed(group: &Group, items: &[&Item<'_>]) -> Group {
-    match (group, items) {
-        (Group::Storm(..), [first, rest @ ..])
-            if rest.iter().all(|item| item.facts.name == first.facts.name) =>
-        {
-            Group::Site(first.facts.name.clone())
-        }
-        (Group::Site(_) | Group::Labels(_) | Group::Storm(..), _) => group.clone(),
-    }
 }
 
 /// `told` is what holds of all that is told along with this message.
@@ -69,6 +53,12 @@ fn subject(group: &Group, items: &[&Item<'_>]) -> Subject {
         (Group::Site(_), [first, ..]) => Subject::Site(Arc::clone(first.facts)),
         (Group::Site(_), []) => several(&BTreeMap::new(), false),
         (Group::Labels(labels), _) => several(labels, false),
+        // Of a storm only this site is left.
+        (Group::Storm(..), [first, rest @ ..])
+            if rest.iter().all(|item| item.facts.name == first.facts.name) =>
+        {
+            Subject::Site(Arc::clone(first.facts))
+        }
         (Group::Storm(_, labels), _) => several(labels, true),
     }
 }
@@ -142,7 +132,7 @@ pub fn delivery(
     refused: Option<String>,
     now: DateTime<Utc>,
 ) -> Delivery {
-    let merged = matches!(message.subject, Subject::Several { storm: true, .. });
+    let merged = matches!(message.group, Group::Storm(..));
     let mut contents = BTreeSet::new();
     let (mut told, mut ended) = (BTreeMap::new(), BTreeMap::new());
     for Entry { site, alert, .. } in &message.entries {

@@ -54,18 +54,33 @@ fn gathered<'a>(scene: &Scene<'a>, batch: Batch<'a>) -> Batch<'a> {
     for until in turns.waiting() {
         batch.look_again_at(until);
     }
+    let lone = lone_sites(&items, &storms);
     for ((mut item, unit), storm) in items.into_iter().zip(units.by_item()).zip(storms.by_item()) {
         // What is no news goes along with what is.
         let turn = storm.map_or(&turns.units[unit], |storm| &turns.storms[storm]);
         if !turn.is_told() {
             continue;
         }
-        if let Some(storm) = storm {
+        if let Some(storm) = storm.filter(|storm| !lone[*storm]) {
             item.group = storms.name(storm).clone();
         }
         batch.items.push(item);
     }
     batch
+}
+
+/// Of each storm whether only one site is left in it, of which the routes tell by itself: then it is told as that site, and all
+/// such storms of the site together. Where they tell sites together it stays a storm, for else one site would keep back what
+/// the others have to tell.
+fn lone_sites(items: &[Item<'_>], storms: &Storms) -> Vec<bool> {
+    let mut sites: Vec<Option<&Group>> = vec![None; storms.count()];
+    let mut lone = vec![true; storms.count()];
+    for (item, storm) in items.iter().zip(storms.by_item()) {
+        let Some(storm) = storm else { continue };
+        let is_by_itself = matches!(item.group, Group::Site(_));
+        lone[storm] &= is_by_itself && *sites[storm].get_or_insert(&item.group) == &item.group;
+    }
+    lone
 }
 
 /// What is told together by the routes alone.

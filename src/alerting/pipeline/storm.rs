@@ -48,6 +48,11 @@ impl Storms {
         &self.storms[storm].name
     }
 
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.storms.len()
+    }
+
     /// When each was last told of, as far as that is known.
     pub(super) fn last(&self) -> impl Iterator<Item = Option<DateTime<Utc>>> {
         self.storms.iter().map(|storm| storm.last)

@@ -265,6 +265,25 @@ fn what_the_route_tells_in_one_message_anyhow_is_no_storm() {
 }
 
 #[test]
+fn the_last_site_of_a_storm_keeps_back_nothing_that_its_customer_has_to_tell() {
+    let mut fleet = stormy(5);
+    for site in ["0", "1", "2", "3", "4", "new"] {
+        fleet.label(&format!("site-{site}"), "customer", if site == "new" { "c4" } else { site });
+    }
+    fleet.label("site-4", "customer", "c4");
+    let by_customer = GroupBy::Labels(vec!["customer".to_owned()]);
+    fleet.routing.routes = vec![Route { group_by: by_customer, ..every_alert(&[PAGER]) }];
+    counts(&mut fleet, 5);
+    fleet.with(&(0..4).map(|site| ended(&down(site, 0), hours(1))).collect::<Vec<_>>());
+    counts(&mut fleet, hours(1) + 5);
+    fleet.with(&[Alert { severity: Severity::Critical, ..down(4, 0) }]);
+    assert_eq!(counts(&mut fleet, hours(2)), ["site-4 changed: 1 hold, 0 ended"]);
+    assert!(fleet.ledger[PAGER].values().all(|row| row.merged), "it ends in the storm");
+    fleet.with(&[lost("new", hours(2))]);
+    assert_eq!(counts(&mut fleet, hours(2) + 5), ["customer=c4 changed: 2 hold, 0 ended"]);
+}
+
+#[test]
 fn the_subject_of_a_message_lists_what_it_is_about() {
     let mut fleet = stormy(5);
     fleet.with(&[down(4, 1)]).at(9);
