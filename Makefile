@@ -4,13 +4,24 @@ PREFIX ?= /usr
 DESTDIR ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help test lint fmt units demo build install service-test
+.PHONY: help test lint fmt soak units demo build install service-test
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
 test: ## every test, against real SQLite, HTTP and the simulated N720
 	$(CARGO) test --workspace --quiet
+
+# How many cases of each property, and of which random numbers: a failure is seen again by giving both.
+CASES ?= 3000
+ifndef SEED
+SEED := $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
+endif
+
+soak: ## random cases that no run has seen: CASES of each property by SEED, about an hour
+	@echo 'make soak CASES=$(CASES) SEED=$(SEED)'
+	PROPTEST_CASES=$(CASES) PROPTEST_RNG_SEED=$(SEED) $(CARGO) test --quiet --no-fail-fast --lib \
+		--test alerting --test judgement --test planner_properties --test adoption --test pages
 
 lint: ## formatting, clippy with warnings as errors, docs
 	$(CARGO) fmt --all --check
