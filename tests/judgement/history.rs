@@ -117,6 +117,8 @@ pub(crate) struct World {
     pub(crate) now: DateTime<Utc>,
     /// What the manager may fetch.
     served: Option<File>,
+    /// When the window in it is to open, by a right clock.
+    meant_at: Option<DateTime<Utc>>,
     /// When it first fetched that; until then, when it last said that it does.
     push_at: Option<DateTime<Utc>>,
     is_fetched: bool,
@@ -159,6 +161,7 @@ impl World {
             care: Care::new(&file).unwrap(),
             now: site::instant("2026-11-23T08:00", TZ),
             served: None,
+            meant_at: None,
             push_at: None,
             is_fetched: false,
             known_ahead: TimeDelta::zero(),
@@ -225,11 +228,12 @@ impl World {
     /// What the device does once a file's time has come.
     fn act(&mut self) {
         let Some((reserved, window)) = self.device.pass(self.now, TZ) else { return };
-        let Some(DeviceWindow { opens, closes: Some(closes) }) = window else { return };
+        let Some(DeviceWindow { closes: Some(closes), .. }) = window else { return };
         if self.now + self.device.ahead < closes {
             // One that was registered and is not any more is lost, which is another matter.
             let waiting = reserved.into_iter().filter(|handset| !self.been_here.contains(handset));
-            let meant_at = opens - self.known_ahead;
+            // Whatever its clock is said to show by now: it was written for what it showed then.
+            let meant_at = self.meant_at.unwrap();
             self.held.push(Held { meant_at, closes, waiting: waiting.collect() });
         }
     }
@@ -298,6 +302,7 @@ impl World {
         let turn = self.care.cycle(seen.as_ref().ok_or(&dark), self.now, told);
         if let Some(release) = &turn.plan.orders.release {
             if let Some(WindowEntry::Opens(window)) = &release.window {
+                self.meant_at = window.meant_at;
                 self.take_over(window);
             }
             self.served = Some(File { version: release.version.clone(), content: release.content.clone() });

@@ -267,12 +267,14 @@ fn strays(page: &Page, date: ElementRef<'_>, listed: &[Ipui]) -> Result<(), Stri
     let mut behind = false;
     for node in page.html.tree.root().descendants() {
         behind |= node.id() == date.id();
-        let Some(text) = node.value().as_text() else { continue };
         let in_row = node.ancestors().filter_map(ElementRef::wrap).any(|outer| dom::is(outer, "tr"));
         if !behind && in_row {
             continue;
         }
-        for stray in dom::hex_fives(text) {
+        let text = node.value().as_text().map(|text| &**text);
+        // A tag whose quote was lost takes in what follows it.
+        let attributes = node.value().as_element().into_iter().flat_map(|element| element.attrs());
+        for stray in text.into_iter().chain(attributes.map(|(_, value)| value)).flat_map(dom::hex_fives) {
             if !stray.parse().is_ok_and(|ipui| listed.contains(&ipui)) {
                 return Err(format!("{stray} stands where no list of pending handsets is expected"));
             }
@@ -352,6 +354,14 @@ mod tests {
         }
         let again = with(99, |_| pending(7)).pending;
         assert!(again.why_not().unwrap().contains("more than 100"), "{again:?}");
+    }
+
+    #[test]
+    fn a_tag_that_lost_a_quote_hides_nobody() {
+        let lost = PAGE.replacen("class=\"colspan\">02 B6", "class=\"colspan0>02 B6", 1);
+        assert_ne!(lost, PAGE);
+        let why = read(&lost).pending;
+        assert!(why.why_not().unwrap().contains("02 B6 EC 8A A5 stands where no list"), "{why:?}");
     }
 
     #[test]
