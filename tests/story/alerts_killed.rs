@@ -1,8 +1,8 @@
 //! Killed between every two stages on the way from an alert to its receiver: nobody is left untold, and nobody is told twice
 //! but with the same id, by which receivers tell that it is the same.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use n720_sim::Device;
-use serde_json::Value;
 
 use super::alerts::cycles;
 use crate::support::{Lab, Settings, Site, Told, alert, eventually, forgetful, manager, secrets};
@@ -10,7 +10,7 @@ use crate::support::{Lab, Settings, Site, Told, alert, eventually, forgetful, ma
 /// A laboratory with a site whose trouble comes and goes with the file of its password.
 struct Scene {
     lab: Lab,
-    _device: Device,
+    device: Device,
 }
 
 impl Scene {
@@ -23,7 +23,7 @@ impl Scene {
             site.window = None;
         });
         lab.site("acme", &site);
-        let scene = Self { lab, _device: device };
+        let scene = Self { lab, device };
         scene.trouble();
         scene
     }
@@ -72,7 +72,7 @@ async fn right_after_the_alert_was_kept() {
     let scene = Scene::new("0s").await;
     let daemon = scene.lab.start().await;
     scene.lab.fires("acme", "secret-missing").await;
-    daemon.kill().await;
+    daemon.kill_logged_in(&[&scene.device]).await;
     scene.ends_well().await;
 }
 
@@ -81,18 +81,22 @@ async fn while_messages_are_gathered() {
     let scene = Scene::new("8s").await;
     let daemon = scene.lab.start().await;
     let status = scene.lab.fires("acme", "secret-missing").await;
-    daemon.kill().await;
+    daemon.kill_logged_in(&[&scene.device]).await;
     assert_eq!(scene.lab.hook.deliveries(), 0);
+    let since: DateTime<Utc> =
+        alert(&status, "secret-missing").unwrap()["since"].as_str().unwrap().parse().unwrap();
+    let has_waited = |seconds| Utc::now() - since >= TimeDelta::seconds(seconds);
+    eventually("the middle of it", async || has_waited(4).then_some(())).await;
+    let started = Utc::now();
     let daemon = scene.lab.start().await;
     scene.until_told("firing").await;
-    let since: Value = alert(&status, "secret-missing").unwrap()["since"].clone();
-    let since: chrono::DateTime<chrono::Utc> = since.as_str().unwrap().parse().unwrap();
-    let waited = chrono::Utc::now() - since;
+    assert!(has_waited(7), "not before the others could have come");
+    let since_start = Utc::now() - started;
     assert!(
-        (7..14).contains(&waited.num_seconds()),
-        "counted from its beginning, not from the start: {waited}"
+        since_start < TimeDelta::seconds(8),
+        "counted from its beginning, not from the start: {since_start}"
     );
-    daemon.kill().await;
+    daemon.kill_logged_in(&[&scene.device]).await;
     scene.ends_well().await;
 }
 
@@ -102,7 +106,7 @@ async fn while_the_receiver_has_the_message_and_has_not_answered() {
     scene.lab.hook.hold();
     let daemon = scene.lab.start().await;
     eventually("a delivery", async || (scene.lab.hook.deliveries() > 0).then_some(())).await;
-    daemon.kill().await;
+    daemon.kill_logged_in(&[&scene.device]).await;
     scene.lab.hook.answer();
     scene.ends_well().await;
     assert_eq!(scene.lab.hook.deliveries(), 3, "the first one twice, with the same id");
@@ -116,7 +120,7 @@ async fn right_after_the_receiver_answered() {
     while scene.lab.hook.answered() == 0 {
         tokio::task::yield_now().await;
     }
-    daemon.kill().await;
+    daemon.kill_logged_in(&[&scene.device]).await;
     scene.ends_well().await;
     assert!(scene.lab.hook.deliveries() <= 3);
 }
@@ -128,7 +132,7 @@ async fn while_a_sink_is_left_alone_after_a_failure() {
     let daemon = scene.lab.start().await;
     eventually("a refusal", async || (scene.lab.hook.answered() > 0).then_some(())).await;
     cycles(&scene.lab, "acme", 1).await;
-    daemon.kill().await;
+    daemon.kill_logged_in(&[&scene.device]).await;
     scene.lab.hook.refuse(false);
     scene.ends_well().await;
     assert_eq!(scene.lab.hook.deliveries(), 2);
@@ -145,7 +149,7 @@ async fn with_the_end_on_its_way() {
     scene.no_trouble();
     eventually("a delivery", async || (scene.lab.hook.deliveries() > 1).then_some(())).await;
     scene.lab.readings("acme", 2).await;
-    daemon.kill().await;
+    daemon.kill_logged_in(&[&scene.device]).await;
     scene.lab.hook.answer();
     let daemon = scene.lab.start().await;
     eventually("it again", async || (scene.lab.hook.deliveries() > 2).then_some(())).await;
@@ -183,7 +187,7 @@ async fn with_the_beginning_on_its_way_and_over_at_the_next_start() {
     scene.lab.hook.hold();
     let daemon = scene.lab.start().await;
     eventually("a delivery", async || (scene.lab.hook.deliveries() > 0).then_some(())).await;
-    daemon.kill().await;
+    daemon.kill_logged_in(&[&scene.device]).await;
     scene.lab.hook.answer();
     scene.no_trouble();
     let daemon = scene.lab.start().await;

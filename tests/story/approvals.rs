@@ -5,7 +5,9 @@ use n720_sim::{Device, DeviceBuilder, Event, Fault, SessionEnd};
 use serde_json::Value;
 
 use super::fills::{RECEPTION, STORE, WORKSHOP, handset, two_handsets};
-use crate::support::{BOUND, Lab, Ran, Site, alert, eventually, forgetful, manager, registrations, steps};
+use crate::support::{
+    BOUND, Lab, Ran, Site, alert, between_readings, eventually, forgetful, manager, registrations, steps,
+};
 
 /// Two phones that work, and a third one that is still in its box.
 fn filled() -> DeviceBuilder {
@@ -150,6 +152,7 @@ async fn an_approval_of_what_has_changed_is_refused_with_the_difference() {
     );
 
     // Somebody takes the phone out by hand: nobody is left to be deregistered.
+    between_readings(&device).await;
     device.deregister(1).unwrap();
     let refused = lab.n720d(&["approve", "acme", &second, "--by", "anna", "--json"]).await;
     assert_eq!(refused.code, 1, "{refused:?}");
@@ -173,7 +176,7 @@ async fn an_approval_that_is_not_used_in_time_ends_and_the_history_says_so_once(
     let daemon = lab.start().await;
     let status = lab.until("acme", "a plan", |status| status["plan"]["hash"].is_string()).await;
     let hash = status["plan"]["hash"].as_str().unwrap().to_owned();
-    let approved = lab.n720d(&["approve", "acme", &hash, "--by", "anna", "--valid", "6s"]).await;
+    let approved = lab.n720d(&["approve", "acme", &hash, "--by", "anna", "--valid", "12s"]).await;
     assert!(approved.code == 0 && approved.out.contains("it holds until"), "{approved:?}");
     assert!(approved.out.contains("mode = observe"), "how the step stands: {approved:?}");
     assert_eq!(state(&lab.status("acme").await), Some("holds"));
@@ -232,7 +235,7 @@ async fn a_kill_between_approval_and_fetch_deregisters_nobody_twice() {
         history.body.contains("; approved by anna").then_some(())
     })
     .await;
-    daemon.kill().await;
+    daemon.kill_logged_in(&[&device]).await;
     drop(asking);
     assert_eq!(lost(&device), []);
     device.clear_fault(deaf);

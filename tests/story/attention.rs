@@ -82,7 +82,7 @@ async fn history(lab: &Lab, site: &str, what: &str) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_takes_an_alert_has_it_until_it_ends() {
     let pager = Receiver::start().await;
-    let route = "[[alerts.route]]\nname = 'all'\nsinks = ['hook']\nescalate = [{ after = '15s', sinks = ['pager'] }]\n";
+    let route = "[[alerts.route]]\nname = 'all'\nsinks = ['hook']\nescalate = [{ after = '25s', sinks = ['pager'] }]\n";
     let lab = Lab::with(quick(format!("{HOOK}{}{route}", second("pager", &pager.url())))).await;
     let devices = [device("7C2F80CA21E4").await, device("7C2F80CA21E5").await];
     for (device, name) in devices.iter().zip(["acme", "beta"]) {
@@ -111,7 +111,7 @@ async fn who_takes_an_alert_has_it_until_it_ends() {
     );
 
     // What was on its way when she took it may still come.
-    told_again(&lab, "beta", 1).await;
+    told_again(&lab, "beta", 2).await;
     let before = fired(&lab.hook, "acme");
     told_again(&lab, "beta", 3).await;
     pager.hears("what nobody has", of("beta", "firing")).await;
@@ -196,7 +196,7 @@ async fn nobody_is_told_of_what_is_silenced_until_the_silence_ends() {
     lab.hook.hears("the alert", of("acme", "firing")).await;
 
     // A silence that begins before there is anything to be silent of, by label, and that runs out.
-    let words = ["--for", "12s", "--reason", "cable works", "--by", "anna"];
+    let words = ["--for", "20s", "--reason", "cable works", "--by", "anna"];
     let north = lab.n720d(&[&["silence", "--label", "region=north"][..], &words].concat()).await;
     assert!(north.code == 0 && north.out.contains("no site is meant by it"), "{north:?}");
     let text = looked_at(&devices[1], "beta").text();

@@ -5,7 +5,9 @@ use n720_sim::{AccountEdit, Device, DeviceBuilder, Event, Fault, UserAgent};
 use serde_json::Value;
 
 use super::fills::{RECEPTION, STORE, WORKSHOP, handset, left_in_order, two_handsets};
-use crate::support::{BOUND, Lab, Site, Told, alert, eventually, manager, registrations, steps};
+use crate::support::{
+    BOUND, Lab, Site, Told, alert, between_readings, eventually, manager, registrations, steps,
+};
 
 /// The manager passes over the handset code of slot 1.
 fn deaf_to_the_first() -> Fault {
@@ -99,6 +101,7 @@ async fn what_is_given_up_at_one_slot_holds_up_no_other_and_goes_on_at_a_persons
     assert!(!readings(told).contains("shown: slot 2"), "{}", readings(told));
 
     let renamed = AccountEdit { display_name: Some("Atelier".to_owned()), ..AccountEdit::default() };
+    between_readings(&device).await;
     device.edit_account(2, &renamed).unwrap();
     device.wait_until("the repair", BOUND, |seen| seen.slots[&2].display_name == "Workshop").await.unwrap();
     lab.until("acme", "the end of the drift", |status| {

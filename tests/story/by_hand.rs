@@ -4,7 +4,7 @@
 use n720_sim::{AccountEdit, Device, DeviceBuilder, Event, Fault};
 
 use super::fills::{RECEPTION, WORKSHOP, handset, left_in_order, two_handsets};
-use crate::support::{BOUND, Lab, Site, alert, manager};
+use crate::support::{BOUND, Lab, Site, alert, between_readings, manager};
 
 fn filled() -> DeviceBuilder {
     let builder = manager("7C2F80CA21E4").account(1, "1013", "Reception").account(2, "1014", "Workshop");
@@ -36,6 +36,7 @@ async fn what_is_changed_by_hand_is_told_before_it_is_put_back() {
     let daemon = lab.start().await;
     lab.converged("acme").await;
     lab.readings("acme", 1).await;
+    between_readings(&device).await;
     change_by_hand(&device);
     let advice = ["is being put back", "change the site file instead"];
     lab.hook.tells("acme/drift", &[&CHANGED[..], &advice].concat()).await;
@@ -66,6 +67,7 @@ async fn where_n720d_only_observes_what_is_changed_by_hand_stays_told() {
     let daemon = lab.start().await;
     lab.converged("acme").await;
     lab.readings("acme", 1).await;
+    between_readings(&device).await;
     change_by_hand(&device);
     lab.hook.tells("acme/drift", &CHANGED).await;
     let status = lab.readings("acme", 2).await;

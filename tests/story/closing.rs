@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::fills::{RECEPTION, STORE, WORKSHOP, handset, left_in_order, two_handsets};
 use crate::support::{
-    BOUND, Lab, Settings, Site, Told, alert, coming_minute, eventually, manager, registrations, request,
-    steps, time, warnings,
+    BOUND, Lab, Settings, Site, Told, alert, between_readings, coming_minute, eventually, manager,
+    registrations, request, steps, time, warnings,
 };
 
 async fn three_are_around(mac: &str) -> Device {
@@ -83,10 +83,10 @@ async fn a_window_is_opened_again_only_when_its_schedule_allows_and_only_for_who
     let lab = Lab::with(Settings { before_close: "[]", ..Settings::default() }).await;
     let device = three_are_around("7C2F80CA21E4").await;
     // The only time at which it may be opened again; the first one will have closed long before.
-    let allowed = (Utc::now() + TimeDelta::seconds(35)).with_timezone(&Berlin).trunc_subsecs(0);
+    let allowed = (Utc::now() + TimeDelta::seconds(55)).with_timezone(&Berlin).trunc_subsecs(0);
     let site = two_handsets(&device).slot(3, STORE, "1015", "Store");
     let site = site.registration(&allowed.format("reopen_schedule = '%S %M %H * * *'").to_string());
-    lab.site("acme", &site.with(|site| (site.window, site.reopen) = (Some("8s"), 1)));
+    lab.site("acme", &site.with(|site| (site.window, site.reopen) = (Some("14s"), 1)));
     let daemon = lab.start().await;
     opens(&device, 1).await;
     press(&device, RECEPTION);
@@ -211,6 +211,7 @@ async fn a_window_that_nobody_needs_is_called_off_and_comes_back_whole() {
             && window["closes_at"].as_str().map(length) == Some(3)
     };
     lab.until("acme", "the window", scheduled).await;
+    between_readings(&device).await;
     for (slot, ipui) in [(1, RECEPTION), (2, WORKSHOP)] {
         device.register_by_hand(slot, &handset(ipui)).unwrap();
     }

@@ -3,7 +3,7 @@
 use n720_sim::{Device, Event};
 
 use super::fills::{RECEPTION, WORKSHOP, handset, left_in_order, two_handsets};
-use crate::support::{Lab, Site, manager};
+use crate::support::{Lab, Site, between_readings, manager};
 
 /// Somebody deletes the account of slot 3 by hand and adds another one, which lands there.
 fn change_by_hand(device: &Device) {
@@ -58,6 +58,7 @@ async fn where_n720d_manages_changes_by_hand_are_put_back_each_under_a_new_versi
     assert_eq!(status["generation"]["released"], serde_json::Value::Null, "there was nothing to release");
     for repair in 1..=2 {
         let heard = lab.hook.told().len();
+        between_readings(&device).await;
         change_by_hand(&device);
         let told = lab.hook.hears_after(heard, "the drift", |told| told.alert("drift").is_some()).await;
         let summary = told.alert("drift").unwrap()["summary"].as_str().unwrap();

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::fills::{RECEPTION, WORKSHOP, handset, left_in_order, two_handsets};
 use crate::support::{
-    BOUND, Lab, Ran, Site, alert, eventually, manager, registrations, secrets, steps, warnings,
+    BOUND, Lab, Ran, Settings, Site, alert, eventually, manager, registrations, secrets, steps, warnings,
 };
 
 /// How often a password was posted that was refused.
@@ -168,7 +168,7 @@ async fn half_a_page_leads_to_nothing_and_a_whole_one_goes_on() {
 /// the first survives a restart, is told once, and is resolved once.
 #[tokio::test(flavor = "multi_thread")]
 async fn unreachable_managers_are_told_once_and_delay_nobody() {
-    let lab = Lab::new().await;
+    let lab = Lab::with(Settings { timeout: "5s", ..Settings::default() }).await;
     let refusing = manager("7C2F80CA0001").account(1, "1", "One").start().await.unwrap();
     let hanging = manager("7C2F80CA0002").account(1, "1", "One").start().await.unwrap();
     let well =

@@ -4,7 +4,7 @@
 use n720_sim::{Device, DeviceBuilder, Fault};
 
 use super::fills::{RECEPTION, WORKSHOP, handset, left_in_order, two_handsets};
-use crate::support::{BOUND, Lab, Settings, manager, registrations};
+use crate::support::{BOUND, Lab, Settings, eventually, manager, registrations};
 
 const STATUS: &str = "/status_device.html";
 const DEVICES: &str = "/mobile_devices.html";
@@ -68,7 +68,12 @@ async fn spoilt_pages_change_no_verdict() {
         }
         lab.converged("acme").await;
         nothing_follows(&lab, &device, "registered").await;
-        assert_eq!(lab.status("acme").await["health"], "converged");
+        // On a busy machine a page that is not spoilt can be late, too.
+        eventually("a good reading", async || {
+            lab.n720d(&["poll", "acme"]).await;
+            (lab.status("acme").await["health"] == "converged").then_some(())
+        })
+        .await;
         assert_eq!(daemon.terminate().await.0, 0);
     };
     let to_come = async {

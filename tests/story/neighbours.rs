@@ -5,7 +5,7 @@ use n720_sim::{Device, Event};
 use serde_json::{Value, json};
 
 use super::fills::{RECEPTION, STORE, WORKSHOP, handset, left_in_order, two_handsets};
-use crate::support::{BOUND, Lab, Settings, Site, alert, manager, registrations};
+use crate::support::{BOUND, Lab, Settings, Site, alert, between_readings, manager, registrations};
 
 /// Both handsets of the site registered, and nothing to do.
 async fn filled(mac: &str) -> Device {
@@ -41,7 +41,9 @@ async fn a_handset_that_registers_at_another_site_is_missing_at_home_and_named_w
     lab.readings("hamburg", 1).await;
 
     // Somebody takes the workshop's handset along and registers it there.
+    between_readings(&berlin).await;
     berlin.deregister(2).unwrap();
+    between_readings(&hamburg).await;
     let slot = hamburg.add_account_with("2002", "By hand", &handset(WORKSHOP)).unwrap();
     let there = lab
         .until("hamburg", "the newcomer", |status| {
@@ -102,6 +104,7 @@ async fn who_missed_a_window_is_told_with_the_site_it_was_seen_at() {
     let opened = |event: &Event| *event == Event::WindowOpened { nth: 1 };
     hamburg.wait_event("the window", BOUND, opened).await.unwrap();
 
+    between_readings(&berlin).await;
     assert_eq!(berlin.add_account_with("7777", "By hand", &handset(harbour)).unwrap(), 3);
     for (slot, ipui) in [(4, STORE), (5, nobodys)] {
         assert_eq!(berlin.add_account(&slot.to_string(), "Other").unwrap(), slot);
@@ -145,6 +148,7 @@ async fn what_was_there_first_is_no_news_and_what_is_added_later_is_told_and_lef
     lab.converged("acme").await;
     let status = lab.readings("acme", 1).await;
     assert_eq!(alert(&status, "drift"), None, "whoever was there first is somebody's normal business");
+    between_readings(&device).await;
     assert_eq!(device.add_account("7777", "By hand").unwrap(), 2);
     let told = lab.hook.hears("the newcomer", |told| told.alert("drift").is_some()).await;
     let drift = told.alert("drift").unwrap();

@@ -3,7 +3,7 @@
 use n720_sim::{Device, Event, Fault, PinKnowledge, SessionEnd};
 
 use super::fills::{RECEPTION, WORKSHOP, handset, left_in_order, two_handsets};
-use crate::support::{BOUND, Lab, Site, alert, manager, registrations, warnings};
+use crate::support::{BOUND, Lab, Site, alert, between_readings, manager, registrations, warnings};
 
 async fn both_are_switched_on(device: &Device) {
     device.wait_until("the window", BOUND, |seen| seen.window_open).await.unwrap();
@@ -173,6 +173,7 @@ async fn a_handset_that_is_lost_is_told() {
     lab.site("acme", &two_handsets(&device).with(|site| site.window = None));
     let daemon = lab.start().await;
     lab.converged("acme").await;
+    between_readings(&device).await;
     device.deregister(2).unwrap();
     let told = lab.hook.hears("the loss", |told| told.alert("handset-lost").is_some()).await;
     let alert = told.alert("handset-lost").unwrap();
@@ -180,6 +181,7 @@ async fn a_handset_that_is_lost_is_told() {
     assert!(alert["handsets"][0]["instruction"].as_str().unwrap().contains("by hand"), "{alert}");
     let status = lab.readings("acme", 1).await;
     assert_eq!(registrations(&status).into_iter().collect::<Vec<_>>(), [(1, "registered"), (2, "lost")]);
+    between_readings(&device).await;
     device.register_by_hand(2, &handset(WORKSHOP)).unwrap();
     lab.converged("acme").await;
     lab.hook.hears("the all-clear", |told| told.reason == "resolved").await;

@@ -5,7 +5,7 @@ use n720_sim::{Device, Event};
 use serde_json::Value;
 
 use super::fills::{RECEPTION, WORKSHOP, handset, left_in_order, two_handsets};
-use crate::support::{Lab, Settings, Site, Told, alert, manager, steps, time};
+use crate::support::{Lab, Settings, Site, Told, alert, between_readings, manager, steps, time};
 
 /// A manager in service: two handsets registered, and a third account.
 async fn in_service(mac: &str) -> Device {
@@ -61,6 +61,7 @@ async fn a_paused_site_is_read_and_alerted_and_left_alone_until_somebody_resumes
         lab.n720d(&["pause", "acme", "--for", "1h", "--reason", "cable works", "--by", "anna"]).await;
     assert!(paused.code == 0 && paused.out.starts_with("acme: paused until "), "{paused:?}");
     let before = written(&device);
+    between_readings(&device).await;
     take_away(&device);
     lab.hook.hears("the drift", |told| told.alert("drift").is_some()).await;
     let status = lab.readings("acme", 2).await;
@@ -121,6 +122,7 @@ async fn a_pause_of_all_sites_leaves_those_paused_that_are_paused_for_themselves
     let own = lab.n720d(&["pause", "beta", "--for", "1h", "--by", "ben", "--json"]).await.json();
     assert_eq!((&own["pause"]["by"], &own["longer"]["by"]), (&"ben".into(), &"anna".into()), "{own}");
     let before = written(&acme);
+    between_readings(&acme).await;
     take_away(&acme);
     let status = lab.until("acme", "the step", |status| !steps(status).is_empty()).await;
     assert_eq!(steps(&status), [("configure-account", 3, "deferred")]);
@@ -159,6 +161,7 @@ async fn a_pause_ends_by_itself_and_one_that_is_forgotten_is_alerted_once() {
             && answer.out.contains("an alert reminds of it from "),
         "{answer:?}"
     );
+    between_readings(&device).await;
     take_away(&device);
     let heard = lab.hook.hears("that it is forgotten", |told| told.alert("pause-forgotten").is_some()).await;
     let summary = heard.alert("pause-forgotten").unwrap()["summary"].as_str().unwrap();
@@ -189,7 +192,7 @@ async fn what_interrupts_waits_for_the_maintenance_window_and_is_done_in_it() {
     let daemon = lab.start().await;
     lab.converged("acme").await;
 
-    let opens = (Utc::now() + TimeDelta::seconds(20)).with_nanosecond(0).unwrap();
+    let opens = (Utc::now() + TimeDelta::seconds(30)).with_nanosecond(0).unwrap();
     let start = format!("{} {} {} * * *", opens.second(), opens.minute(), opens.hour());
     let changed = Site::of(&device)
         .slot(1, RECEPTION, "1017", "Reception")

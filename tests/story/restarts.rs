@@ -52,7 +52,7 @@ async fn killed_before_anything_was_released() {
     lab.site("acme", &two_handsets(&device));
     let daemon = lab.start().await;
     lab.until("acme", "the first reading", |status| status["observed_at"].is_string()).await;
-    daemon.kill().await;
+    daemon.kill_logged_in(&[&device]).await;
     assert_eq!(device.applied(), []);
     let daemon = lab.start().await;
     in_the_end_all_are_in(&lab, &device).await;
@@ -67,7 +67,7 @@ async fn killed_between_release_and_fetch() {
     lab.site("acme", &two_handsets(&device));
     let daemon = lab.start().await;
     history_tells(&lab, "release").await;
-    daemon.kill().await;
+    daemon.kill_logged_in(&[&device]).await;
     device.clear_fault(deaf);
     let daemon = lab.start().await;
     in_the_end_all_are_in(&lab, &device).await;
@@ -80,7 +80,7 @@ async fn killed_while_the_manager_fetches() {
     lab.site("acme", &two_handsets(&device));
     let daemon = lab.start().await;
     device.wait_event("the fetch", BOUND, |event| matches!(event, Event::FetchStarted { .. })).await.unwrap();
-    daemon.kill().await;
+    daemon.kill_logged_in(&[&device]).await;
     let daemon = lab.start().await;
     in_the_end_all_are_in(&lab, &device).await;
     assert_eq!(daemon.terminate().await.0, 0);
@@ -92,7 +92,7 @@ async fn killed_while_the_release_settles() {
     lab.site("acme", &two_handsets(&device));
     let daemon = lab.start().await;
     lab.until("acme", "the fetch", |status| status["generation"]["fetched"].is_string()).await;
-    daemon.kill().await;
+    daemon.kill_logged_in(&[&device]).await;
     let daemon = lab.start().await;
     in_the_end_all_are_in(&lab, &device).await;
     assert_eq!(daemon.terminate().await.0, 0);
@@ -104,7 +104,7 @@ async fn killed_while_the_window_is_open() {
     lab.site("acme", &two_handsets(&device));
     let daemon = lab.start().await;
     lab.until("acme", "the verdict", |status| status["generation"]["verified"].is_string()).await;
-    daemon.kill().await;
+    daemon.kill_logged_in(&[&device]).await;
     let daemon = lab.start().await;
     in_the_end_all_are_in(&lab, &device).await;
     assert_eq!(daemon.terminate().await.0, 0);
@@ -114,10 +114,10 @@ async fn killed_while_the_window_is_open() {
 async fn killed_for_as_long_as_the_window_is_open() {
     let lab = Lab::with(Settings { before_close: "[]", ..Settings::default() }).await;
     let device = with_handsets().start().await.unwrap();
-    lab.site("acme", &two_handsets(&device).with(|site| site.window = Some("5s")));
+    lab.site("acme", &two_handsets(&device).with(|site| site.window = Some("12s")));
     let daemon = lab.start().await;
     device.wait_event("the file", BOUND, |event| matches!(event, Event::FileApplied { .. })).await.unwrap();
-    daemon.kill().await;
+    daemon.kill_logged_in(&[&device]).await;
     device.press(RECEPTION.parse().unwrap()).unwrap();
     device.wait_event("the end", BOUND, |event| *event == Event::WindowClosed {}).await.unwrap();
     assert_eq!(device.windows()[0].came_in.len(), 1);
@@ -139,11 +139,11 @@ async fn killed_for_as_long_as_the_window_is_open() {
 async fn killed_after_the_window_closed_before_and_after_the_alert_arrived() {
     let lab = Lab::with(Settings { before_close: "[]", ..Settings::default() }).await;
     let device = with_handsets().start().await.unwrap();
-    lab.site("acme", &two_handsets(&device).with(|site| site.window = Some("5s")));
+    lab.site("acme", &two_handsets(&device).with(|site| site.window = Some("12s")));
     lab.hook.hold();
     let daemon = lab.start().await;
     eventually("a delivery", async || (lab.hook.deliveries() > 0).then_some(())).await;
-    daemon.kill().await;
+    daemon.kill_logged_in(&[&device]).await;
     lab.hook.answer();
     assert_eq!(lab.hook.deliveries(), 1);
 
@@ -158,7 +158,7 @@ async fn killed_after_the_window_closed_before_and_after_the_alert_arrived() {
         history.contains("(first").then_some(())
     })
     .await;
-    daemon.kill().await;
+    daemon.kill_logged_in(&[&device]).await;
 
     let daemon = lab.start().await;
     let status = lab.readings("acme", 2).await;

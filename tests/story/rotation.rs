@@ -153,7 +153,7 @@ async fn killed_when_the_password_is_prepared() {
     let person = device.set_fault(Fault::PersonLoggedIn);
     begin(&lab).await;
     stage(&lab, "prepared").await;
-    daemon.kill().await;
+    daemon.kill_logged_in(&[&device]).await;
     device.clear_fault(person);
     let daemon = lab.start().await;
     it_is_changed(&lab, &device).await;
@@ -166,7 +166,7 @@ async fn killed_between_release_and_fetch() {
     let deaf = device.set_fault(Fault::Hang { after: 0 }.on(BUTTON));
     let asked = lab.begin(&ROTATE, &[]);
     stage_in_history(&lab, "a file with a new web password").await;
-    daemon.kill().await;
+    daemon.kill_logged_in(&[&device]).await;
     drop(asked);
     device.clear_fault(deaf);
     let daemon = lab.start().await;
@@ -188,7 +188,7 @@ async fn killed_while_the_manager_fetches() {
     let asked = lab.begin(&ROTATE, &[]);
     let fetches = |event: &Event| matches!(event, Event::FetchStarted { .. });
     device.wait_event_since(seen, "the fetch", BOUND, fetches).await.unwrap();
-    daemon.kill().await;
+    daemon.kill_logged_in(&[&device]).await;
     drop(asked);
     let daemon = lab.start().await;
     it_is_changed(&lab, &device).await;
@@ -200,7 +200,7 @@ async fn killed_when_the_manager_has_fetched() {
     let asked = lab.begin(&ROTATE, &[]);
     let changed = |event: &Event| matches!(event, Event::WebPasswordChanged { .. });
     device.wait_event("the new password", BOUND, changed).await.unwrap();
-    daemon.kill().await;
+    daemon.kill_logged_in(&[&device]).await;
     drop(asked);
     let daemon = lab.start().await;
     it_is_changed(&lab, &device).await;
@@ -215,7 +215,7 @@ async fn killed_while_the_new_password_logs_in() {
     let seen = device.wait_event("the new password", BOUND, changed).await.unwrap().seq;
     let logs_in = |event: &Event| matches!(event, Event::LoginTried { .. });
     device.wait_event_since(seen, "the login", BOUND, logs_in).await.unwrap();
-    daemon.kill().await;
+    daemon.kill_logged_in(&[&device]).await;
     let daemon = lab.start().await;
     it_is_changed(&lab, &device).await;
     assert_eq!(daemon.terminate().await.0, 0);
@@ -229,7 +229,7 @@ async fn killed_again_and_again() {
         let seen = device.journal().last().unwrap().seq;
         let logs_in = |event: &Event| matches!(event, Event::LoginTried { .. });
         device.wait_event_since(seen, "a login", BOUND, logs_in).await.unwrap();
-        daemon.kill().await;
+        daemon.kill_logged_in(&[&device]).await;
         daemon = lab.start().await;
     }
     it_is_changed(&lab, &device).await;
@@ -265,7 +265,7 @@ async fn a_manager_that_is_dark_in_the_middle_is_waited_for() {
     device.set_fault(Fault::Refuse);
     let dark = lab.until("acme", "darkness", |status| status["health"] == "unreachable").await;
     assert_ne!(dark["password_change"]["stage"], "changed");
-    daemon.kill().await;
+    daemon.kill_logged_in(&[&device]).await;
     let daemon = lab.start().await;
     lab.until("acme", "darkness", |status| status["health"] == "unreachable").await;
     device.clear_faults();
@@ -338,7 +338,7 @@ async fn a_password_that_cannot_be_stored_is_kept_and_told_of() {
     assert_eq!(status["health"], "converged", "it is read as ever");
     let told = alert(&status, "password-not-stored").unwrap()["summary"].as_str().unwrap().to_owned();
     assert!(told.contains("the password in the site file cannot be written"), "{told}");
-    daemon.kill().await;
+    daemon.kill_logged_in(&[&device]).await;
     let daemon = lab.start().await;
     lab.readings("acme", 1).await;
     // Whoever looks without the daemon uses it too.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use n720_sim::Device;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, timeout};
@@ -81,6 +82,15 @@ impl Daemon {
     /// Kills it at once, as a power cut would.
     pub(crate) async fn kill(mut self) {
         self.child.kill().await.unwrap();
+    }
+
+    /// Kills it while it may be logged in. A manager keeps such a session for ten minutes; these keep it for so long that
+    /// whoever comes next finds it.
+    pub(crate) async fn kill_logged_in(self, managers: &[&Device]) {
+        self.kill().await;
+        for manager in managers {
+            manager.abandon_session(Duration::from_millis(1_500));
+        }
     }
 
     /// Tells it to reload.

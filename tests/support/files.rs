@@ -35,7 +35,7 @@ impl Default for Settings {
             interval: "2s",
             interval_open: "1s",
             settle: "2s",
-            timeout: "5s",
+            timeout: "20s",
             audit: "30 3 * * *",
             before_close: "['2s']",
             allow: "['127.0.0.0/8']",

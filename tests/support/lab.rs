@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
-use n720_sim::{DeviceBuilder, Timing};
+use n720_sim::{Device, DeviceBuilder, Timing};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use super::binary::{self, Daemon, Ran};
-use super::{Answer, Receiver, Settings, Site, alert, eventually, request, secrets};
+use super::{Answer, BOUND, Receiver, Settings, Site, alert, eventually, request, secrets};
 
 /// A manager as a test needs it: quick, settled after a second, with the planted password.
 pub(crate) fn manager(mac: &str) -> DeviceBuilder {
@@ -21,10 +21,16 @@ pub(crate) fn manager(mac: &str) -> DeviceBuilder {
     builder.mac_id_tail(secrets::TAIL.to_owned())
 }
 
-/// Makes it forget a session soon. One that a killed daemon left open would lock everybody out for ten minutes; here, for
-/// less than two seconds.
+/// Makes it forget every session soon, for a daemon that is killed: its last login may be on its way when the manager is
+/// told that it has gone. Too soon, and a daemon that lives would lose its session on a busy machine.
 pub(crate) fn forgetful(manager: DeviceBuilder) -> DeviceBuilder {
-    manager.timing(Timing { idle_timeout: Duration::from_millis(1_500), ..quick() })
+    manager.timing(Timing { idle_timeout: Duration::from_secs(10), ..quick() })
+}
+
+/// Waits until nobody is logged in: what people do then, the next reading shows as a whole and none shows in part. On a busy
+/// machine a reading takes seconds, as on the real device.
+pub(crate) async fn between_readings(manager: &Device) {
+    manager.wait_until("the end of a reading", BOUND, |seen| seen.session.is_none()).await.unwrap();
 }
 
 fn quick() -> Timing {

@@ -6,10 +6,10 @@ use std::time::Duration;
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 
 /// The next whole minute is reached within this, with time for what happens then.
-pub(crate) const OVER_A_MINUTE: Duration = Duration::from_secs(130);
+pub(crate) const OVER_A_MINUTE: Duration = Duration::from_secs(240);
 
 /// So long before a window a story must begin for n720d to write it in good time, also on a busy machine.
-const AHEAD: TimeDelta = TimeDelta::seconds(25);
+const AHEAD: TimeDelta = TimeDelta::seconds(40);
 
 /// A whole minute that is soon to come: the same for all stories of a run that ask in time, so that they wait for it
 /// together.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-/// No wait takes so long unless something is broken.
-pub(crate) const BOUND: Duration = Duration::from_secs(45);
+/// No wait takes so long unless something is broken, however busy the machine is.
+pub(crate) const BOUND: Duration = Duration::from_secs(180);
 
 /// Between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(60);

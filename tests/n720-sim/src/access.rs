@@ -33,6 +33,8 @@ struct Session {
     number: u64,
     key: String,
     used: Duration,
+    /// So long it may go unused.
+    idle_timeout: Duration,
 }
 
 /// Password, session and lock.
@@ -89,7 +91,8 @@ impl Access {
         self.close(if own { SessionEnd::Renewed } else { SessionEnd::TakenOver }, at, journal);
         self.opened += 1;
         let key = format!("{:08}", lot.below(100_000_000));
-        self.session = Some(Session { number: self.opened, key: key.clone(), used: at.up });
+        let (number, idle_timeout) = (self.opened, self.idle_timeout);
+        self.session = Some(Session { number, key: key.clone(), used: at.up, idle_timeout });
         journal.write(at, Event::SessionOpened { number: self.opened });
         key
     }
@@ -121,7 +124,14 @@ impl Access {
 
     /// When the session ends by itself.
     pub(crate) fn next_end(&self) -> Option<Duration> {
-        self.session.as_ref().map(|session| session.used + self.idle_timeout)
+        self.session.as_ref().map(|session| session.used + session.idle_timeout)
+    }
+
+    /// Leaves the present session no more idle time than this. Those after it have theirs.
+    pub(crate) fn abandon(&mut self, idle_timeout: Duration, at: Moment) {
+        if let Some(session) = &mut self.session {
+            (session.used, session.idle_timeout) = (at.up, idle_timeout);
+        }
     }
 
     /// A simulated person comes (taking over) or goes.
@@ -215,6 +225,21 @@ mod tests {
         access.expire(at(1203), &mut journal);
         assert_eq!(access.session(), None);
         assert!(!access.touch(Some(&key), at(1203)));
+    }
+
+    #[test]
+    fn an_abandoned_session_ends_soon_and_the_next_one_does_not() {
+        let (mut access, mut journal, mut lot) = (access(), Journal::default(), Lot::new(7));
+        access.abandon(Duration::from_secs(2), at(0));
+        assert_eq!(access.next_end(), None);
+        access.open(with("secret"), &mut lot, at(0), &mut journal);
+        access.abandon(Duration::from_secs(2), at(100));
+        access.expire(at(101), &mut journal);
+        assert_eq!(access.session(), Some(1));
+        access.expire(at(102), &mut journal);
+        assert_eq!(access.session(), None);
+        access.open(with("secret"), &mut lot, at(102), &mut journal);
+        assert_eq!(access.next_end(), Some(Duration::from_secs(102 + 602)));
     }
 
     #[test]

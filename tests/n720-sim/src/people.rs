@@ -2,6 +2,8 @@
 //!
 //! What is refused is decided in [`crate::hand`] and [`crate::registration`].
 
+use std::time::Duration;
+
 use crate::device::Device;
 use crate::error::SimError;
 use crate::hand::AccountEdit;
@@ -145,6 +147,12 @@ impl Device {
     /// [`SimError::Invalid`] for anything but 1 to 20 letters and digits.
     pub fn set_web_password(&self, password: &str) -> Result<(), SimError> {
         self.act(|state, at| state.set_web_password(password, Author::ByHand, at))
+    }
+
+    /// Whoever is logged in has gone without logging out. The session ends after this time instead of the ten minutes that
+    /// nobody wants to wait for.
+    pub fn abandon_session(&self, after: Duration) {
+        self.act(|state, at| state.access.abandon(after, at));
     }
 
     /// Makes it fetch its provisioning file, like its own timer would.
