@@ -23,7 +23,7 @@ use crate::receiver::{Answer, Receiver, nobody};
 use crate::support::{alert, message, storm};
 use crate::wait::eventually;
 
-const PATIENT: Duration = Duration::from_secs(30);
+const PATIENT: Duration = Duration::from_secs(120);
 
 /// An Alertmanager under `/am/` that tells a receiver at once; it ends when dropped.
 struct Alertmanager {

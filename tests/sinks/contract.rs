@@ -118,10 +118,10 @@ table! {
 /// Is in every secret of a candidate, and must be in nothing that is said.
 pub(crate) const PLANTED: &str = "pl4nted";
 
-const PATIENT: Duration = Duration::from_secs(30);
+const PATIENT: Duration = Duration::from_secs(120);
 const HURRIED: Duration = Duration::from_millis(300);
 /// What a busy machine may take on top.
-const SLACK: Duration = Duration::from_secs(10);
+const SLACK: Duration = Duration::from_secs(120);
 
 fn sink(kind: &SinkKind, timeout: Duration) -> Arc<dyn Sink> {
     let settings = SinkSettings { name: "hook".into(), timeout, repeat: None, kind: kind.clone() };

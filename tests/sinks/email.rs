@@ -15,7 +15,7 @@ use crate::exim::{Exim, HOST, PASSWORD, Setup, Tls, USER, authority};
 use crate::mailbox::Mail;
 use crate::support::{alert, at, drift, handset, message, site, storm};
 
-pub(crate) const PATIENT: Duration = Duration::from_secs(30);
+pub(crate) const PATIENT: Duration = Duration::from_secs(120);
 
 pub(crate) fn settings(exim: &Exim, security: MailSecurity) -> EmailSettings {
     EmailSettings {

@@ -69,7 +69,7 @@ async fn serve(listener: TcpListener, config: Arc<ServerConfig>, arrived: Arc<Mu
         let (stream, _) = listener.accept().await.unwrap();
         let stream = stream.into_std().unwrap();
         stream.set_nonblocking(false).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         let (config, arrived) = (Arc::clone(&config), Arc::clone(&arrived));
         // An error is a client that did not believe us.
         let request = tokio::task::spawn_blocking(move || answer(stream, config)).await.unwrap().ok();

@@ -16,7 +16,7 @@ fn sink(url: &str, token: Option<&str>) -> Arc<dyn Sink> {
     let target = HttpTarget { url: Secret::new(url), headers: Vec::new(), authorities: None };
     let topic = Secret::new("n720_s3cret");
     let kind = SinkKind::Ntfy(NtfySettings { target, topic, token: token.map(Secret::new) });
-    let timeout = Duration::from_secs(30);
+    let timeout = Duration::from_secs(120);
     SinkSettings { name: "push".into(), timeout, repeat: None, kind }.build().unwrap()
 }
 

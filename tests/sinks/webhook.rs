@@ -34,7 +34,7 @@ fn plain(url: &str, secret: Option<&str>) -> Arc<dyn Sink> {
     webhook(native(target(url), secret), PATIENT)
 }
 
-pub(crate) const PATIENT: Duration = Duration::from_secs(30);
+pub(crate) const PATIENT: Duration = Duration::from_secs(120);
 
 async fn outcome(script: Answer) -> Result<(), SinkError> {
     let receiver = Receiver::start([script]).await;
@@ -137,7 +137,7 @@ async fn an_endless_answer_is_read_only_so_far() {
 #[tokio::test]
 async fn a_receiver_that_says_nothing_is_a_time_out_and_worth_another_try() {
     let receiver = Receiver::start([Answer::Never]).await;
-    let hook = webhook(native(target(&receiver.url()), None), Duration::from_millis(500));
+    let hook = webhook(native(target(&receiver.url()), None), Duration::from_secs(2));
     let error = hook.deliver(&drift(), at(0)).await.unwrap_err();
     assert_eq!((error.reason, error.is_retryable()), (FailureReason::Timeout, true));
     assert!(error.may_have_been_taken, "{error}");
@@ -163,7 +163,7 @@ async fn a_connection_that_does_not_come_about_in_time_has_certainly_told_nobody
     // It accepts and never begins with TLS.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("https://{}/", listener.local_addr().unwrap());
-    let hook = webhook(native(target(&url), None), Duration::from_millis(500));
+    let hook = webhook(native(target(&url), None), Duration::from_secs(2));
     let error = hook.deliver(&drift(), at(0)).await.unwrap_err();
     assert_eq!((error.reason, error.may_have_been_taken), (FailureReason::Timeout, false), "{error}");
     assert!(error.text.starts_with("no connection in time"), "{error}");
