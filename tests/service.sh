@@ -85,7 +85,7 @@ until_true() {
 }
 pid=
 booted() { pid=$(leader "$nspawn" | head -n 1); [ -n "$pid" ] && nsenter -t "$pid" -a test -S /run/systemd/private; }
-until_true 100 booted
+until_true 600 booted
 inside() { nsenter -t "$pid" -a "$@"; }
 inside /bin/systemctl is-system-running --wait >/dev/null || true
 
@@ -103,7 +103,7 @@ inside /bin/systemctl start n720d || { explain; exit 1; }
 expect "started, ready was waited for" "$(show ActiveState)/$(show SubState)" "active/running"
 expect "runs as" "$(inside /bin/ps -o user= -p "$(show MainPID)" | tr -d ' ')" n720d
 has_status() { case $(show StatusText) in watching*) ;; *) return 1 ;; esac; }
-until_true 100 has_status
+until_true 600 has_status
 expect "status text" "$(show StatusText)" "watching 2 sites:*"
 expect "state directory" "$(inside /bin/stat -c '%a %U' /var/lib/n720d)" "700 n720d"
 
@@ -117,18 +117,18 @@ sed -i '$d' "$work/etc/sites/lab.toml"
 # What keeps n720d from the one manager is its closed port, for its credential was found; from the other, its credential.
 site() { inside /opt/n720d/n720d status "$1" --json || true; }
 says() { site "$1" | grep -q "$2"; }
-until_true 100 says lab '"health": "unreachable"'
-until_true 100 says poor '"kind": "secret-missing"'
+until_true 600 says lab '"health": "unreachable"'
+until_true 600 says poor '"kind": "secret-missing"'
 expect "a credential that is there is found" "$(site lab | grep -c secret-missing || true)" 0
 expect "one that is not is told" "$(site poor | grep -c '"kind": "secret-missing"' || true)" 1
 
 paged() { inside /usr/bin/grep -qs '"kind":"secret-missing"' /var/lib/n720d/paged; }
-until_true 200 paged
+until_true 600 paged
 expect "the program of a command sink runs as" "$(inside /usr/bin/head -n 1 /var/lib/n720d/paged)" n720d
 
 inside /bin/kill -STOP "$(show MainPID)"
 restarted() { [ "$(show NRestarts)" = 1 ] && [ "$(show ActiveState)" = active ]; }
-until_true 400 restarted
+until_true 1200 restarted
 expect "a daemon that hangs is restarted by the watchdog" "$(show NRestarts)" 1
 
 began=$(date +%s)

@@ -263,7 +263,7 @@ async fn the_socket_is_for_its_owner_and_goes_with_the_daemon() {
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     assert!(matches!(ControlSocket::bind(&path), Err(SocketError::InUse { .. })));
     socket.shutdown.cancel();
-    tokio::time::timeout(Duration::from_secs(15), socket.ended).await.unwrap().unwrap().unwrap();
+    tokio::time::timeout(Duration::from_secs(60), socket.ended).await.unwrap().unwrap().unwrap();
     assert!(!path.exists());
 }
 

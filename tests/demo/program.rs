@@ -13,7 +13,7 @@ use crate::failure::{Code, Doing, Failure};
 /// What a stop may take; systemd is promised 20 s.
 const STOP_WITHIN: Duration = Duration::from_secs(20);
 /// What any other command may take.
-const COMMAND_WITHIN: Duration = Duration::from_secs(30);
+const COMMAND_WITHIN: Duration = Duration::from_secs(120);
 
 /// The binary, its configuration and its environment.
 pub(crate) struct Program {

@@ -13,8 +13,8 @@ use crate::scene::{DENTIST, HOOK_SECRET, HOTEL, SCHOOL, SIP_PASSWORD, Scene, WEB
 use crate::teller::Teller;
 use crate::watcher::{Stage, Watcher};
 
-const BRIEFLY: Duration = Duration::from_secs(30);
-const A_WINDOW: Duration = Duration::from_secs(75);
+const BRIEFLY: Duration = Duration::from_secs(120);
+const A_WINDOW: Duration = Duration::from_secs(240);
 
 /// Tells it from beginning to end.
 pub(crate) async fn tell(teller: &mut Teller, folder: &Path) -> Result<(), Failure> {

@@ -49,7 +49,7 @@ impl Watcher {
     pub(crate) fn new(scene: &Scene, hook: Hook) -> Result<Self, Failure> {
         // The demo speaks plain HTTP; the client wants to know what it would do otherwise.
         rustls::crypto::ring::default_provider().install_default().ok();
-        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build();
+        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build();
         Ok(Self {
             client: client.doing("make an HTTP client")?,
             api: scene.api.clone(),
