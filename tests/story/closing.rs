@@ -154,7 +154,7 @@ async fn a_window_that_lets_in_more_than_it_is_for_is_told() {
     let (guarded, file, guarded_one) = one(2).await;
     lab.site("guarded", &file.with(|site| (site.window, site.pin) = (Some("always"), "4711")));
     let (short, file, short_one) = one(3).await;
-    lab.site("short", &file.with(|site| site.window = Some("20s")));
+    lab.site("short", &file.with(|site| site.window = Some("30s")));
     let (long, file, long_one) = one(4).await;
     lab.site("long", &file.with(|site| site.window = Some("2d")));
     let daemon = lab.start().await;
