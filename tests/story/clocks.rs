@@ -21,13 +21,13 @@ const LATE: i64 = 30;
 const BUSY: i64 = 10;
 
 /// The site file says so of every window here.
-const LENGTH: i64 = 16;
-const WARNING: i64 = 10;
+const LENGTH: i64 = 30;
+const WARNING: i64 = 24;
 
 /// Most of these stories is waiting, and needs no looks meanwhile but those that a window brings. The windows of six sites close
 /// at the same time, and each is told by itself.
 fn looking_every(interval: &'static str) -> Settings {
-    Settings { interval, before_close: "['10s']", alerts: "storm = 100", ..Settings::default() }
+    Settings { interval, before_close: "['24s']", alerts: "storm = 100", ..Settings::default() }
 }
 
 /// The handset of a slot of one of the sites.
@@ -41,10 +41,10 @@ fn ahead(site: u8, offset_s: i64) -> DeviceBuilder {
     builder.handset(handset(&ipui(site, 1))).handset(handset(&ipui(site, 2)))
 }
 
-/// Its site, with a window of 16 seconds.
+/// Its site, with a window of 30 seconds.
 fn site_of(site: u8, device: &Device) -> Site {
     let file = Site::of(device).slot(1, &ipui(site, 1), "1013", "Reception");
-    file.slot(2, &ipui(site, 2), "1014", "Workshop").with(|file| file.window = Some("16s"))
+    file.slot(2, &ipui(site, 2), "1014", "Workshop").with(|file| file.window = Some("30s"))
 }
 
 fn press(device: &Device, site: u8, slot: u8) {

@@ -18,7 +18,7 @@ async fn three_to_come(lab: &Lab) -> Device {
     let device = builder.start().await.unwrap();
     // A name that a spreadsheet would calculate with.
     let site = two_handsets(&device).slot(3, STORE, "1015", "=2+3, Store");
-    lab.site("acme", &site.with(|site| (site.window, site.reopen) = (Some("30s"), 1)));
+    lab.site("acme", &site.with(|site| (site.window, site.reopen) = (Some("20s"), 1)));
     device
 }
 

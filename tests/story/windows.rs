@@ -25,13 +25,13 @@ async fn three_of_whom_one_comes(lab: &Lab, window: &'static str, reopen: u8) ->
 }
 
 fn short_windows() -> Settings {
-    Settings { before_close: "['8s']", ..Settings::default() }
+    Settings { before_close: "['6s']", ..Settings::default() }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_window_that_closes_without_two_is_told_opened_again_and_filled() {
     let lab = Lab::with(short_windows()).await;
-    let device = three_of_whom_one_comes(&lab, "16s", 1).await;
+    let device = three_of_whom_one_comes(&lab, "12s", 1).await;
     let daemon = lab.start().await;
     device.wait_until("the window", BOUND, |seen| seen.window_open).await.unwrap();
     device.press(RECEPTION.parse().unwrap()).unwrap();
@@ -74,7 +74,7 @@ async fn a_window_that_closes_without_two_is_told_opened_again_and_filled() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_budget_a_closed_window_stays_closed_and_says_so() {
     let lab = Lab::with(short_windows()).await;
-    let device = three_of_whom_one_comes(&lab, "16s", 0).await;
+    let device = three_of_whom_one_comes(&lab, "12s", 0).await;
     let daemon = lab.start().await;
     device.wait_until("the window", BOUND, |seen| seen.window_open).await.unwrap();
     device.press(RECEPTION.parse().unwrap()).unwrap();
