@@ -5,7 +5,7 @@ use n720_sim::{Device, DeviceBuilder, Keep};
 use serde_json::{Value, json};
 
 use super::fills::handset;
-use crate::support::{Lab, Settings, Site, alert_kinds, between_readings, manager, registrations};
+use crate::support::{Lab, Settings, Site, alert_kinds, manager, registrations, while_logged_in};
 
 /// The handset of a slot of one of the sites.
 fn ipui(site: u8, slot: u8) -> String {
@@ -61,19 +61,22 @@ async fn a_lost_handset_is_told_with_its_likely_cause() {
     for name in names {
         lab.converged(name).await;
     }
-    between_readings(by_hand).await;
-    by_hand.deregister(2).unwrap();
-    between_readings(swapped).await;
-    swapped.swap_by_hand(1, 2).unwrap();
-    between_readings(reserved).await;
-    assert_eq!(reserved.add_account("7777", "By hand").unwrap(), 4);
-    reserved.reserve(2, None).unwrap();
-    reserved.reserve(4, Some(ipui(3, 2).parse().unwrap())).unwrap();
-    between_readings(moved).await;
-    assert_eq!(moved.add_account_with("7777", "By hand", &handset(&ipui(4, 2))).unwrap(), 4);
-    between_readings(replaced).await;
-    replaced.deregister(2).unwrap();
-    replaced.register_by_hand(2, &handset("02 05 00 00 99")).unwrap();
+    while_logged_in(by_hand, || by_hand.deregister(2)).await.unwrap();
+    while_logged_in(swapped, || swapped.swap_by_hand(1, 2)).await.unwrap();
+    while_logged_in(reserved, || {
+        assert_eq!(reserved.add_account("7777", "By hand").unwrap(), 4);
+        reserved.reserve(2, None).unwrap();
+        reserved.reserve(4, Some(ipui(3, 2).parse().unwrap())).unwrap();
+    })
+    .await;
+    let there =
+        while_logged_in(moved, || moved.add_account_with("7777", "By hand", &handset(&ipui(4, 2)))).await;
+    assert_eq!(there.unwrap(), 4);
+    while_logged_in(replaced, || {
+        replaced.deregister(2).unwrap();
+        replaced.register_by_hand(2, &handset("02 05 00 00 99")).unwrap();
+    })
+    .await;
     reset.factory_reset(&Keep::ALL);
     exchanged.replace("7C2F80FFFFFF".parse().unwrap(), &Keep::ALL);
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
-use n720_sim::{Device, DeviceBuilder, Timing};
+use n720_sim::{Device, DeviceBuilder, Fault, Timing};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -31,6 +31,16 @@ pub(crate) fn forgetful(manager: DeviceBuilder) -> DeviceBuilder {
 /// machine a reading takes seconds, as on the real device.
 pub(crate) async fn between_readings(manager: &Device) {
     manager.wait_until("the end of a reading", BOUND, |seen| seen.session.is_none()).await.unwrap();
+}
+
+/// Somebody logs in, changes something and logs out when it has come into effect: no reading shows it in part.
+pub(crate) async fn while_logged_in<T>(manager: &Device, change: impl FnOnce() -> T) -> T {
+    between_readings(manager).await;
+    let person = manager.set_fault(Fault::PersonLoggedIn);
+    let done = change();
+    manager.wait_until("the changes", BOUND, |seen| seen.unsettled.is_empty()).await.unwrap();
+    manager.clear_fault(person);
+    done
 }
 
 fn quick() -> Timing {

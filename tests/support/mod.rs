@@ -13,7 +13,7 @@ mod wait;
 pub(crate) use binary::{Daemon, Ran};
 pub(crate) use files::{Settings, Site};
 pub(crate) use http::{Answer, digest_answer, request};
-pub(crate) use lab::{Lab, between_readings, forgetful, manager};
+pub(crate) use lab::{Lab, between_readings, forgetful, manager, while_logged_in};
 pub(crate) use look::{alert, alert_kinds, registrations, steps, warnings};
 pub(crate) use minute::{OVER_A_MINUTE, coming_minute, time};
 pub(crate) use receiver::{Receiver, Told};
