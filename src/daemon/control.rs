@@ -11,6 +11,7 @@ use super::fleet::Fleet;
 use super::pauses;
 use super::reload::{self, ReloadError};
 use super::rotation;
+use crate::alerting::Attempt;
 use crate::api::{
     AcknowledgeAnswer, AcknowledgeRequest, ApproveAnswer, ApproveRequest, Control, EndSilenceRequest,
     PauseAnswer, PauseRequest, Refusal, RefusalKind, ReloadReport, ResumeAnswer, ResumeRequest,
@@ -122,7 +123,8 @@ impl Control for DaemonControl {
     }
 
     async fn test_sink(&self, request: TestRequest) -> Result<TestAnswer, Refusal> {
-        attention::test(&self.context.alerting(), &request, self.context.now()).await
+        let tried = |attempt: &Attempt<'_>| self.context.sinks.tried(attempt);
+        attention::test(&self.context.alerting(), &request, self.context.now(), tried).await
     }
 
     async fn rotate(&self, request: RotateRequest) -> Result<SiteStatus, Refusal> {

@@ -82,21 +82,25 @@ async fn a_sink_that_was_down_gets_the_present_state_and_not_what_was() {
     assert_eq!(daemon.terminate().await.0, 0);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_sink_that_takes_nothing_for_long_is_told_by_the_other() {
-    let pager = Receiver::start().await;
+/// A second sink, which soon counts as failing.
+fn with_a_pager(pager: &Receiver) -> Settings {
     let more = format!(
         "[[alerts.sink]]\nname = 'pager'\ntype = 'webhook'\nurl = '{}'\nsecret = 'env:WEBHOOK_KEY'\n",
         pager.url()
     );
-    let settings = Settings {
+    Settings {
         interval: "1s",
         interval_open: "1s",
         alerts: "sink_failing = '2s'",
         more,
         ..Settings::default()
-    };
-    let lab = Lab::with(settings).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sink_that_takes_nothing_for_long_is_told_by_the_other() {
+    let pager = Receiver::start().await;
+    let lab = Lab::with(with_a_pager(&pager)).await;
     let device = manager("7C2F80CA21E4").start().await.unwrap();
     lab.site("acme", &observed(&device, "missing.secret"));
     pager.refuse(true);
@@ -125,6 +129,36 @@ async fn a_sink_that_takes_nothing_for_long_is_told_by_the_other() {
     let told = pager.told();
     assert!(told.iter().all(|told| told.alert("sink-failing").is_none()), "not of itself: {told:?}");
     assert_eq!(of_trouble(&told).len(), 1);
+    assert_eq!(daemon.terminate().await.0, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sink_that_nothing_is_left_to_tell_works_again_when_it_takes_a_test() {
+    let pager = Receiver::start().await;
+    let lab = Lab::with(with_a_pager(&pager)).await;
+    let device = manager("7C2F80CA21E4").start().await.unwrap();
+    lab.site("acme", &observed(&device, "missing.secret"));
+    pager.refuse(true);
+    let daemon = lab.start().await;
+    let failing = |told: &Told| told.alert("sink-failing").is_some();
+    lab.hook.hears("the sink that fails", failing).await;
+    lab.write_secret("missing.secret", secrets::WEB);
+    lab.hook
+        .hears("the end of the trouble", |told| {
+            of_trouble(std::slice::from_ref(told)) == [("acme", "resolved")]
+        })
+        .await;
+
+    let refused = lab.n720d(&["alerts", "test", "pager", "--by", "anna"]).await;
+    assert_eq!(refused.code, 1, "{refused:?}");
+    lab.readings("acme", 3).await;
+    let over = |told: &Told| failing(told) && told.reason == "resolved";
+    assert!(!lab.hook.told().iter().any(over), "it took nothing yet");
+    pager.refuse(false);
+    let took = lab.n720d(&["alerts", "test", "pager", "--by", "anna"]).await;
+    assert_eq!(took.code, 0, "{took:?}");
+    lab.hook.hears("that it works again", over).await;
+    assert_eq!(of_trouble(&pager.told()), [], "what is over by then is not told");
     assert_eq!(daemon.terminate().await.0, 0);
 }
 

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::super::{chain, clock, reload};
 use crate::alerting::pipeline::Group;
-use crate::alerting::{Alerting, Entry, Message, SiteFacts, Subject};
+use crate::alerting::{Alerting, Attempt, Entry, Message, SiteFacts, Subject};
 use crate::api::{Refusal, RefusalKind, TestAnswer, TestRequest};
 use crate::config::Config;
 use crate::domain::alert::{Alert, AlertKind, AlertState, Condition, Severity};
@@ -18,7 +18,8 @@ use crate::domain::ids::SiteName;
 use crate::domain::notification::Reason;
 use crate::domain::told::hex;
 
-/// Tries a sink of those in force, once, for as long as its time-out lets it.
+/// Tries a sink of those in force, once, for as long as its time-out lets it. `tried` hears what it came to: that it took a
+/// test is as good a proof that it works as any other message, and perhaps the only one for days.
 ///
 /// # Errors
 /// When there is no such sink, or it did not take the message.
@@ -26,6 +27,7 @@ pub(in super::super) async fn test(
     alerting: &Alerting,
     request: &TestRequest,
     now: DateTime<Utc>,
+    tried: impl FnOnce(&Attempt<'_>),
 ) -> Result<TestAnswer, Refusal> {
     let by = NotSaid::name(&request.by).map_err(|why| super::refused(&why))?;
     let Some(sink) = alerting.sink(&request.sink) else {
@@ -34,7 +36,9 @@ pub(in super::super) async fn test(
     let message = message(&request.sink, &by, now);
     let began = Instant::now();
     tracing::info!(sink = %request.sink, %by, id = %message.id, "a sink is tried");
-    sink.deliver(&message, now).await.map_err(|error| {
+    let result = sink.deliver(&message, now).await;
+    tried(&Attempt { sink: &request.sink, result: result.as_ref().map(|()| ()), at: now });
+    result.map_err(|error| {
         let text = format!("the sink {} did not take it: {error}", request.sink);
         Refusal::new(RefusalKind::Failed, text)
     })?;
@@ -55,7 +59,7 @@ pub async fn test_alone(mut config: Config, request: &TestRequest) -> Result<Tes
     let built = tokio::task::spawn_blocking(move || reload::build(config)).await;
     let failed = |why: String| Refusal::new(RefusalKind::Failed, why);
     let in_force = built.map_err(|error| failed(chain(&error)))?.map_err(failed)?;
-    test(&in_force.alerting, request, clock::now()).await
+    test(&in_force.alerting, request, clock::now(), |_| ()).await
 }
 
 fn unknown(sink: &str, there: impl IntoIterator<Item = String>) -> Refusal {
@@ -154,7 +158,7 @@ mod tests {
         let (mail, pager) = (receiver("mail", false), receiver("pager", false));
         let alerting = alerting(&[Arc::clone(&mail), Arc::clone(&pager)]);
         let now = DateTime::UNIX_EPOCH;
-        let answer = test(&alerting, &ask("mail", "anna"), now).await.unwrap();
+        let answer = test(&alerting, &ask("mail", "anna"), now, |_| ()).await.unwrap();
         let told = mail.told.lock().unwrap().clone();
         assert_eq!((told.len(), pager.told.lock().unwrap().len()), (1, 0));
         let [entry] = told[0].entries.as_slice() else { panic!("{told:?}") };
@@ -162,7 +166,8 @@ mod tests {
         assert_eq!((entry.alert.kind, entry.alert.severity), (AlertKind::Test, Severity::Info));
         assert_eq!(entry.alert.id, "fleet/test/mail");
         assert!(entry.alert.summary.contains("anna tries the alert sink mail"), "{}", entry.alert.summary);
-        let later = test(&alerting, &ask("mail", "anna"), now + chrono::TimeDelta::seconds(1)).await.unwrap();
+        let later = now + chrono::TimeDelta::seconds(1);
+        let later = test(&alerting, &ask("mail", "anna"), later, |_| ()).await.unwrap();
         assert_ne!(later.id, answer.id, "a receiver takes every trial for a new one");
     }
 
@@ -170,14 +175,18 @@ mod tests {
     async fn why_it_did_not_work_is_told_and_which_sinks_there_are() {
         let alerting = alerting(&[receiver("mail", true), receiver("pager", false)]);
         let now = DateTime::UNIX_EPOCH;
-        let failed = test(&alerting, &ask("mail", "anna"), now).await.unwrap_err();
+        let mut said = None;
+        let tried = |attempt: &Attempt<'_>| said = Some((attempt.sink.to_owned(), attempt.result.is_ok()));
+        let failed = test(&alerting, &ask("mail", "anna"), now, tried).await.unwrap_err();
+        assert_eq!(said, Some(("mail".to_owned(), false)));
         assert_eq!(
             (failed.kind, failed.to_string().as_str()),
             (RefusalKind::Failed, "the sink mail did not take it: no answer within 10 s")
         );
-        let unknown = test(&alerting, &ask("fax", "anna"), now).await.unwrap_err();
+        let unknown =
+            test(&alerting, &ask("fax", "anna"), now, |_| panic!("nothing was tried")).await.unwrap_err();
         assert_eq!(unknown.to_string(), "there is no sink \"fax\"; there are: mail, pager");
-        let nobody = test(&alerting, &ask("pager", " "), now).await.unwrap_err();
+        let nobody = test(&alerting, &ask("pager", " "), now, |_| ()).await.unwrap_err();
         assert_eq!(nobody.kind, RefusalKind::BadRequest);
     }
 }
