@@ -86,6 +86,8 @@ pub struct ApiState {
     pub silences: SilenceSource,
     /// Whether the daemon's supervisor lives: `/healthz`.
     pub alive: Probe,
+    /// Whether what is seen can be kept, without which nothing is done and nobody is told: `/healthz`, too.
+    pub keeps: Probe,
     /// Whether every site in force has a status: `/readyz`.
     pub ready: Probe,
 }
@@ -150,7 +152,14 @@ async fn index() -> &'static str {
 }
 
 async fn healthz(State(state): State<ApiState>) -> Response {
-    probe((state.alive)(), "ok\n", "the supervisor does not answer\n")
+    if !(state.alive)() {
+        return probe(false, "", "the supervisor does not answer\n");
+    }
+    probe(
+        (state.keeps)(),
+        "ok\n",
+        "nothing can be kept in the state directory, so nothing is done and nobody is told: see the log\n",
+    )
 }
 
 async fn readyz(State(state): State<ApiState>) -> Response {

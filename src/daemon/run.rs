@@ -1,6 +1,7 @@
 //! The daemon: start everything, say so, supervise, and leave in order.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -69,7 +70,7 @@ fn api_state(assembly: &Assembly, fleet: &Arc<Fleet>) -> ApiState {
     let context = Arc::clone(&assembly.context);
     let (board, metrics) = (context.board.clone(), Arc::clone(&context.metrics));
     let (store, of_windows) = (context.store.clone(), Arc::clone(&context));
-    let [of_alerts, of_sent, of_silences] = [(); 3].map(|()| Arc::clone(&context));
+    let [of_alerts, of_sent, of_silences, kept] = [(); 4].map(|()| Arc::clone(&context));
     let (alive, ready_board, in_force) = (Arc::clone(fleet), board.clone(), context.in_force.clone());
     ApiState {
         board,
@@ -101,6 +102,7 @@ fn api_state(assembly: &Assembly, fleet: &Arc<Fleet>) -> ApiState {
         }),
         silences: Arc::new(move || attention::silences(&of_silences)),
         alive: Arc::new(move || alive.stuck().is_none()),
+        keeps: Arc::new(move || !kept.store_failed.load(Ordering::Relaxed)),
         ready: Arc::new(move || {
             in_force.borrow().config.sites.keys().all(|site| ready_board.get(site).is_some())
         }),

@@ -53,11 +53,11 @@ fn entry(site_name: &str, what: &str) -> (SiteName, HistoryEntry) {
 }
 
 /// Two sites, three entries of history.
-fn state(alive: &Arc<AtomicBool>) -> ApiState {
+fn state(alive: &Arc<AtomicBool>, keeps: &Arc<AtomicBool>) -> ApiState {
     let board = Board::default();
     board.publish(Arc::new(status("acme", Health::Converged)));
     board.publish(Arc::new(status("beta", Health::Blocked)));
-    let probe = alive.clone();
+    let (alive, keeps) = (Arc::clone(alive), Arc::clone(keeps));
     ApiState {
         metrics: Arc::new(Metrics::new(board.clone(), "1.2.3")),
         board,
@@ -79,7 +79,8 @@ fn state(alive: &Arc<AtomicBool>) -> ApiState {
         alerts: Arc::new(|ended| Box::pin(async move { Ok(attention::alerts(ended)) })),
         sent: Arc::new(|limit| Box::pin(async move { attention::sent(limit) })),
         silences: Arc::new(attention::silences),
-        alive: Arc::new(move || probe.load(Ordering::Relaxed)),
+        alive: Arc::new(move || alive.load(Ordering::Relaxed)),
+        keeps: Arc::new(move || keeps.load(Ordering::Relaxed)),
         ready: Arc::new(|| true),
     }
 }

@@ -19,6 +19,7 @@ use super::{sheet_of, site, state, status, windows_of};
 pub(super) struct Server {
     pub(super) address: SocketAddr,
     alive: Arc<AtomicBool>,
+    keeps: Arc<AtomicBool>,
     state: ApiState,
     shutdown: CancellationToken,
     ended: JoinHandle<std::io::Result<()>>,
@@ -28,11 +29,11 @@ pub(super) struct Server {
 async fn server_on(ip: &str) -> Server {
     let listener = TcpListener::bind((ip, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
-    let alive = Arc::new(AtomicBool::new(true));
-    let state = state(&alive);
+    let [alive, keeps] = [(); 2].map(|()| Arc::new(AtomicBool::new(true)));
+    let state = state(&alive, &keeps);
     let shutdown = CancellationToken::new();
     let ended = tokio::spawn(serve(listener, state.clone(), shutdown.clone()));
-    Server { address, alive, state, _stop: shutdown.clone().drop_guard(), shutdown, ended }
+    Server { address, alive, keeps, state, _stop: shutdown.clone().drop_guard(), shutdown, ended }
 }
 
 pub(super) async fn server() -> Server {
@@ -76,10 +77,15 @@ pub(super) async fn get(server: &Server, path: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn health_follows_the_supervisor() {
+async fn health_follows_the_supervisor_and_the_state_directory() {
     let server = server().await;
     let answer = get(&server, "/healthz").await;
     assert_eq!((answer.status, answer.body.as_str()), (200, "ok\n"));
+    server.keeps.store(false, Ordering::Relaxed);
+    let answer = get(&server, "/healthz").await;
+    assert_eq!(answer.status, 503);
+    assert!(answer.body.starts_with("nothing can be kept in the state directory"), "{}", answer.body);
+    server.keeps.store(true, Ordering::Relaxed);
     server.alive.store(false, Ordering::Relaxed);
     assert_eq!(get(&server, "/healthz").await.status, 503);
     assert_eq!(get(&server, "/readyz").await.status, 200);

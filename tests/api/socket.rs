@@ -154,7 +154,8 @@ pub(super) fn control_socket(state_dir: &Path) -> Socket {
     let socket = ControlSocket::bind(&state_dir.join(CONTROL_SOCKET)).unwrap();
     let daemon = Arc::new(Daemon::default());
     let shutdown = CancellationToken::new();
-    let state = state(&Arc::new(AtomicBool::new(true)));
+    let [alive, keeps] = [(); 2].map(|()| Arc::new(AtomicBool::new(true)));
+    let state = state(&alive, &keeps);
     let ended = tokio::spawn(socket.serve(state, daemon.clone(), shutdown.clone()));
     Socket { daemon, shutdown, ended }
 }

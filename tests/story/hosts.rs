@@ -70,14 +70,15 @@ async fn a_full_disk_stops_the_work_and_not_the_daemon() {
     let kept_not = "nothing can be kept, so nothing is done";
     eventually("the trouble", async || daemon.log().contains(kept_not).then_some(())).await;
     assert_eq!(device.applied(), []);
-    assert_eq!(lab.get("/healthz").await.status, 200, "it lives");
-    assert_eq!(lab.get("/api/v1/sites").await.status, 200);
+    assert_eq!(lab.get("/healthz").await.status, 503, "somebody is to see it");
+    assert_eq!(lab.get("/api/v1/sites").await.status, 200, "it lives");
     small.clear();
     device.wait_until("the window", BOUND, |seen| seen.window_open).await.unwrap();
     for ipui in [RECEPTION, WORKSHOP] {
         device.press(ipui.parse().unwrap()).unwrap();
     }
     lab.converged("acme").await;
+    assert_eq!(lab.get("/healthz").await.status, 200);
     assert_eq!(daemon.terminate().await.0, 0);
     assert_eq!(device.applied().len(), 1);
     left_in_order(&device);

@@ -37,7 +37,7 @@ pub(in super::super) async fn test(
     let began = Instant::now();
     tracing::info!(sink = %request.sink, %by, id = %message.id, "a sink is tried");
     let result = sink.deliver(&message, now).await;
-    tried(&Attempt { sink: &request.sink, result: result.as_ref().map(|()| ()), at: now });
+    tried(&Attempt { sink: &request.sink, result: result.as_ref().copied(), at: now });
     result.map_err(|error| {
         let text = format!("the sink {} did not take it: {error}", request.sink);
         Refusal::new(RefusalKind::Failed, text)
