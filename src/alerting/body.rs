@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 use serde::Serialize;
 
 use super::message::{Entry, MOST_NAMED, Message, foremost};
@@ -91,7 +91,11 @@ impl From<&Entry> for BodyAlert {
 
 impl From<&Acknowledgement> for Taken {
     fn from(given: &Acknowledgement) -> Self {
-        Self { by: given.by.clone(), note: given.note.clone(), until: given.until }
+        Self {
+            by: given.by.clone(),
+            note: given.note.clone(),
+            until: given.until.map(|until| until.trunc_subsecs(0)),
+        }
     }
 }
 
@@ -133,7 +137,7 @@ mod tests {
             by: "Ann".into(),
             note: "on my way".into(),
             at: DateTime::UNIX_EPOCH,
-            until: None,
+            until: Some(DateTime::UNIX_EPOCH + chrono::TimeDelta::milliseconds(7_200_900)),
         });
         message
     }
@@ -151,7 +155,7 @@ mod tests {
                     {"site": "acme", "id": "acme/window-closing", "kind": "window-closing", "severity": "warning",
                      "summary": "the registration window closes", "phase": "under 2 h",
                      "since": "1970-01-01T00:00:00Z", "state": "acknowledged",
-                     "acknowledged": {"by": "Ann", "note": "on my way", "until": null},
+                     "acknowledged": {"by": "Ann", "note": "on my way", "until": "1970-01-01T02:00:00Z"},
                      "handsets": [{"number": 2, "ipui": "02 9E 74 A5 99", "user": "1014", "display_name": null,
                                    "registration": "pending", "evidence": "listed as pending on the status page",
                                    "evidence_at": "1970-01-01T00:00:00Z", "instruction": "switch the handset on",

@@ -13,6 +13,7 @@ use super::desired::Trigger;
 use super::ids::{Ipui, SiteName, SlotNumber};
 use super::memory::Window;
 use super::release::{Generation, Version};
+use super::wording::{whole_seconds, whole_seconds_if_any};
 
 /// What to do about one site.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -191,7 +192,8 @@ pub enum Cause {
     UnderWay,
     /// It was in place and is not any more, and nothing of ours has done it.
     ByHand {
-        /// When a page first showed so.
+        /// When a page first showed so; in JSON to the second.
+        #[serde(serialize_with = "whole_seconds")]
         since: DateTime<Utc>,
     },
 }
@@ -268,8 +270,8 @@ pub enum Disposition {
     Deferred {
         /// What it waits for.
         reason: String,
-        /// Until when, where that is known.
-        #[serde(skip_serializing_if = "Option::is_none")]
+        /// Until when, where that is known; in JSON to the second.
+        #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "whole_seconds_if_any")]
         until: Option<DateTime<Utc>>,
     },
     /// Not without a person.
@@ -279,4 +281,23 @@ pub enum Disposition {
         /// The alert that says so.
         alert: AlertKind,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+
+    #[test]
+    fn times_in_json_have_whole_seconds() {
+        let at = DateTime::UNIX_EPOCH + TimeDelta::nanoseconds(5_999_999_999);
+        let json = |value| serde_json::to_string(&value).unwrap();
+        assert_eq!(json(Cause::ByHand { since: at }), r#"{"kind":"by-hand","since":"1970-01-01T00:00:05Z"}"#);
+        let deferred = |until| Disposition::Deferred { reason: "x".to_owned(), until };
+        let json = |until| serde_json::to_string(&deferred(until)).unwrap();
+        assert_eq!(json(Some(at)), r#"{"state":"deferred","reason":"x","until":"1970-01-01T00:00:05Z"}"#);
+        assert_eq!(json(None), r#"{"state":"deferred","reason":"x"}"#);
+        assert_eq!(serde_json::from_str::<Disposition>(&json(None)).unwrap(), deferred(None));
+    }
 }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
@@ -79,7 +79,7 @@ fn message(sink: &str, by: &str, now: DateTime<Utc>) -> Message {
         severity: condition.severity,
         summary: condition.summary,
         phase: condition.phase,
-        since: now,
+        since: now.trunc_subsecs(0),
         state: AlertState::Firing,
         resolved_at: None,
         handsets: condition.handsets,
@@ -157,7 +157,7 @@ mod tests {
     async fn the_sink_that_is_meant_is_told_that_it_is_a_test_and_by_whom() {
         let (mail, pager) = (receiver("mail", false), receiver("pager", false));
         let alerting = alerting(&[Arc::clone(&mail), Arc::clone(&pager)]);
-        let now = DateTime::UNIX_EPOCH;
+        let now = DateTime::UNIX_EPOCH + chrono::TimeDelta::milliseconds(900);
         let answer = test(&alerting, &ask("mail", "anna"), now, |_| ()).await.unwrap();
         let told = mail.told.lock().unwrap().clone();
         assert_eq!((told.len(), pager.told.lock().unwrap().len()), (1, 0));
@@ -165,6 +165,7 @@ mod tests {
         assert_eq!((answer.id.as_str(), told[0].reason), (told[0].id.as_str(), Reason::First));
         assert_eq!((entry.alert.kind, entry.alert.severity), (AlertKind::Test, Severity::Info));
         assert_eq!(entry.alert.id, "fleet/test/mail");
+        assert_eq!(entry.alert.since, DateTime::UNIX_EPOCH, "whole seconds, as of every alert");
         assert!(entry.alert.summary.contains("anna tries the alert sink mail"), "{}", entry.alert.summary);
         let later = now + chrono::TimeDelta::seconds(1);
         let later = test(&alerting, &ask("mail", "anna"), later, |_| ()).await.unwrap();
