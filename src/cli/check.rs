@@ -25,8 +25,10 @@ impl Outcome {
     fn of(file: &Path) -> Self {
         let (findings, sites) = match config::load(file) {
             Ok(config) => {
-                let unfit = unfit(file, &config.daemon.alerts.sinks);
-                (unfit.into_iter().chain(config.findings()).collect(), Some(config.sites.len()))
+                let mut findings = config.findings();
+                findings.extend(unfit(file, &config.daemon.alerts.sinks));
+                findings.sort_by(Finding::reading_order);
+                (findings, Some(config.sites.len()))
             }
             Err(findings) => (findings, None),
         };
@@ -58,35 +60,38 @@ pub(super) fn run(file: &Path, args: &CheckArgs) -> Result<Exit, CliError> {
 /// What a start would refuse of sinks, as far as it follows from the file alone: secrets that are kept elsewhere are not looked at.
 fn unfit(file: &Path, sinks: &[SinkConfig]) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for (number, sink) in (1..).zip(sinks) {
+    for sink in sinks {
         let SinkKindConfig::Webhook(webhook) = &sink.kind else { continue };
         let literal = webhook.secret.as_ref().and_then(|secret| match secret {
             SecretRef::Literal(literal) => Some(literal),
             SecretRef::Keyring(_) | SecretRef::Credential(_) | SecretRef::File(_) | SecretRef::Env(_) => None,
         });
         let Err(error) = Webhook::check(&sink.name, literal, (&webhook.body).into()) else { continue };
-        let (key, found, expected) = match error {
+        let places = &webhook.places;
+        let (place, found, expected) = match error {
             SinkBuildError::Template { source, .. } => {
                 let expected =
                     "a template that makes something of every message, with the names in docs/REFERENCE.md";
-                ("template", format!("a template that fails: {source}"), expected)
+                (&places.template, format!("a template that fails: {source}"), expected)
             }
             SinkBuildError::Secret { .. } => {
-                ("secret", "a secret that begins with whsec_".to_owned(), "base64 behind whsec_")
+                (&places.secret, "a secret that begins with whsec_".to_owned(), "base64 behind whsec_")
             }
             other @ (SinkBuildError::Url { .. }
             | SinkBuildError::Header { .. }
             | SinkBuildError::Topic { .. }
             | SinkBuildError::Address { .. }
             | SinkBuildError::Authorities { .. }
-            | SinkBuildError::Client { .. }) => ("type", other.to_string(), "a webhook that can be used"),
+            | SinkBuildError::Client { .. }) => {
+                (&places.url, other.to_string(), "a webhook that can be used")
+            }
         };
         findings.push(Finding {
             severity: Severity::Error,
             file: file.to_owned(),
-            line: 0,
-            column: 0,
-            key: format!("alerts.sink[#{number}].{key}"),
+            line: place.line,
+            column: place.column,
+            key: place.key.clone(),
             found,
             expected: expected.to_owned(),
         });
@@ -132,10 +137,16 @@ mod tests {
         };
         assert_eq!(said("{{ title }}", "env:HOOK"), (0, String::new()));
         let (errors, text) = said("a\n{{ titel }}", "env:HOOK");
-        assert!(errors == 1 && text.contains("alerts.sink[#2].template: found"), "{text}");
+        assert!(
+            errors == 1 && text.contains("n720d.toml:11:12: error: alerts.sink[#2].template: found"),
+            "{text}"
+        );
         assert!(text.contains("line 2: `titel` is undefined; "), "{text}");
         let (errors, text) = said("{{ title }}", "whsec_%%hunter2");
-        assert!(errors == 1 && text.contains("alerts.sink[#2].secret: found"), "{text}");
+        assert!(
+            errors == 1 && text.contains("n720d.toml:10:10: error: alerts.sink[#2].secret: found"),
+            "{text}"
+        );
         assert!(!text.contains("hunter2"), "{text}");
     }
 

@@ -63,7 +63,7 @@ impl Finding {
     }
 
     /// Orders findings as a reader meets them: by file, then from top to bottom.
-    pub(super) fn reading_order(&self, other: &Self) -> std::cmp::Ordering {
+    pub fn reading_order(&self, other: &Self) -> std::cmp::Ordering {
         (&self.file, self.line, self.column, &self.key).cmp(&(
             &other.file,
             other.line,

@@ -44,9 +44,10 @@ pub use self::daemon::{ApiConfig, ApprovalConfig, DaemonConfig, PollConfig, Prov
 pub use self::edit::EditError;
 pub use self::finding::{Finding, Severity};
 pub use self::mask::masked;
+pub use self::report::Place;
 pub use self::sinks::{
     AlertmanagerConfig, BodyConfig, CommandConfig, EmailConfig, HttpConfig, MailProtection, NtfyConfig,
-    SinkConfig, SinkKindConfig, WebhookConfig,
+    SinkConfig, SinkKindConfig, WebhookConfig, WebhookPlaces,
 };
 pub use self::write::site_file;
 

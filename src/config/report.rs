@@ -11,12 +11,14 @@ use super::source::Source;
 const LONGEST_QUOTE: usize = 80;
 
 /// Where a value stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Place {
     /// Path of the key.
-    pub(super) key: String,
-    pub(super) line: usize,
-    pub(super) column: usize,
+    pub key: String,
+    /// From 1; 0 when the file as a whole is meant.
+    pub line: usize,
+    /// In characters, from 1; 0 when the file as a whole is meant.
+    pub column: usize,
 }
 
 /// A value and where it stands.
@@ -75,7 +77,7 @@ impl<'s> Report<'s> {
     /// A secret in a file that everybody can read is everybody's.
     pub(super) fn warn_of_readers(&self) {
         if self.source.world_readable && self.holds_secret.get() {
-            let whole = Place { key: String::new(), line: 0, column: 0 };
+            let whole = Place::default();
             let expected = "mode 0640 or stricter, for the file itself holds a secret";
             self.warn(&whole, "a file that every user can read", expected);
         }

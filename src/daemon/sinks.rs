@@ -104,7 +104,7 @@ mod tests {
 
     use super::*;
     use crate::alerting::WebhookFormat;
-    use crate::config::BodyConfig;
+    use crate::config::{BodyConfig, WebhookPlaces};
 
     /// A reference to a file that only its owner can read.
     fn kept(folder: &Path, text: &str) -> SecretRef {
@@ -146,6 +146,7 @@ mod tests {
             target: target(kept("url"), vec![("X-Token".into(), kept("token"))]),
             secret: Some(kept("key")),
             body: BodyConfig::Template { source: "{{ title }}".into(), content_type: "text/plain".into() },
+            places: WebhookPlaces::default(),
         };
         let ntfy = NtfyConfig {
             target: target(kept("url"), vec![]),
@@ -214,6 +215,7 @@ mod tests {
             target: target(SecretRef::Literal(Secret::new("https://h/hunter2")), headers),
             secret: Some(missing("key")),
             body: BodyConfig::Native,
+            places: WebhookPlaces::default(),
         };
         let all = [
             sink("hook", SinkKindConfig::Webhook(webhook)),

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::super::report::{Located, quoted};
+use super::super::report::{Located, Place, quoted};
 use super::super::tree::Section;
 use super::super::{secret_ref, value};
 use super::file;
@@ -48,6 +48,19 @@ pub struct WebhookConfig {
     pub secret: Option<SecretRef>,
     /// What it looks like.
     pub body: BodyConfig,
+    /// Where it stands.
+    pub places: WebhookPlaces,
+}
+
+/// Where the keys stand of which only the making of the webhook shows whether they can be used.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct WebhookPlaces {
+    /// Of `secret`; without one, where it would stand.
+    pub secret: Place,
+    /// Of `template`; without one, where it would stand.
+    pub template: Place,
+    /// Of `url`, for what concerns the whole.
+    pub url: Place,
 }
 
 /// What the body of a webhook looks like.
@@ -94,7 +107,9 @@ pub(super) fn webhook(section: &Section<'_>) -> Option<WebhookConfig> {
     let secret = secret_ref::read(section, "secret").map(|secret| secret.value);
     let target = target(section, value::webhook_url, false);
     let body = body(section);
-    Some(WebhookConfig { target: target?, secret, body: body? })
+    let [secret_at, template_at, url] = ["secret", "template", "url"].map(|key| section.place_of(key));
+    let places = WebhookPlaces { secret: secret_at, template: template_at, url };
+    Some(WebhookConfig { target: target?, secret, body: body?, places })
 }
 
 /// Reads an Alertmanager's own keys; what is wrong is in the report.

@@ -17,7 +17,7 @@ use super::value;
 
 pub use self::command::CommandConfig;
 pub use self::email::{EmailConfig, MailProtection};
-pub use self::http::{AlertmanagerConfig, BodyConfig, HttpConfig, NtfyConfig, WebhookConfig};
+pub use self::http::{AlertmanagerConfig, BodyConfig, HttpConfig, NtfyConfig, WebhookConfig, WebhookPlaces};
 
 /// For one attempt, where the file does not say.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::super::report::Report;
+use super::super::report::{Place, Report};
 use super::super::source::Source;
 use super::super::tree;
 use super::*;
@@ -69,10 +69,16 @@ fn sinks_are_named_by_kind_and_count_and_hide_their_urls() {
     assert_eq!(findings, [""; 0]);
     let names: Vec<&str> = sinks.iter().map(|sink| sink.name.as_str()).collect();
     assert_eq!(names, ["webhook-1", "journal-1", "webhook-2"]);
+    let place = |key: &str, line, column| Place { key: format!("sink[#1].{key}"), line, column };
     let first = WebhookConfig {
         target: target(literal("https://h/hunter2")),
         secret: Some(env("S")),
         body: BodyConfig::Native,
+        places: WebhookPlaces {
+            secret: place("secret", 4, 10),
+            template: place("template", 1, 1),
+            url: place("url", 3, 7),
+        },
     };
     assert_eq!(sinks[0].kind, SinkKindConfig::Webhook(first));
     let common = |sink: &SinkConfig| (sink.timeout.as_secs(), sink.repeat.map(|repeat| repeat.as_secs()));
