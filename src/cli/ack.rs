@@ -11,8 +11,9 @@ use crate::domain::wording::clock;
 
 /// Runs the command.
 pub(super) fn run(file: &Path, args: &AckArgs) -> Result<Exit, CliError> {
+    let alert = args.alert().map_err(CliError::other)?;
     let config = configuration(file)?;
-    let (alert, by) = (args.id.join(" "), person::person(args.by.as_deref()));
+    let by = person::person(args.by.as_deref());
     let daemon = client(&config.daemon.state_dir)?;
     let runtime = async_runtime()?;
     let (answer, told): (_, fn(&AcknowledgeAnswer) -> Vec<String>) = if args.withdraw {

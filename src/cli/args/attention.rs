@@ -55,9 +55,10 @@ pub(crate) struct AlertsTestArgs {
 #[derive(Debug, Args)]
 pub(crate) struct AckArgs {
     /// The alert, as `n720d alerts` shows it
+    pub(crate) id: String,
     // An id may hold a blank: copied without quotes it comes in pieces.
-    #[arg(value_name = "ID", required = true)]
-    pub(crate) id: Vec<String>,
+    #[arg(hide = true)]
+    pub(crate) pieces: Vec<String>,
     /// What others should know
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub(crate) note: String,
@@ -73,6 +74,31 @@ pub(crate) struct AckArgs {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Several ids where one is taken.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an alert is taken one at a time, and {0} is another one: run 'n720d ack' once for each")]
+pub(crate) struct SeveralIds(String);
+
+impl AckArgs {
+    /// The id that is meant, of the pieces that it came in.
+    ///
+    /// # Errors
+    /// When a further piece is an id of its own.
+    pub(crate) fn alert(&self) -> Result<String, SeveralIds> {
+        if let Some(other) = self.pieces.iter().find(|piece| is_id(piece)) {
+            return Err(SeveralIds(other.clone()));
+        }
+        let pieces: Vec<&str> = std::iter::once(&self.id).chain(&self.pieces).map(String::as_str).collect();
+        Ok(pieces.join(" "))
+    }
+}
+
+/// Whether a word begins as the ids of alerts do, `SITE/KIND`.
+fn is_id(word: &str) -> bool {
+    let kind = word.split('/').nth(1);
+    kind.is_some_and(|word| AlertKind::ALL.into_iter().any(|kind| kind.as_str() == word))
 }
 
 /// Arguments of `silence`.
@@ -189,7 +215,19 @@ mod tests {
     #[test]
     fn an_id_may_come_in_pieces() {
         let Ok(Command::Ack(args)) = parsed("n720d ack acme/drift/slot 7 --by anna") else { panic!() };
-        assert_eq!(args.id.join(" "), "acme/drift/slot 7");
+        assert_eq!(args.alert().unwrap(), "acme/drift/slot 7");
+    }
+
+    #[test]
+    fn two_ids_are_not_taken_for_one_and_help_shows_one() {
+        let Ok(Command::Ack(args)) = parsed("n720d ack acme/drift/slot 7 bolt/drift/slot 8") else {
+            panic!()
+        };
+        let why = args.alert().unwrap_err().to_string();
+        assert!(why.contains("one at a time") && why.contains(" bolt/drift/slot is another one"), "{why}");
+        let help = parsed("n720d ack --help").unwrap_err().to_string();
+        assert!(help.contains("ack [OPTIONS] <ID>\n"), "{help}");
+        assert!(!help.contains("...") && !help.to_lowercase().contains("pieces"), "{help}");
     }
 
     #[test]
