@@ -152,14 +152,14 @@ async fn index() -> &'static str {
 }
 
 async fn healthz(State(state): State<ApiState>) -> Response {
-    if !(state.alive)() {
-        return probe(false, "", "the supervisor does not answer\n");
-    }
-    probe(
-        (state.keeps)(),
-        "ok\n",
-        "nothing can be kept in the state directory, so nothing is done and nobody is told: see the log\n",
-    )
+    let trouble = match ((state.alive)(), (state.keeps)()) {
+        (true, true) => None,
+        (false, _) => Some("the supervisor does not answer\n"),
+        (true, false) => Some(
+            "nothing can be kept in the state directory, so nothing is done and nobody is told of anything new: see the log\n",
+        ),
+    };
+    probe(trouble.is_none(), "ok\n", trouble.unwrap_or_default())
 }
 
 async fn readyz(State(state): State<ApiState>) -> Response {

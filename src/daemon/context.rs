@@ -11,8 +11,8 @@ use super::attention;
 use super::clock;
 use super::rollout::Rollouts;
 use super::sink_health::SinkHealth;
-use crate::alerting::{Alerting, Desk};
-use crate::api::{Board, Metrics};
+use crate::alerting::{Alerting, Attempt, Desk};
+use crate::api::{Board, DeliveryResult, Metrics};
 use crate::config::Config;
 use crate::device::n720::Driver;
 use crate::domain::attention::Attention;
@@ -106,6 +106,17 @@ impl Context {
     /// The sinks in force.
     pub(super) fn alerting(&self) -> Arc<Alerting> {
         Arc::clone(&self.in_force.borrow().alerting)
+    }
+
+    /// A sink was told something, or could not be: into the metrics, and into what is known of how it does.
+    pub(super) fn tried(&self, attempt: &Attempt<'_>) {
+        let result = match attempt.result {
+            Ok(()) => DeliveryResult::Delivered,
+            Err(error) if error.is_retryable() => DeliveryResult::Postponed,
+            Err(_) => DeliveryResult::GivenUp,
+        };
+        self.metrics.notified(attempt.sink, result, attempt.at);
+        self.sinks.tried(attempt);
     }
 
     /// The limits that all sites share, for a release at this one.

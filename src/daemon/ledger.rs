@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::context::Context;
 use crate::alerting::{Attempt, Known, Ledger, LedgerError, Stuck};
-use crate::api::DeliveryResult;
 use crate::domain::ids::SiteName;
 use crate::domain::told::Delivery;
 use crate::store::{Store, StoreError};
@@ -55,13 +54,7 @@ impl Ledger for StoreLedger {
     }
 
     fn tried(&self, attempt: &Attempt<'_>) {
-        let result = match attempt.result {
-            Ok(()) => DeliveryResult::Delivered,
-            Err(error) if error.is_retryable() => DeliveryResult::Postponed,
-            Err(_) => DeliveryResult::GivenUp,
-        };
-        self.context.metrics.notified(attempt.sink, result, attempt.at);
-        self.context.sinks.tried(attempt);
+        self.context.tried(attempt);
     }
 
     fn waiting(&self, sink: &str, messages: usize, stuck: Option<&Stuck>) {

@@ -166,7 +166,9 @@ impl Task {
         let outcome = match ended {
             Ok(Ok(Ok(report))) => Ok(report),
             Ok(Ok(Err(error))) => {
-                self.context.store_failed.store(true, Ordering::Relaxed);
+                // What cannot be read of one site is no reason to believe that nothing can be kept.
+                let probed = self.context.store(&desired.name, |store, _| store.probe()).await;
+                self.context.store_failed.store(probed.is_err(), Ordering::Relaxed);
                 Err(format!("nothing can be kept, so nothing is done: {}", chain(&error)))
             }
             Ok(Err(_)) => Err("a fault in n720d ended this cycle; please report it".to_owned()),

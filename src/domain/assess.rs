@@ -13,7 +13,7 @@ use super::evidence::{Source, Testimony};
 use super::ids::SlotNumber;
 use super::memory::{Registration, SiteMemory, SlotRecord};
 use super::observed::{ContactFailure, HandsetState};
-use super::plan::{Disposition, Plan};
+use super::plan::{Disposition, Plan, Step};
 use super::release::Generation;
 use super::rotation::PasswordChange;
 use super::status::{
@@ -117,7 +117,7 @@ fn plan_status(picture: &Picture<'_>) -> PlanStatus {
     let plan = picture.plan.filter(|plan| !plan.steps.is_empty());
     PlanStatus {
         hash: plan.map(|plan| plan.hash.clone()),
-        steps: plan.map_or_else(Vec::new, |plan| plan.steps.clone()),
+        steps: plan.map_or_else(Vec::new, |plan| plan.steps.iter().map(Step::shown).collect()),
         approval: approval_status(picture, plan),
     }
 }
@@ -321,7 +321,7 @@ mod tests {
     use crate::domain::approval::{Approval, ApprovalState, Grant};
     use crate::domain::desired::{ApprovalRule, PresentSlot};
     use crate::domain::loss::LossCause;
-    use crate::domain::plan::{Action, Impact, Orders, Step};
+    use crate::domain::plan::{Action, Cause, Impact, Orders};
     use crate::domain::world::{World, at, ipui, present, slot};
 
     fn shown(world: &World) -> SiteStatus {
@@ -345,9 +345,8 @@ mod tests {
         }
     }
 
-    /// The state of the approval of plan `9f3c` in a status that shows this plan, if one could be made.
-    fn approval_shown(world: &World, plan: Option<&str>) -> Option<ApprovalStatus> {
-        let step = || Step {
+    fn step() -> Step {
+        Step {
             action: Action::Deregister,
             slot: Some(slot(1)),
             impact: Impact::Deregisters,
@@ -357,13 +356,26 @@ mod tests {
             relocation: None,
             why: String::new(),
             cause: None,
-        };
-        let plan = plan.map(|hash| Plan {
-            hash: Generation(hash.into()),
-            terms: vec![hash.to_owned()],
-            steps: if hash.is_empty() { Vec::new() } else { vec![step()] },
-            orders: Orders::default(),
-        });
+        }
+    }
+
+    fn plan(hash: &str, steps: Vec<Step>) -> Plan {
+        Plan { hash: Generation(hash.into()), terms: vec![hash.to_owned()], steps, orders: Orders::default() }
+    }
+
+    #[test]
+    fn the_steps_of_a_plan_are_shown_with_whole_seconds() {
+        let by_hand = |since| Step { cause: Some(Cause::ByHand { since }), ..step() };
+        let plan = plan("9f3c", vec![by_hand(at(5) + TimeDelta::milliseconds(900))]);
+        let world = World::new();
+        let picture = Picture { plan: Some(&plan), ..picture(&world) };
+        assert_eq!(status(&picture).plan.steps, [by_hand(at(5))]);
+    }
+
+    /// The state of the approval of plan `9f3c` in a status that shows this plan, if one could be made.
+    fn approval_shown(world: &World, plan: Option<&str>) -> Option<ApprovalStatus> {
+        let steps = |hash: &str| if hash.is_empty() { Vec::new() } else { vec![step()] };
+        let plan = plan.map(|hash| self::plan(hash, steps(hash)));
         let now = at(1);
         let picture = Picture { plan: plan.as_ref(), now, ..picture(world) };
         status(&picture).plan.approval

@@ -1,9 +1,7 @@
 //! The history of a site: who, what, when, with which outcome. Plain data for the store and for `n720d history`.
 
-use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
-
-use super::wording::whole_seconds;
+use chrono::{DateTime, SubsecRound, Utc};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// How the history names a person: nobody can be taken for n720d or the device.
 pub fn user(name: &str) -> String {
@@ -24,4 +22,8 @@ pub struct HistoryEntry {
     pub what: String,
     /// With which outcome, for a person.
     pub outcome: String,
+}
+
+fn whole_seconds<S: Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+    at.trunc_subsecs(0).serialize(serializer)
 }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::alert::AlertKind;
@@ -13,7 +13,6 @@ use super::desired::Trigger;
 use super::ids::{Ipui, SiteName, SlotNumber};
 use super::memory::Window;
 use super::release::{Generation, Version};
-use super::wording::{whole_seconds, whole_seconds_if_any};
 
 /// What to do about one site.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,6 +124,19 @@ impl Step {
         let arrives = matches!(self.relocation, Some(Relocation::FromSite { .. }));
         self.impact == Impact::Deregisters || arrives || self.action == Action::FollowFile
     }
+
+    /// As people and their scripts read it: its times in whole seconds.
+    #[must_use]
+    pub fn shown(&self) -> Self {
+        let mut step = self.clone();
+        if let Some(Cause::ByHand { since }) = &mut step.cause {
+            *since = since.trunc_subsecs(0);
+        }
+        if let Disposition::Deferred { until: Some(until), .. } = &mut step.disposition {
+            *until = until.trunc_subsecs(0);
+        }
+        step
+    }
 }
 
 /// A phone that a step disturbs.
@@ -192,8 +204,7 @@ pub enum Cause {
     UnderWay,
     /// It was in place and is not any more, and nothing of ours has done it.
     ByHand {
-        /// When a page first showed so; in JSON to the second.
-        #[serde(serialize_with = "whole_seconds")]
+        /// When a page first showed so.
         since: DateTime<Utc>,
     },
 }
@@ -270,8 +281,8 @@ pub enum Disposition {
     Deferred {
         /// What it waits for.
         reason: String,
-        /// Until when, where that is known; in JSON to the second.
-        #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "whole_seconds_if_any")]
+        /// Until when, where that is known.
+        #[serde(skip_serializing_if = "Option::is_none")]
         until: Option<DateTime<Utc>>,
     },
     /// Not without a person.
@@ -290,14 +301,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_in_json_have_whole_seconds() {
-        let at = DateTime::UNIX_EPOCH + TimeDelta::nanoseconds(5_999_999_999);
-        let json = |value| serde_json::to_string(&value).unwrap();
-        assert_eq!(json(Cause::ByHand { since: at }), r#"{"kind":"by-hand","since":"1970-01-01T00:00:05Z"}"#);
-        let deferred = |until| Disposition::Deferred { reason: "x".to_owned(), until };
-        let json = |until| serde_json::to_string(&deferred(until)).unwrap();
-        assert_eq!(json(Some(at)), r#"{"state":"deferred","reason":"x","until":"1970-01-01T00:00:05Z"}"#);
-        assert_eq!(json(None), r#"{"state":"deferred","reason":"x"}"#);
-        assert_eq!(serde_json::from_str::<Disposition>(&json(None)).unwrap(), deferred(None));
+    fn a_step_is_shown_with_whole_seconds_and_otherwise_as_it_is() {
+        let step = |nanoseconds, until: Option<i64>| {
+            let at = |seconds| DateTime::UNIX_EPOCH + TimeDelta::new(seconds, nanoseconds).unwrap();
+            Step {
+                action: Action::Reserve,
+                slot: None,
+                impact: Impact::Interrupts,
+                disposition: Disposition::Deferred { reason: "settles".to_owned(), until: until.map(at) },
+                who: vec!["1013".to_owned()],
+                hits: Vec::new(),
+                relocation: None,
+                why: "x".to_owned(),
+                cause: Some(Cause::ByHand { since: at(5) }),
+            }
+        };
+        assert_eq!(step(999_999_999, Some(7)).shown(), step(0, Some(7)));
+        assert_eq!(step(1, None).shown(), step(0, None));
+        let ready = Step { disposition: Disposition::Ready, cause: Some(Cause::NotYet), ..step(0, None) };
+        assert_eq!(ready.shown(), ready);
     }
 }

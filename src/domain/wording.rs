@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, FixedOffset, SubsecRound, TimeDelta, Utc};
 use chrono_tz::Tz;
-use serde::{Serialize, Serializer};
 
 use super::ids::SlotNumber;
 
@@ -22,20 +21,6 @@ pub fn in_a_line(text: &str) -> Option<String> {
 /// An instant in the time zone of a site, in whole seconds: what people and their scripts read.
 pub fn local(at: DateTime<Utc>, zone: Tz) -> DateTime<FixedOffset> {
     at.trunc_subsecs(0).with_timezone(&zone).fixed_offset()
-}
-
-/// An instant in JSON, in whole seconds: what scripts read.
-pub(super) fn whole_seconds<S: Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
-    at.trunc_subsecs(0).serialize(serializer)
-}
-
-/// The same of one that there need not be.
-#[expect(clippy::ref_option, reason = "what serde gives")]
-pub(super) fn whole_seconds_if_any<S: Serializer>(
-    at: &Option<DateTime<Utc>>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    at.map(|at| at.trunc_subsecs(0)).serialize(serializer)
 }
 
 /// An instant as people read it: to the minute, with its offset.

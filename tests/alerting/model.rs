@@ -176,7 +176,7 @@ impl Model {
     }
 
     /// Others are told, or of other things together: what waits begins to wait for that.
-    pub(crate) fn reloaded(&mut self, plan: Plan) {
+    pub(crate) fn regrouped(&mut self, plan: Plan) {
         self.plan = plan;
         self.owed.clear();
     }
@@ -217,6 +217,7 @@ impl Model {
     fn latest(&self, sink: &str) -> TimeDelta {
         let is_by_customer = self.plan == Plan::ByCustomer && sink == MAIL;
         let latest = match (self.has_storms, is_by_customer) {
+            // What begins or ends again while it waits is gathered anew.
             (false, false) => WAIT * 2 + MOMENT,
             (false, true) => WAIT + INTERVAL + MOMENT,
             // In the end it may be told with others than those it waited with at first.

@@ -133,11 +133,16 @@ impl Night {
             Step::Silence(site, seconds) => self.silence(name(*site), *seconds),
             Step::Reload(plan) => {
                 self.daemon.routing = routing(*plan);
-                self.model.reloaded(*plan);
+                if self.model.plan != *plan {
+                    self.model.regrouped(*plan);
+                }
             }
             Step::StormBy(customer) => {
-                self.daemon.gathering.storm_by = if *customer { vec!["customer".into()] } else { vec![] };
-                self.model.reloaded(self.model.plan);
+                let storm_by = if *customer { vec!["customer".into()] } else { vec![] };
+                if self.daemon.gathering.storm_by != storm_by {
+                    self.daemon.gathering.storm_by = storm_by;
+                    self.model.regrouped(self.model.plan);
+                }
             }
             Step::Leave(site) => {
                 self.daemon.leave(&name(*site));

@@ -158,6 +158,8 @@ async fn a_sink_that_nothing_is_left_to_tell_works_again_when_it_takes_a_test() 
     let took = lab.n720d(&["alerts", "test", "pager", "--by", "anna"]).await;
     assert_eq!(took.code, 0, "{took:?}");
     lab.hook.hears("that it works again", over).await;
+    let metrics = lab.get("/metrics").await.body;
+    assert!(metrics.contains("n720d_sink_failing{sink=\"pager\"} 0"), "{metrics}");
     assert_eq!(of_trouble(&pager.told()), [], "what is over by then is not told");
     assert_eq!(daemon.terminate().await.0, 0);
 }

@@ -27,8 +27,8 @@ pub(crate) fn forgetful(manager: DeviceBuilder) -> DeviceBuilder {
     manager.timing(Timing { idle_timeout: Duration::from_secs(10), ..quick() })
 }
 
-/// Waits until nobody is logged in: what people do then, the next reading shows as a whole and none shows in part. On a busy
-/// machine a reading takes seconds, as on the real device.
+/// Waits until nobody is logged in: what people do then is hardly ever seen in part; see [`while_logged_in`]. On a busy machine
+/// a reading takes seconds, as on the real device.
 pub(crate) async fn between_readings(manager: &Device) {
     manager.wait_until("the end of a reading", BOUND, |seen| seen.session.is_none()).await.unwrap();
 }

@@ -102,7 +102,7 @@ impl Receiver {
         self.inner.answered.load(Ordering::SeqCst)
     }
 
-    /// How many deliveries came and were not refused, repeated ones counted.
+    /// How many deliveries came and were not refused, repeated ones counted, those without news not.
     pub(crate) fn deliveries(&self) -> usize {
         self.inner.deliveries.lock().unwrap().iter().filter(|delivery| delivery.is_news()).count()
     }
@@ -179,8 +179,8 @@ impl Delivery {
     /// take longer for a reading, and is right to say so.
     fn is_news(&self) -> bool {
         let body: Value = serde_json::from_str(&self.body).unwrap();
-        let mut alerts = body["alerts"].as_array().into_iter().flatten();
-        !alerts.all(|alert| alert["kind"] == "observation-stale")
+        let alerts = body["alerts"].as_array().unwrap();
+        alerts.is_empty() || alerts.iter().any(|alert| alert["kind"] != "observation-stale")
     }
 
     /// The headers of Standard Webhooks, the signature among them.

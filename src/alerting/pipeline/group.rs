@@ -69,7 +69,7 @@ fn gathered<'a>(scene: &Scene<'a>, batch: Batch<'a>) -> Batch<'a> {
     batch
 }
 
-/// Of each storm whether only one site is left in it, of which the routes tell by itself: then it is told as that site, and all
+/// Of each storm whether only one site is left in it, and the routes tell that by itself: then it is told as that site, and all
 /// such storms of the site together. Where they tell sites together it stays a storm, for else one site would keep back what
 /// the others have to tell.
 fn lone_sites(items: &[Item<'_>], storms: &Storms) -> Vec<bool> {

@@ -11,26 +11,31 @@ use chrono::{DateTime, Utc};
 use super::group::{Units, values_of};
 use super::{Group, Item, Scene};
 use crate::domain::alert::AlertKind;
+use crate::domain::ids::SiteName;
 
 /// The storms at one sink.
 #[derive(Debug, Default)]
-pub(super) struct Storms {
+pub(super) struct Storms<'a> {
     /// The storm that an item is told in, if that is told.
     by_item: Vec<Option<usize>>,
-    storms: Vec<Storm>,
+    storms: Vec<Storm<'a>>,
     /// Where a storm is among them.
     numbers: BTreeMap<Group, usize>,
 }
 
 #[derive(Debug)]
-struct Storm {
+struct Storm<'a> {
     name: Group,
     /// When it was last told of, as far as something holds of what was told then, or has just ended.
     last: Option<DateTime<Utc>>,
+    /// The site of the first thing that was told in it.
+    first: Option<&'a SiteName>,
+    /// Whether something at another site was.
+    has_several: bool,
 }
 
-impl Storms {
-    pub(super) fn of(scene: &Scene<'_>, items: &[Item<'_>], units: &Units) -> Self {
+impl<'a> Storms<'a> {
+    pub(super) fn of(scene: &Scene<'_>, items: &[Item<'a>], units: &Units) -> Self {
         let mut storms = Self::default();
         storms.keep_what_was_merged(scene, items);
         storms.add_what_follows(scene, items);
@@ -59,24 +64,28 @@ impl Storms {
     }
 
     /// What was told in a storm is of it, however few are left.
-    fn keep_what_was_merged(&mut self, scene: &Scene<'_>, items: &[Item<'_>]) {
+    fn keep_what_was_merged(&mut self, scene: &Scene<'_>, items: &[Item<'a>]) {
         for item in items {
             let storm = item.told.filter(|told| told.merged).map(|told| {
                 let number = self.number(named(scene, item));
-                let last = &mut self.storms[number].last;
-                *last = (*last).max(Some(told.at).filter(|_| !told.is_unheard()));
+                let storm = &mut self.storms[number];
+                storm.last = storm.last.max(Some(told.at).filter(|_| !told.is_unheard()));
+                storm.has_several |= *storm.first.get_or_insert(&item.facts.name) != &item.facts.name;
                 number
             });
             self.by_item.push(storm);
         }
     }
 
-    /// News that follows a storm that was told lately is of it too.
+    /// News that follows a storm that was told lately is of it too, unless only one site is left in it.
     fn add_what_follows(&mut self, scene: &Scene<'_>, items: &[Item<'_>]) {
         let recent: BTreeMap<&Group, usize> = self
             .numbers
             .iter()
-            .filter(|(_, number)| self.storms[**number].last.is_some_and(|at| is_recent(scene, at)))
+            .filter(|(_, number)| {
+                let storm = &self.storms[**number];
+                storm.has_several && storm.last.is_some_and(|at| is_recent(scene, at))
+            })
             .map(|(name, number)| (name, *number))
             .collect();
         if recent.is_empty() {
@@ -125,7 +134,7 @@ impl Storms {
         }
         let next = self.storms.len();
         self.numbers.insert(name.clone(), next);
-        self.storms.push(Storm { name, last: None });
+        self.storms.push(Storm { name, last: None, first: None, has_several: false });
         next
     }
 }

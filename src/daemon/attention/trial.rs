@@ -1,5 +1,5 @@
 //! The trial of a sink: one message that says that it is a test. It is told past routes, silences and what sinks know, and
-//! nothing of it is kept.
+//! nothing of it is kept but whether the sink took it.
 
 use std::sync::Arc;
 

@@ -281,6 +281,12 @@ fn the_last_site_of_a_storm_keeps_back_nothing_that_its_customer_has_to_tell() {
     assert!(fleet.ledger[PAGER].values().all(|row| row.merged), "it ends in the storm");
     fleet.with(&[lost("new", hours(2))]);
     assert_eq!(counts(&mut fleet, hours(2) + 5), ["customer=c4 changed: 2 hold, 0 ended"]);
+    fleet.with(&[down("other", hours(2) + 10)]).label("site-other", "customer", "c5");
+    assert_eq!(
+        counts(&mut fleet, hours(2) + 15),
+        ["customer=c5 first: 1 hold, 0 ended"],
+        "no storm follows it"
+    );
 }
 
 #[test]
