@@ -152,22 +152,24 @@ async fn index() -> &'static str {
 }
 
 async fn healthz(State(state): State<ApiState>) -> Response {
-    let trouble = match ((state.alive)(), (state.keeps)()) {
-        (true, true) => None,
-        (false, _) => Some("the supervisor does not answer\n"),
-        (true, false) => Some(
+    probe(match ((state.alive)(), (state.keeps)()) {
+        (true, true) => Ok("ok\n"),
+        (false, _) => Err("the supervisor does not answer\n"),
+        (true, false) => Err(
             "nothing can be kept in the state directory, so nothing is done and nobody is told of anything new: see the log\n",
         ),
-    };
-    probe(trouble.is_none(), "ok\n", trouble.unwrap_or_default())
+    })
 }
 
 async fn readyz(State(state): State<ApiState>) -> Response {
-    probe((state.ready)(), "ready\n", "not every site has a status yet\n")
+    probe(if (state.ready)() { Ok("ready\n") } else { Err("not every site has a status yet\n") })
 }
 
-fn probe(yes: bool, good: &'static str, bad: &'static str) -> Response {
-    let (status, text) = if yes { (StatusCode::OK, good) } else { (StatusCode::SERVICE_UNAVAILABLE, bad) };
+fn probe(state: Result<&'static str, &'static str>) -> Response {
+    let (status, text) = match state {
+        Ok(text) => (StatusCode::OK, text),
+        Err(text) => (StatusCode::SERVICE_UNAVAILABLE, text),
+    };
     (status, [(CACHE_CONTROL, "no-store")], text).into_response()
 }
 

@@ -82,30 +82,47 @@ async fn a_sink_that_was_down_gets_the_present_state_and_not_what_was() {
     assert_eq!(daemon.terminate().await.0, 0);
 }
 
-/// A second sink, which soon counts as failing.
-fn with_a_pager(pager: &Receiver) -> Settings {
-    let more = format!(
-        "[[alerts.sink]]\nname = 'pager'\ntype = 'webhook'\nurl = '{}'\nsecret = 'env:WEBHOOK_KEY'\n",
-        pager.url()
-    );
-    Settings {
-        interval: "1s",
-        interval_open: "1s",
-        alerts: "sink_failing = '2s'",
-        more,
-        ..Settings::default()
+/// A site with a secret that is missing, and a second sink that refuses to hear of it and soon counts as failing.
+struct Refused {
+    lab: Lab,
+    pager: Receiver,
+    _device: Device,
+}
+
+impl Refused {
+    async fn new() -> Self {
+        let pager = Receiver::start().await;
+        pager.refuse(true);
+        let more = format!(
+            "[[alerts.sink]]\nname = 'pager'\ntype = 'webhook'\nurl = '{}'\nsecret = 'env:WEBHOOK_KEY'\n",
+            pager.url()
+        );
+        let settings = Settings {
+            interval: "1s",
+            interval_open: "1s",
+            alerts: "sink_failing = '2s'",
+            more,
+            ..Settings::default()
+        };
+        let lab = Lab::with(settings).await;
+        let device = manager("7C2F80CA21E4").start().await.unwrap();
+        lab.site("acme", &observed(&device, "missing.secret"));
+        Self { lab, pager, _device: device }
     }
+}
+
+fn failing(told: &Told) -> bool {
+    told.alert("sink-failing").is_some()
+}
+
+fn works_again(told: &Told) -> bool {
+    failing(told) && told.reason == "resolved"
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sink_that_takes_nothing_for_long_is_told_by_the_other() {
-    let pager = Receiver::start().await;
-    let lab = Lab::with(with_a_pager(&pager)).await;
-    let device = manager("7C2F80CA21E4").start().await.unwrap();
-    lab.site("acme", &observed(&device, "missing.secret"));
-    pager.refuse(true);
+    let Refused { lab, pager, .. } = &Refused::new().await;
     let daemon = lab.start().await;
-    let failing = |told: &Told| told.alert("sink-failing").is_some();
     let told = lab.hook.hears("the sink that fails", failing).await;
     let alert = told.alert("sink-failing").unwrap();
     assert_eq!((&alert["id"], &told.body["site"]), (&"fleet/sink-failing/pager".into(), &"fleet".into()));
@@ -124,8 +141,7 @@ async fn a_sink_that_takes_nothing_for_long_is_told_by_the_other() {
     assert_eq!(lab.hook.told().iter().filter(|told| failing(told)).count(), 1);
 
     pager.refuse(false);
-    let over = |told: &Told| failing(told) && told.reason == "resolved";
-    lab.hook.hears("that it works again", over).await;
+    lab.hook.hears("that it works again", works_again).await;
     let told = pager.told();
     assert!(told.iter().all(|told| told.alert("sink-failing").is_none()), "not of itself: {told:?}");
     assert_eq!(of_trouble(&told).len(), 1);
@@ -134,13 +150,8 @@ async fn a_sink_that_takes_nothing_for_long_is_told_by_the_other() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sink_that_nothing_is_left_to_tell_works_again_when_it_takes_a_test() {
-    let pager = Receiver::start().await;
-    let lab = Lab::with(with_a_pager(&pager)).await;
-    let device = manager("7C2F80CA21E4").start().await.unwrap();
-    lab.site("acme", &observed(&device, "missing.secret"));
-    pager.refuse(true);
+    let Refused { lab, pager, .. } = &Refused::new().await;
     let daemon = lab.start().await;
-    let failing = |told: &Told| told.alert("sink-failing").is_some();
     lab.hook.hears("the sink that fails", failing).await;
     lab.write_secret("missing.secret", secrets::WEB);
     lab.hook
@@ -152,12 +163,11 @@ async fn a_sink_that_nothing_is_left_to_tell_works_again_when_it_takes_a_test() 
     let refused = lab.n720d(&["alerts", "test", "pager", "--by", "anna"]).await;
     assert_eq!(refused.code, 1, "{refused:?}");
     lab.readings("acme", 3).await;
-    let over = |told: &Told| failing(told) && told.reason == "resolved";
-    assert!(!lab.hook.told().iter().any(over), "it took nothing yet");
+    assert!(!lab.hook.told().iter().any(works_again), "it took nothing yet");
     pager.refuse(false);
     let took = lab.n720d(&["alerts", "test", "pager", "--by", "anna"]).await;
     assert_eq!(took.code, 0, "{took:?}");
-    lab.hook.hears("that it works again", over).await;
+    lab.hook.hears("that it works again", works_again).await;
     let metrics = lab.get("/metrics").await.body;
     assert!(metrics.contains("n720d_sink_failing{sink=\"pager\"} 0"), "{metrics}");
     assert_eq!(of_trouble(&pager.told()), [], "what is over by then is not told");
